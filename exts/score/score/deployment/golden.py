@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The recorded episode of a capsule: what went in and what came out at every control step in the simulator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from score.utils.errors import UserError
+
+GOLDEN_FILE = "golden.safetensors"
+_TYPES = {"F32": torch.float32, "U8": torch.uint8}
+
+
+@dataclass(frozen=True)
+class GoldenEpisode:
+    """One episode of one robot, T control steps long, from its reset on."""
+
+    observations: dict[str, torch.Tensor]
+    """Raw observations by name, (T, *shape) float32 each, in the units of the policy's specification."""
+
+    actions: torch.Tensor
+    """Targets really sent (after clamping), (T, A) float32, in action units."""
+
+    decisions: torch.Tensor
+    """Whether a new chunk was decoded at that step, (T,) bool."""
+
+    def __post_init__(self) -> None:
+        """Check the lengths and that every number is finite.
+
+        Raises:
+            ValueError: Lengths differ, nothing was recorded, or a number is not finite.
+        """
+        steps = self.actions.shape[0]
+        if steps < 1 or self.actions.dim() != 2 or self.decisions.shape != (steps,):
+            raise ValueError(
+                f"A golden episode needs actions (T, A) and decisions (T,) with T >= 1, got {tuple(self.actions.shape)}"
+                f" and {tuple(self.decisions.shape)}."
+            )
+        for name, tensor in {**self.observations, "actions": self.actions}.items():
+            if tensor.shape[0] != steps:
+                raise ValueError(f"'{name}' of the golden episode has {tensor.shape[0]} steps, the actions {steps}.")
+            if not bool(torch.isfinite(tensor).all()):
+                raise ValueError(f"'{name}' of the golden episode holds NaN or infinity.")
+
+    def __len__(self) -> int:
+        """Control steps T."""
+        return self.actions.shape[0]
+
+
+def write_golden(episode: GoldenEpisode, path: Path) -> None:
+    """Write an episode as safetensors: ``inputs.<name>``, ``outputs.action`` and ``decision`` (uint8)."""
+    from safetensors.torch import save_file  # here: reading a capsule on a robot must not need it
+
+    tensors = {f"inputs.{name}": _plain(tensor) for name, tensor in episode.observations.items()}
+    tensors["outputs.action"] = _plain(episode.actions)
+    tensors["decision"] = episode.decisions.detach().cpu().to(torch.uint8).contiguous()
+    save_file(tensors, path)
+
+
+def read_golden(path: Path) -> GoldenEpisode:
+    """Read an episode without the safetensors package.
+
+    Raises:
+        UserError: The file is missing, cut off or no recorded episode.
+    """
+    tensors = read_safetensors(path)
+    inputs = {name.removeprefix("inputs."): tensor for name, tensor in tensors.items() if name.startswith("inputs.")}
+    try:
+        return GoldenEpisode(inputs, tensors["outputs.action"], tensors["decision"].bool())
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} is not a recorded episode of a capsule ({error}): export the capsule again.") from error
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file with torch alone (float32 and uint8 tensors).
+
+    The format is eight bytes with the length of a JSON header, the header (type, shape and byte range of every
+    tensor), and the bytes: https://huggingface.co/docs/safetensors.
+
+    Raises:
+        UserError: The file is missing, cut off or of another format.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: copy the whole capsule folder, or export it again.") from error
+    try:
+        start = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:start])
+        header.pop("__metadata__", None)
+        tensors = {}
+        for name, entry in header.items():
+            low, high = entry["data_offsets"]
+            raw = bytearray(data[start + low : start + high])
+            if len(raw) != high - low:
+                raise ValueError(f"tensor '{name}' is cut off")
+            tensors[name] = torch.frombuffer(raw, dtype=_TYPES[entry["dtype"]]).reshape(entry["shape"])
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError, MemoryError) as error:
+        raise UserError(f"{path} is damaged or no safetensors file ({error}): copy or export it again.") from error
+    return tensors
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().to(device="cpu", dtype=torch.float32).contiguous()

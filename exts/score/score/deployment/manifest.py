@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The manifest of a capsule: all that a person and a robot program must know of ``policy.pt``, with hashes.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from score.utils.errors import UserError
+
+FORMAT = "score-capsule/1"
+"""Name and version of the folder format. A reader refuses a version that it does not know."""
+
+MANIFEST_FILE = "manifest.json"
+POLICY_FILE = "policy.pt"
+HASHED_FILES = (POLICY_FILE, "golden.safetensors")
+"""Files that must be as they were exported. ``run_policy.py`` is not among them: its user fills it in."""
+
+EXPORT_COMMAND = "./isaaclab.sh -p scripts/export.py --task TASK --checkpoint {checkpoint} --output DIR"
+
+_NUMBER = (int, float)
+_SCHEMA: dict[str, Any] = {
+    "task": str,
+    "created": str,
+    "control_rate_hz": _NUMBER,
+    "inputs": list,
+    "output": {
+        "names": list,
+        "units": str,
+        "meaning": str,
+        "low": list,
+        "high": list,
+        "max_offset": _NUMBER,
+        "offset_from": str,
+    },
+    "kept_inside": dict,
+    "chunk": {"horizon": int, "executed": int},
+    "latent": {"rule": str, "basis": str, "code_size": int, "bound": _NUMBER, "scale": _NUMBER, "complement": str},
+    "latency": {"budget_ms": _NUMBER, "warm_up_steps": int},
+    "parity_tolerance": _NUMBER,
+    "base_policy": dict,
+    "training_run": dict,
+    "evaluation": dict,
+    "golden": dict,
+    "versions": dict,
+    "files": {name: {"sha256": str, "bytes": int} for name in HASHED_FILES},
+}
+_INPUT_SCHEMA = {"name": str, "shape": list, "dtype": str, "units": str, "frame": str, "names": list, "history": int}
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of all that the manifest says, apart from the digest itself; spacing and order do not matter."""
+    content = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def write_manifest(manifest: Mapping[str, Any], path: Path) -> None:
+    """Write a manifest with its format and digest.
+
+    Raises:
+        ValueError: It holds a number that JSON cannot (NaN, infinity) or lacks an entry.
+    """
+    whole = {"format": FORMAT, **manifest}
+    problem = _misfit(whole, _SCHEMA, "") or _input_misfit(whole)
+    if problem:
+        raise ValueError(f"The manifest {problem}.")
+    whole["manifest_sha256"] = manifest_digest(json.loads(json.dumps(whole, allow_nan=False)))
+    path.write_text(json.dumps(whole, indent=2, allow_nan=False) + "\n")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read and check a manifest.
+
+    Raises:
+        UserError: It is missing, no JSON, of another format, incomplete, or was edited.
+    """
+    try:
+        manifest = json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: this folder is no capsule, or was not copied whole.") from error
+    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError
+        raise UserError(f"{path} is not JSON ({error}): it was edited or cut off; export the capsule again.") from error
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != FORMAT:
+        raise UserError(_format_message(path, found))
+    problem = _misfit(manifest, _SCHEMA, "") or _input_misfit(manifest)
+    if problem:
+        raise UserError(f"{path} {problem}: it was edited or cut off; export the capsule again.")
+    if manifest.get("manifest_sha256") != manifest_digest(manifest):
+        raise UserError(
+            f"{path} was edited after the export: its content does not match its manifest_sha256. Limits, names and "
+            "rates in it describe what is compiled into policy.pt and changing them changes nothing there; export again "
+            "with the settings you want."
+        )
+    return manifest
+
+
+def _format_message(path: Path, found: object) -> str:
+    name, _, version = str(found).partition("/")
+    if name == "score-capsule" and version.isdigit() and int(version) > int(FORMAT.split("/")[1]):
+        return f"{path} has format '{found}', newer than this program reads ('{FORMAT}'): update this project."
+    return f"{path} has format '{found}', not '{FORMAT}': this folder is no capsule of this project."
+
+
+def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> str:
+    """The first entry that is missing or of a wrong type, in words; empty if all is well."""
+    for key, kind in schema.items():
+        name = f"{where}{key}"
+        if key not in value:
+            return f"lacks the entry '{name}'"
+        item = value[key]
+        if isinstance(kind, dict):
+            problem = _misfit(item, kind, f"{name}.") if isinstance(item, dict) else f"has no table at '{name}'"
+            if problem:
+                return problem
+        elif not isinstance(item, kind) or isinstance(item, bool):
+            return f"has a wrong value at '{name}': {item!r}"
+        elif kind is _NUMBER and not math.isfinite(item):
+            return f"has a wrong value at '{name}': {item!r}"
+    return ""
+
+
+def _input_misfit(manifest: Mapping[str, Any]) -> str:
+    for index, item in enumerate(manifest["inputs"]):
+        problem = _misfit(item, _INPUT_SCHEMA, f"inputs[{index}].") if isinstance(item, dict) else "has no input table"
+        if problem:
+            return problem
+    names, output = [item["name"] for item in manifest["inputs"]], manifest["output"]
+    if output["offset_from"] not in names:
+        return f"clamps to '{output['offset_from']}', which is no input ({', '.join(names)})"
+    if not len(output["names"]) == len(output["low"]) == len(output["high"]) > 0:
+        return "has limits and names of different lengths at 'output'"
+    return ""

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Runs the policy of this folder on a robot. Needs Python and torch, nothing else.
+
+    python run_policy.py --replay golden     no robot: replays the recorded episode and compares
+    python run_policy.py --steps 150         on the robot, once read_robot() and send_to_robot() are filled in
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import torch
+
+
+def read_robot(manifest):
+    """FILL IN. The newest measurements: {name: float32 tensor}, with names, shapes, units, frames of manifest["inputs"]."""
+    raise NotImplementedError("Fill in read_robot() in run_policy.py first, or run: python run_policy.py --replay golden")
+
+
+def send_to_robot(action, manifest):
+    """FILL IN. Send one target: numbers in the order, units and meaning of manifest["output"]."""
+    raise NotImplementedError("Fill in send_to_robot() in run_policy.py first.")
+
+
+def load(folder):
+    """The policy, compiled and reset, and its manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if hashlib.sha256((folder / "policy.pt").read_bytes()).hexdigest() != manifest["files"]["policy.pt"]["sha256"]:
+        raise SystemExit("error: policy.pt is not the file that the manifest describes: copy the capsule again.")
+    torch.set_num_threads(1)  # small networks, one robot: more threads only add jitter
+    policy = torch.jit.load(folder / "policy.pt", map_location="cpu")
+    for _ in range(manifest["latency"]["warm_up_steps"]):  # the first calls compile; better now than while moving
+        policy(policy.example_observations())
+    policy.reset()
+    return policy, manifest
+
+
+def run(policy, manifest, steps):
+    """The control loop: measure, decide, send, wait for the next tick."""
+    period = 1.0 / manifest["control_rate_hz"]
+    policy.reset()
+    tick = time.perf_counter()
+    for step in range(steps):
+        send_to_robot(policy(read_robot(manifest)), manifest)
+        tick += period
+        spare = tick - time.perf_counter()
+        if spare < 0.0:
+            print(f"step {step}: late by {-1000.0 * spare:.1f} ms")
+            tick = time.perf_counter()  # do not rush through missed ticks
+        time.sleep(max(spare, 0.0))
+
+
+def read_safetensors(path):
+    """Tensors by name: 8 bytes length, a JSON header with type, shape and byte range of each, then the bytes."""
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    types, tensors = {"F32": torch.float32, "U8": torch.uint8}, {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__":
+            low, high = entry["data_offsets"]
+            raw = bytearray(data[start + low : start + high])
+            tensors[name] = torch.frombuffer(raw, dtype=types[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+def replay(policy, manifest, folder, repeats=3):
+    """Feeds the recorded episode several times: worst difference, and milliseconds of every control step."""
+    golden = read_safetensors(folder / "golden.safetensors")
+    names = [item["name"] for item in manifest["inputs"]]
+    difference, milliseconds, decided = [], [], []
+    for _ in range(repeats):
+        policy.reset()
+        for step, wanted in enumerate(golden["outputs.action"]):
+            observations = {name: golden["inputs." + name][step] for name in names}
+            start = time.perf_counter()
+            action = policy(observations)
+            milliseconds.append(1000.0 * (time.perf_counter() - start))
+            difference.append((action - wanted).abs().max().item())
+            decided.append(policy.decided())
+    steps = len(golden["outputs.action"])
+    same = decided == golden["decision"].bool().tolist() * repeats
+    return {"steps": steps, "repeats": repeats, "difference": difference, "milliseconds": milliseconds, "decisions": same}
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replay", choices=["golden"], help="replay the recorded episode instead of the robot")
+    parser.add_argument("--steps", type=int, default=150, help="control steps of an episode on the robot")
+    args = parser.parse_args()
+    folder = Path(__file__).resolve().parent
+    policy, manifest = load(folder)
+    if not args.replay:
+        try:
+            return run(policy, manifest, args.steps)
+        except NotImplementedError as error:
+            raise SystemExit(f"error: {error}") from None
+    result = replay(policy, manifest, folder)
+    good = max(result["difference"]) <= manifest["parity_tolerance"] and result["decisions"]
+    print(f"{result['steps']} steps x {result['repeats']}: largest difference {max(result['difference']):.2e},")
+    print(f"slowest step {max(result['milliseconds']):.2f} ms: {'same as the simulator' if good else 'NOT THE SAME'}")
+    raise SystemExit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Checks a capsule on any machine that has torch: hashes, parity with the recorded episode, limits, latency."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from score.deployment.golden import GOLDEN_FILE, GoldenEpisode, read_golden
+from score.deployment.identify import require_capsule_folder, require_torchscript
+from score.deployment.manifest import HASHED_FILES, MANIFEST_FILE, POLICY_FILE, read_manifest
+from score.utils.errors import UserError
+from score.utils.files import sha256_of
+
+REPEATS = 5
+"""Replays of the golden episode. The first shows parity after loading, the others repeatability after ``reset()``."""
+
+_CHILD = """
+import json, pathlib, runpy, sys
+sys.path.append(sys.argv[4])
+for name in ("score", "isaaclab", "rsl_rl", "safetensors", "numpy"):
+    sys.modules[name] = None  # importing it fails, as on a machine that has torch only
+program = runpy.run_path(sys.argv[1])
+folder = pathlib.Path(sys.argv[2])
+print(json.dumps(program["replay"](*program["load"](folder), folder, int(sys.argv[3]))))
+"""
+"""Runs the shipped loop in a process of its own, with torch alone and one thread. The capsule's own copy of the
+program is not run: its user may have connected it to a robot."""
+
+_LIMIT_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class CapsuleReport:
+    """What :func:`verify_capsule` found."""
+
+    capsule: str
+    """Folder."""
+
+    task: str
+    """Gym id of the task."""
+
+    steps: int
+    """Control steps of the recorded episode."""
+
+    max_difference: float
+    """Largest difference from the simulator's actions over all replays, in action units."""
+
+    tolerance: float
+    """Largest difference allowed."""
+
+    same_decisions: bool
+    """Whether new chunks were decoded at the same steps as in the simulator, in every replay."""
+
+    within_limits: bool
+    """Whether every recorded action is within its limits and within ``max_offset`` of the measured position."""
+
+    latency_ms: dict[str, float]
+    """``p50``, ``p99`` and ``max`` over all calls; ``slowest_step``: the slowest control step, each step counted with
+    the median of its replays, so that another program's burst of work is not taken for the policy's."""
+
+    budget_ms: float
+    """What ``slowest_step`` may be."""
+
+    @property
+    def failures(self) -> list[str]:
+        """What does not hold, in words; empty if the capsule is good."""
+        found = []
+        if not self.max_difference <= self.tolerance:
+            found.append(
+                f"actions differ from the simulator's by {self.max_difference:.2e}, more than {self.tolerance:.0e}"
+            )
+        if not self.same_decisions:
+            found.append("decisions are taken at other steps than in the simulator")
+        if not self.within_limits:
+            found.append("recorded actions leave the limits of the manifest")
+        if not self.latency_ms["slowest_step"] < self.budget_ms:
+            found.append(
+                f"the slowest control step takes {self.latency_ms['slowest_step']:.1f} ms, the budget is {self.budget_ms:g} ms"
+            )
+        return found
+
+    def summary(self) -> str:
+        """The findings for the console."""
+        took = self.latency_ms
+        lines = [
+            f"Capsule {self.capsule} ({self.task}), {self.steps} recorded control steps, in a process with torch alone:",
+            f"  actions    largest difference from the simulator {self.max_difference:.1e} (at most {self.tolerance:.0e})",
+            f"  decisions  {'at the same steps' if self.same_decisions else 'AT OTHER STEPS'}",
+            f"  limits     {'kept' if self.within_limits else 'NOT KEPT'}",
+            f"  latency    slowest step {took['slowest_step']:.1f} ms (budget {self.budget_ms:g} ms on one core); all calls: "
+            f"median {took['p50']:.2f}, p99 {took['p99']:.1f}, longest {took['max']:.1f} ms",
+        ]
+        verdict = [f"FAILED: {failure}." for failure in self.failures] or ["Passed."]
+        return "\n".join(lines + verdict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers and the verdict, ready for JSON."""
+        return {**asdict(self), "failures": self.failures, "passed": not self.failures}
+
+
+def verify_capsule(path: Path, *, repeats: int = REPEATS) -> CapsuleReport:
+    """Check a capsule.
+
+    Args:
+        path: The capsule's folder.
+        repeats: Replays of the recorded episode, at least 1.
+
+    Returns:
+        The findings. A capsule that computes something else, or too slowly, is a finding and not an exception.
+
+    Raises:
+        UserError: ``path`` is no capsule, or one that is damaged, edited or of a newer format.
+    """
+    if repeats < 1:
+        raise UserError(f"At least one replay is needed to check a capsule, got {repeats}.")
+    path = Path(path)
+    require_capsule_folder(path)
+    manifest = read_manifest(path / MANIFEST_FILE)
+    _require_files(path, manifest)
+    episode = read_golden(path / GOLDEN_FILE)
+    _require_inputs(path, episode, manifest)
+    outcome = _replay(path, repeats)
+    difference = max(outcome["difference"], key=lambda value: float("inf") if value != value else value)
+    return CapsuleReport(
+        capsule=str(path),
+        task=manifest["task"],
+        steps=len(episode),
+        max_difference=difference,
+        tolerance=manifest["parity_tolerance"],
+        same_decisions=outcome["decisions"],
+        within_limits=_within_limits(episode, manifest["output"]),
+        latency_ms=_latency(outcome["milliseconds"], len(episode)),
+        budget_ms=manifest["latency"]["budget_ms"],
+    )
+
+
+def _require_files(path: Path, manifest: dict[str, Any]) -> None:
+    for name in HASHED_FILES:
+        file, recorded = path / name, manifest["files"][name]
+        if not file.is_file():
+            raise UserError(f"{file} is missing: copy the whole capsule folder, or export it again.")
+        if name == POLICY_FILE:
+            require_torchscript(file)
+        size = file.stat().st_size
+        if size < recorded["bytes"]:
+            raise UserError(
+                f"{file} is cut off: {size} bytes of {recorded['bytes']}. Copy the capsule again, or export it again."
+            )
+        if sha256_of(file) != recorded["sha256"]:
+            raise UserError(
+                f"{file} is not the file that was exported (its sha256 differs from {MANIFEST_FILE}): do not run it; "
+                "copy the capsule again, or export it again."
+            )
+
+
+def _require_inputs(path: Path, episode: GoldenEpisode, manifest: dict[str, Any]) -> None:
+    wanted = {item["name"]: tuple(item["shape"]) for item in manifest["inputs"]}
+    found = {name: tuple(tensor.shape[1:]) for name, tensor in episode.observations.items()}
+    if wanted != found or episode.actions.shape[1] != len(manifest["output"]["names"]):
+        raise UserError(
+            f"{path / GOLDEN_FILE} holds {found} and actions {tuple(episode.actions.shape)}, but the manifest "
+            f"describes {wanted} and {len(manifest['output']['names'])} actions: export the capsule again."
+        )
+
+
+def _replay(path: Path, repeats: int) -> dict[str, Any]:
+    program = Path(__file__).with_name("run_policy.py")
+    # -I: no PYTHONPATH, no user packages, no current folder.
+    arguments = [str(program), str(path.resolve()), str(repeats)]
+    torch_home = str(Path(torch.__file__).resolve().parents[1])  # for a torch among the user's packages
+    command = [sys.executable, "-I", "-c", _CHILD, *arguments, torch_home]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"{path / POLICY_FILE} does not run in a process that has torch only: {last}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
+    low, high = torch.tensor(output["low"]), torch.tensor(output["high"])
+    # A joint beyond its limit may be sent back to the limit from any distance, hence the clamped measurement.
+    measured = episode.observations[output["offset_from"]].clamp(low, high)
+    near = (episode.actions - measured).abs() <= output["max_offset"] + _LIMIT_TOLERANCE
+    inside = (episode.actions >= low - _LIMIT_TOLERANCE) & (episode.actions <= high + _LIMIT_TOLERANCE)
+    return bool((near & inside).all())
+
+
+def _latency(milliseconds: list[float], steps: int) -> dict[str, float]:
+    ordered = sorted(milliseconds)
+    per_step = [statistics.median(milliseconds[step::steps]) for step in range(steps)]
+    return {
+        "p50": statistics.median(ordered),
+        "p99": ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
+        "max": ordered[-1],
+        "slowest_step": max(per_step),
+    }

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Results of an unfinished evaluation, one line a finished batch, so that an interrupted one continues."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from score.utils.errors import UserError
+from score.utils.files import atomic_file
+
+from .results import EpisodeResults
+
+
+class PartialResults:
+    """Batches that are done, in memory and, if there is a file, on the disk beside the report to come.
+
+    The file is JSON lines: the settings, then one line for each batch. A line is written at once and flushed to the
+    disk; a last line that was cut by a kill is dropped.
+    """
+
+    def __init__(self, path: Path | None, settings: Mapping[str, Any], *, resume: bool = True) -> None:
+        """Opens the file, or makes it.
+
+        Args:
+            path: The file, ``FILE.json.partial``; None keeps results in memory only.
+            settings: All that the results depend on, plain JSON values.
+            resume: Whether to continue from an existing file; otherwise it is replaced.
+
+        Raises:
+            UserError: The file was made with other settings, or is no such file.
+        """
+        self._path = path
+        self._results: dict[tuple[str, int], EpisodeResults] = {}
+        self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+        if path is None:
+            return
+        if resume and path.exists():
+            lines = self._read(path)
+            # Rewritten, so that a cut last line is not continued.
+            self._write(lines)
+        else:
+            self._write([self._settings])
+
+    @property
+    def batches(self) -> int:
+        """Number of batches that are done."""
+        return len(self._results)
+
+    def get(self, arm: str, batch: int) -> EpisodeResults | None:
+        """Returns the results of a batch, None if it has not been run."""
+        return self._results.get((arm, batch))
+
+    def put(self, arm: str, batch: int, results: EpisodeResults) -> None:
+        """Keeps the results of a batch, on the disk before it returns."""
+        self._results[arm, batch] = results
+        if self._path is None:
+            return
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"arm": arm, "batch": batch} | results.to_dict()) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def remove(self) -> None:
+        """Removes the file: the report is written."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> list[dict[str, Any]]:
+        lines = []
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break
+        try:
+            self._require_same_settings(path, lines[0])
+            for line in lines[1:]:
+                self._results[str(line["arm"]), int(line["batch"])] = EpisodeResults.from_dict(line)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path} is no interrupted evaluation of this project: remove it, or give another --output."
+            ) from error
+        return lines
+
+    def _require_same_settings(self, path: Path, found: Mapping[str, Any]) -> None:
+        keys = [*found, *(key for key in self._settings if key not in found)]
+        changed = [key for key in keys if found.get(key) != self._settings.get(key)]
+        if changed:
+            listed = ", ".join(f"{key} was {found.get(key)!r}, now {self._settings.get(key)!r}" for key in changed)
+            raise UserError(
+                f"{path} holds an interrupted evaluation with other settings ({listed}): repeat those to"
+                " continue it, give another --output, or drop it with --no-resume."
+            )
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        assert self._path is not None
+        with atomic_file(self._path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

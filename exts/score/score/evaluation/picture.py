@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""One picture of an evaluation: success with intervals, time to success, the paired table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from score.utils.files import atomic_file
+
+from .report import ordered_arms
+from .results import EpisodeResults
+from .statistics import success_curve
+
+_COLOURS = {
+    "base": "#6b7280",
+    "steered": "#0f766e",
+    "steered_sampled": "#5eb5a6",
+    "base_t0": "#b45309",
+    "base_t05": "#e0a458",
+    "constant": "#7c5cbf",
+}
+"""A colour for each arm: greens are steered, warm ones cooler noise."""
+
+_INK, _GRID = "#1f2933", "#e5e7eb"
+_DPI = 110
+
+
+def save_picture(report: Mapping[str, Any], results: Mapping[str, EpisodeResults], path: Path) -> None:
+    """Draws an evaluation as a PNG of under 200 kB.
+
+    Args:
+        report: A valid report.
+        results: Episodes of its arms.
+        path: The PNG file.
+    """
+    figure = Figure(figsize=(12.0, 4.2), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    paired = report["paired"] is not None
+    axes = figure.subplots(1, 3 if paired else 2, width_ratios=[1.25, 1.45, 0.85] if paired else [1.0, 1.2])
+    names = ordered_arms(report["arms"])
+    _draw_success(axes[0], report, names)
+    _draw_curves(axes[1], results, names)
+    if paired:
+        _draw_table(axes[2], report["paired"])
+    domain = "real (stand-in)" if report["domain"] == "real" else report["domain"]
+    figure.suptitle(
+        "   ·   ".join(
+            (report["task"], domain, report["physics"], f"{report['episodes']} starts, the same for all arms")
+        ),
+        fontsize=11,
+        color=_INK,
+    )
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _draw_success(axes: Axes, report: Mapping[str, Any], names: list[str]) -> None:
+    """Bars of success rates with Wilson intervals, in percent."""
+    successes = [report["arms"][name]["success"] for name in names]
+    rates = np.array([100 * success["rate"] for success in successes])
+    bounds = 100 * np.array([success["wilson95"] for success in successes])
+    rows = np.arange(len(names))
+    axes.barh(rows, rates, height=0.62, color=[_COLOURS[name] for name in names])
+    axes.errorbar(
+        rates, rows, xerr=[rates - bounds[:, 0], bounds[:, 1] - rates], fmt="none", ecolor=_INK, capsize=3, lw=1.2
+    )
+    for row, rate, high in zip(rows, rates, bounds[:, 1], strict=True):
+        axes.text(high + 2, int(row), f"{rate:.1f} %", va="center", fontsize=9, color=_INK)
+    axes.set(yticks=rows, yticklabels=names, xlim=(0, 122), xticks=range(0, 101, 25), xlabel="success [%], Wilson 95 %")
+    # Few arms get no thicker bars than many.
+    axes.set_ylim(max(len(names), 4) - 0.5, -0.5)
+    _clean(axes, grid="x")
+
+
+def _draw_curves(axes: Axes, results: Mapping[str, EpisodeResults], names: list[str]) -> None:
+    """Kaplan-Meier curves of the fraction solved by each control step."""
+    horizon = max(results[name].horizon for name in names)
+    for name in names:
+        times, solved = success_curve(results[name].success, results[name].steps, results[name].horizon)
+        wide = 2.2 if name in ("base", "steered") else 1.3
+        axes.step(times, 100 * solved, where="post", color=_COLOURS[name], lw=wide, label=name)
+    axes.set(xlim=(0, horizon), ylim=(0, 103), xlabel="control steps", ylabel="solved by then [%]")
+    axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    _clean(axes, grid="both")
+
+
+def _draw_table(axes: Axes, paired: Mapping[str, Any]) -> None:
+    """The 2x2 table of outcomes on the same starts; columns are the steered policy, rows the base policy."""
+    counts = np.array([[paired["both"], paired["base_only"]], [paired["steered_only"], paired["neither"]]])
+    axes.imshow(counts, cmap="Greens", vmin=0, vmax=max(1, counts.max()) * 1.6)
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=15, color=_INK)
+    axes.set(xticks=[0, 1], yticks=[0, 1], xlabel="steered", ylabel="base")
+    axes.set_xticklabels(["solved", "failed"])
+    axes.set_yticklabels(["solved", "failed"], rotation=90, va="center")
+    axes.tick_params(length=0, labelsize=9)
+    axes.spines[:].set_visible(False)
+    ratio = paired["steps_ratio"]
+    steps = "" if ratio is None else f"\nsteps, both solve: {ratio:.2f} x base"
+    axes.set_title(f"exact McNemar p = {paired['mcnemar_p']:.1g}{steps}", fontsize=9, color=_INK)
+
+
+def _clean(axes: Axes, grid: str) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
+    axes.set_axisbelow(True)
+    axes.grid(axis="both" if grid == "both" else "x", color=_GRID, lw=0.8)

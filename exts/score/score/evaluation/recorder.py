@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Records what one environment saw and did, step by step: the golden episode of an exported policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+
+
+class _Observation(Protocol):
+    @property
+    def history(self) -> int: ...
+
+
+class EpisodeRecorder:
+    """Collects one environment's raw observations, actions and latents during :func:`score.evaluation.run_batch`.
+
+    The step that ends the episode is left out: the environment has been reset by the time its target could be read.
+    """
+
+    def __init__(self, observations: Mapping[str, _Observation], env: int = 0) -> None:
+        """Prepares a recording.
+
+        Args:
+            observations: The base policy's observations, ``spec.observations``: which keys to keep, and which are
+                windows.
+            env: Index of the environment.
+        """
+        self.env = env
+        self._histories = {key: spec.history for key, spec in observations.items()}
+        self._steps: dict[str, list[torch.Tensor]] = {}
+        self._latents: list[torch.Tensor] = []
+        self._length: int | None = None
+
+    def record_decision(self, latent: torch.Tensor) -> None:
+        """Keeps the latent (N, H, A) of a decision."""
+        self._latents.append(latent[self.env].clone())
+
+    def record_observations(self, windows: Mapping[str, torch.Tensor]) -> None:
+        """Keeps the newest frames before a control step.
+
+        Args:
+            windows: Observation windows, key -> (N, history, *shape), or (N, *shape) without history.
+        """
+        for key, history in self._histories.items():
+            window = windows[key][self.env]
+            self._keep(f"observations/{key}", window[-1] if history > 1 else window)
+
+    def record_actions(self, action: torch.Tensor, commanded: torch.Tensor) -> None:
+        """Keeps what a control step did.
+
+        Args:
+            action: Actions of the policy, (N, A), in action units.
+            commanded: Targets really sent, after clamping, (N, A).
+        """
+        self._keep("actions", action[self.env])
+        self._keep("commanded", commanded[self.env])
+
+    def finish(self, steps: int, ended: bool) -> None:
+        """Cuts the recording at the end of the first episode.
+
+        Args:
+            steps: Control steps of that episode.
+            ended: Whether the environment was reset at its end; then the last step is left out.
+        """
+        self._length = steps - 1 if ended else steps
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The recording, on the CPU, time first.
+
+        Returns:
+            ``observations/<key>`` (T, *shape): newest frame before each step; ``actions`` (T, A): what the policy
+            asked for; ``commanded`` (T, A): what was sent; ``latents`` (D, H, A): one for each decision.
+
+        Raises:
+            ValueError: The episode has not finished, or was one step long.
+        """
+        if not self._length:
+            raise ValueError("No step of a finished episode was recorded.")
+        tensors = {name: torch.stack(steps[: self._length]).cpu() for name, steps in self._steps.items()}
+        return tensors | {"latents": torch.stack(self._latents).cpu()}
+
+    def _keep(self, name: str, value: torch.Tensor) -> None:
+        # Cloned: simulators reuse their buffers.
+        self._steps.setdefault(name, []).append(value.clone())

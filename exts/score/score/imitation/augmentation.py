@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Noise on training windows, so that the policy bears sensors and calibrations it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from score.utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class AugmentationCfg:
+    """Magnitudes of the augmentation.
+
+    The published ones, for tasks of centimetres: joint noise 0.05 rad independent per frame, points 0.02 m, extrinsics
+    0.2 rad and 0.05 m, a random subset of 512 points. The defaults here suit an insertion of one millimetre.
+    """
+
+    joint_noise: float = 0.0
+    """Standard deviation of the noise on measured joints [rad]. One draw for all frames of a window: noise of its own
+    on every frame, as published, hides how fast the arm moves."""
+    point_noise: float = 0.001
+    """Half range of the uniform noise on every coordinate of every point [m]."""
+    extrinsic_shift: float = 0.002
+    """Half range of a uniform shift of the whole cloud, per axis [m]."""
+    extrinsic_rotation: float = 0.01
+    """Half range of uniform Euler angles that turn the cloud about the origin of its frame [rad]."""
+    points: int | None = 256
+    """Size of a random subset of the points, other for each window; None keeps all. Fewer points also train faster."""
+
+    def __post_init__(self) -> None:
+        for name in ("joint_noise", "point_noise", "extrinsic_shift", "extrinsic_rotation"):
+            if getattr(self, name) < 0:
+                raise UserError(f"Setting augmentation.{name} is {getattr(self, name)}, and must be 0 or more.")
+        if self.points is not None and self.points < 1:
+            raise UserError(f"Setting augmentation.points is {self.points}, and must be at least 1, or none for all.")
+
+
+def augment_joints(window: Tensor, cfg: AugmentationCfg, generator: torch.Generator) -> Tensor:
+    """Add one noise vector to all frames of each window.
+
+    Args:
+        window: Measured joints, shape (B, history, J) or (B, J) [rad].
+        cfg: Magnitudes.
+        generator: Source of the noise, on the CPU.
+
+    Returns:
+        Noisy windows of the same shape.
+    """
+    if cfg.joint_noise == 0:
+        return window
+    noise = cfg.joint_noise * torch.randn(len(window), window.shape[-1], generator=generator).to(window.device)
+    return window + (noise.unsqueeze(1) if window.dim() == 3 else noise)
+
+
+def augment_cloud(cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generator) -> Tensor:
+    """Take a random subset of points, turn and shift the cloud, add noise to each point.
+
+    Args:
+        cloud: Shape (B, P, 3) [m].
+        cfg: Magnitudes.
+        generator: Source of the noise, on the CPU.
+
+    Returns:
+        Clouds of shape (B, min(P, cfg.points), 3) [m].
+    """
+    batch, count = cloud.shape[:2]
+    if cfg.points is not None and cfg.points < count:
+        # The smallest of random keys are a uniform subset without repetition, and another one for each window.
+        order = torch.rand(batch, count, generator=generator).topk(cfg.points, dim=1, sorted=False).indices
+        cloud = cloud.gather(1, order.to(cloud.device).unsqueeze(-1).expand(-1, -1, 3))
+    if cfg.extrinsic_rotation > 0:
+        cloud = cloud @ _rotations(cfg.extrinsic_rotation * _symmetric((batch, 3), generator)).mT.to(cloud.device)
+    if cfg.extrinsic_shift > 0:
+        cloud = cloud + cfg.extrinsic_shift * _symmetric((batch, 1, 3), generator).to(cloud.device)
+    if cfg.point_noise > 0:
+        cloud = cloud + cfg.point_noise * _symmetric(tuple(cloud.shape), generator).to(cloud.device)
+    return cloud
+
+
+def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Uniform in [-1, 1]."""
+    return 2 * torch.rand(shape, generator=generator) - 1
+
+
+def _rotations(angles: Tensor) -> Tensor:
+    """Rotations about x, then y, then z by Euler angles (B, 3) [rad], shape (B, 3, 3)."""
+    matrix = torch.eye(3).expand(len(angles), 3, 3)
+    for axis in range(3):
+        generator_of_axis = torch.zeros(3, 3)
+        generator_of_axis[(axis + 2) % 3, (axis + 1) % 3] = 1
+        generator_of_axis[(axis + 1) % 3, (axis + 2) % 3] = -1
+        matrix = torch.linalg.matrix_exp(angles[:, axis, None, None] * generator_of_axis) @ matrix
+    return matrix

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Reading demonstrations in Isaac Lab's HDF5 episode layout.
+
+The layout is that of ``isaaclab.utils.datasets.HDF5DatasetFileHandler`` (read with h5py alone, so that no simulator
+is needed): group ``data`` with an attribute ``env_args`` (JSON), and one group ``demo_<i>`` per episode with the datasets
+``obs/<key>`` (T, ...) and ``actions`` (T, A) and an attribute ``success``. Row t of ``obs`` is what the robot saw before
+``actions[t]``, the commanded target, was sent. Observations are single frames; windows are made here.
+
+``env_args`` must hold ``control_rate_hz``, ``action_names`` and ``units``: one string for the actions (and whatever has no
+entry), or a mapping from ``actions`` and observation names to units. It may hold ``action_low`` and ``action_high`` [units] and
+``frames`` (observation name -> coordinate frame).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+
+from score.utils.errors import UserError, near_names
+from score.utils.files import sha256_of
+
+ACTIONS = "actions"
+"""Dataset of commanded actions in an episode."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One demonstration of T steps."""
+
+    name: str
+    """Name of its group, for example ``demo_0``."""
+    observations: dict[str, torch.Tensor]
+    """Frames by name, float32, shape (T, ...) [their units]."""
+    actions: torch.Tensor
+    """Commanded actions, float32, shape (T, A) [action units]."""
+    success: bool | None
+    """Whether the task was solved; None where the file does not say."""
+
+    def __len__(self) -> int:
+        return self.actions.shape[0]
+
+
+@dataclass(frozen=True)
+class DemonstrationSet:
+    """All demonstrations of a file, and what their numbers mean."""
+
+    path: Path
+    """The file."""
+    sha256: str
+    """Hash of the file."""
+    episodes: tuple[Episode, ...]
+    """Demonstrations in the order of their numbers."""
+    control_rate_hz: float
+    """Steps per second [Hz]."""
+    action_names: tuple[str, ...]
+    """Name of each number of an action."""
+    units: dict[str, str]
+    """Units of ``actions`` and of every observation read."""
+    frames: dict[str, str]
+    """Coordinate frame of observations that have one."""
+    action_low: tuple[float, ...]
+    """Least allowed actions; the least demonstrated ones where the file states none [action units]."""
+    action_high: tuple[float, ...]
+    """Greatest allowed actions, likewise."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of all episodes together."""
+        return sum(len(episode) for episode in self.episodes)
+
+    @property
+    def success_rate(self) -> float | None:
+        """Share of episodes marked as successes, of those that are marked; None if none is."""
+        marked = [episode.success for episode in self.episodes if episode.success is not None]
+        return sum(marked) / len(marked) if marked else None
+
+
+def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[str] = ()) -> DemonstrationSet:
+    """Read and check a file of demonstrations.
+
+    Args:
+        path: The HDF5 file.
+        keys: Vector observations to read, each (T, D).
+        cloud_keys: Point clouds to read, each (T, P, 3).
+
+    Raises:
+        UserError: The file is missing, no HDF5, or not of the layout above; an episode lacks a key, has a wrong shape or
+            a number that is not finite. The message names file, episode and key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = near_names(path.name, (p.name for p in path.parent.glob("*.hdf5")))
+        raise UserError(f"Demonstrations {path} do not exist: give a file that collect.py wrote.{near}")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path} is no HDF5 file, or a truncated one ({error}): copy or collect it again.") from error
+    with file:
+        if "data" not in file or not isinstance(file["data"], h5py.Group):
+            raise UserError(f"{path} has no group 'data': it is not of Isaac Lab's episode layout.")
+        data = file["data"]
+        names = sorted((name for name in data if re.fullmatch(r"demo_\d+", name)), key=lambda name: int(name[5:]))
+        if not names:
+            raise UserError(f"{path} holds no episodes (no group 'data/demo_<i>'): collect some first.")
+        facts = _read_env_args(data, path)
+        try:
+            episodes = tuple(_read_episode(data[name], path, name, keys, cloud_keys) for name in names)
+        except OSError as error:  # h5py reports damaged chunks only when they are read
+            raise UserError(f"{path} is damaged ({error}): copy or collect it again.") from error
+    _require_same_shapes(path, episodes)
+    action_names = tuple(str(name) for name in facts["action_names"])
+    if len(action_names) != episodes[0].actions.shape[1]:
+        raise UserError(
+            f"{path}: env_args names {len(action_names)} actions, and '{ACTIONS}' has {episodes[0].actions.shape[1]} columns."
+        )
+    low, high = _action_limits(facts, episodes, len(action_names), path)
+    return DemonstrationSet(
+        path=path,
+        sha256=sha256_of(path),
+        episodes=episodes,
+        control_rate_hz=facts["control_rate_hz"],
+        action_names=action_names,
+        units=_units(facts["units"], (ACTIONS, *keys, *cloud_keys), set(cloud_keys), path),
+        frames={str(key): str(frame) for key, frame in dict(facts.get("frames", {})).items()},
+        action_low=low,
+        action_high=high,
+    )
+
+
+def _read_env_args(data: h5py.Group, path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(data.attrs.get("env_args", "{}"))
+    except (TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path}: attribute 'env_args' of 'data' is no JSON ({error}).") from error
+    for key in ("control_rate_hz", "action_names", "units"):
+        if key not in facts:
+            near = near_names(key, facts)
+            raise UserError(f"{path}: attribute 'env_args' of 'data' lacks '{key}': collect.py writes it.{near}")
+    rate = facts["control_rate_hz"]
+    if not isinstance(rate, (int, float)) or not math.isfinite(rate) or rate <= 0:
+        raise UserError(f"{path}: env_args.control_rate_hz is {rate!r}, and must be a positive number.")
+    return {**facts, "control_rate_hz": float(rate)}
+
+
+def _read_episode(group: h5py.Group, path: Path, name: str, keys: Sequence[str], clouds: Sequence[str]) -> Episode:
+    where = f"{path}: data/{name}"
+    actions = _read_array(group, ACTIONS, where, "(T, A)", lambda shape: len(shape) == 2)
+    if not len(actions):
+        raise UserError(f"{where}/{ACTIONS} has no steps: remove the episode.")
+    observations = {}
+    for key in (*keys, *clouds):
+        if key in clouds:
+            array = _read_array(group, f"obs/{key}", where, "(T, P, 3)", lambda s: len(s) == 3 and s[1] > 0 and s[2] == 3)
+        else:
+            array = _read_array(group, f"obs/{key}", where, "(T, D), single frames", lambda s: len(s) == 2 and s[1] > 0)
+        if len(array) != len(actions):
+            raise UserError(f"{where}/obs/{key} has {len(array)} steps, and {ACTIONS} has {len(actions)}.")
+        observations[key] = array
+    success = group.attrs.get("success")
+    return Episode(name, observations, actions, None if success is None else bool(success))
+
+
+def _read_array(group: h5py.Group, key: str, where: str, wanted: str, fits: Any) -> torch.Tensor:
+    if key not in group:
+        folder, _, leaf = key.rpartition("/")
+        parent = group.get(folder) if folder else group
+        siblings = list(parent) if isinstance(parent, h5py.Group) else []
+        near = near_names(leaf, siblings) or (f" It has {', '.join(map(repr, siblings))}." if siblings else "")
+        raise UserError(f"{where} lacks the dataset '{key}'.{near}")
+    dataset = group[key]
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu":
+        raise UserError(f"{where}/{key} is no dataset of numbers.")
+    if not fits(dataset.shape):
+        raise UserError(f"{where}/{key} has shape {dataset.shape}, and {wanted} is needed.")
+    array = torch.from_numpy(np.asarray(dataset[()], dtype=np.float32))
+    finite = torch.isfinite(array).flatten(1).all(dim=1) if len(array) else torch.ones(0, dtype=torch.bool)
+    if not bool(finite.all()):
+        step = int((~finite).nonzero()[0])
+        raise UserError(f"{where}/{key} has a number that is not finite at step {step}: remove or repair the episode.")
+    return array
+
+
+def _require_same_shapes(path: Path, episodes: Sequence[Episode]) -> None:
+    first = episodes[0]
+    for episode in episodes[1:]:
+        pairs = {ACTIONS: (first.actions, episode.actions)}
+        pairs |= {f"obs/{key}": (first.observations[key], frames) for key, frames in episode.observations.items()}
+        for key, (ours, theirs) in pairs.items():
+            if ours.shape[1:] != theirs.shape[1:]:
+                raise UserError(
+                    f"{path}: {key} has frames of shape {tuple(theirs.shape[1:])} in {episode.name} and"
+                    f" {tuple(ours.shape[1:])} in {first.name}: all episodes must agree."
+                )
+
+
+def _action_limits(
+    facts: Mapping[str, Any], episodes: Sequence[Episode], count: int, path: Path
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    every = torch.cat([episode.actions for episode in episodes])
+    limits = []
+    for key, demonstrated in (("action_low", every.amin(0)), ("action_high", every.amax(0))):
+        values = tuple(float(value) for value in facts.get(key, demonstrated.tolist()))
+        if len(values) != count:
+            raise UserError(f"{path}: env_args.{key} has {len(values)} numbers for {count} actions.")
+        limits.append(values)
+    return limits[0], limits[1]
+
+
+def _units(units: Any, keys: Sequence[str], clouds: set[str], path: Path) -> dict[str, str]:
+    if isinstance(units, str):
+        # One string is that of the actions and of vectors like them; Isaac Lab's lengths are metres.
+        return {key: "m" if key in clouds else units for key in keys}
+    if not isinstance(units, Mapping):
+        raise UserError(f"{path}: env_args.units is {units!r}, and must be a string or a mapping from names to units.")
+    for key in keys:
+        if key not in units:
+            raise UserError(f"{path}: env_args.units lacks '{key}'.{near_names(key, units)}")
+    return {key: str(units[key]) for key in keys}

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Settings of base-policy training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from score.imitation.augmentation import AugmentationCfg
+from score.policies.settings import FlowNetworkCfg, IntegratorCfg
+from score.utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class PretrainCfg:
+    """What a base policy reads and predicts, and how it is trained. The defaults are those of SCORE-Insert-v0."""
+
+    histories: dict[str, int] = field(default_factory=lambda: {"joint_pos": 4})
+    """Vector observations of the data set to read, with the frames of each window."""
+    point_cloud: str | None = "point_cloud"
+    """Point cloud to read (current frame only); None for a policy without one."""
+    past_actions: str | None = "joint_pos_target"
+    """Name under which past commanded actions are observed; None for a policy that does not see them."""
+    past_action_history: int = 3
+    """Past actions in a window. Published: 3."""
+    measured: str = "joint_pos"
+    """Observation that measures what actions command; its first frame stands for past actions before the start."""
+    relative: bool = True
+    """Whether the network predicts offsets from the newest ``measured`` frame instead of absolute actions."""
+    horizon: int = 8
+    """Steps in an action chunk. Published: 16."""
+    network: FlowNetworkCfg = field(default_factory=FlowNetworkCfg)
+    """Sizes of the networks."""
+    integrator: IntegratorCfg = field(default_factory=IntegratorCfg)
+    """How the trained flow is integrated."""
+    augmentation: AugmentationCfg = field(default_factory=AugmentationCfg)
+    """Noise on the training windows."""
+    updates: int = 8000
+    """Optimiser steps."""
+    batch_size: int = 64
+    """Observation windows in an update, each encoded once."""
+    draws: int = 4
+    """Noise and time draws per window: the velocity network sees ``batch_size * draws`` samples (published: 256)."""
+    learning_rate: float = 1e-3
+    """Peak learning rate. Published: 1e-4, for a network 40 times as large."""
+    betas: tuple[float, float] = (0.95, 0.999)
+    """AdamW's betas, as published."""
+    weight_decay: float = 1e-6
+    """AdamW's weight decay, as published."""
+    warmup: int = 500
+    """Updates of linear warm-up, as published; a cosine to zero follows."""
+    max_grad_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    ema_power: float = 0.75
+    """Exponent of the averaging schedule, as published."""
+    ema_max: float = 0.9999
+    """Greatest averaging decay, as published."""
+    validation_fraction: float = 0.05
+    """Share of episodes kept for validation, at least one, as published."""
+    validation_every: int = 500
+    """Updates between validations."""
+    validation_windows: int = 512
+    """Most windows in a validation, spread evenly over the validation episodes."""
+    checkpoint_every: int = 1000
+    """Updates between writing checkpoint and bundle."""
+    seed: int = 42
+    """Seed of the split, the initial weights, the batches and the noise."""
+    device: str = "cpu"
+    """Torch device to train on."""
+
+    def __post_init__(self) -> None:
+        for name in ("past_action_history", "horizon", "updates", "batch_size", "draws", "validation_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in ("validation_windows", "checkpoint_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.warmup >= 0, "warmup", self.warmup, "0 or more")
+        for name in ("learning_rate", "max_grad_norm", "ema_power"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
+        _require(0 < self.validation_fraction < 1, "validation_fraction", self.validation_fraction, "between 0 and 1")
+        _require(0 <= self.ema_max < 1, "ema_max", self.ema_max, "at least 0 and less than 1")
+        for key, history in self.histories.items():
+            _require(history >= 1, f"histories[{key}]", history, "at least 1")
+        if (self.relative or self.past_actions) and self.measured not in self.histories:
+            raise UserError(f"Setting measured '{self.measured}' is none of the observations {list(self.histories)}.")
+
+
+def updates_for_epochs(epochs: int, steps: int, batch_size: int) -> int:
+    """Updates that show each of ``steps`` windows ``epochs`` times on average.
+
+    Raises:
+        UserError: ``epochs`` is less than 1.
+    """
+    _require(epochs >= 1, "epochs", epochs, "at least 1")
+    return max(1, round(epochs * steps / max(1, batch_size)))
+
+
+def _require(holds: bool, name: str, value: object, wanted: str) -> None:
+    if not holds:
+        raise UserError(f"Setting {name} is {value}, and must be {wanted}.")

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Normalisation statistics of training windows."""
+
+from __future__ import annotations
+
+import torch
+
+from score.imitation.windows import WindowSet
+from score.policies.features import WindowFeatures
+from score.policies.normalisation import Statistic, checked_statistic, mean_std_statistic
+from score.policies.settings import FlowNetworkCfg
+from score.policies.spec import PolicySpec
+
+
+def fit_statistics(windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg) -> dict[str, Statistic]:
+    """Fit what a :class:`~score.policies.flow_matching.FlowMatchingPolicy` needs.
+
+    Features and action chunks get a mean and a deviation per dimension (actions: per row and number, relative to the newest
+    measured frame where the spec says so). A cloud gets a mean per axis and one deviation for all axes, as its
+    shape must not be distorted.
+
+    Args:
+        windows: Training windows without augmentation.
+        spec: The policy's interface.
+        network: The network, for how features are laid out.
+
+    Raises:
+        UserError: A dimension does not vary or is not finite. The message names it.
+    """
+    features = WindowFeatures(spec, network.relative_observations)
+    actions = windows.actions
+    if spec.actions.relative_to is not None:
+        newest = windows.observations[spec.actions.relative_to]
+        if spec.observations[spec.actions.relative_to].history > 1:
+            newest = newest[:, -1]
+        actions = actions - newest.unsqueeze(1)
+    statistics = {
+        "features": mean_std_statistic(features(windows.observations), "observations", features.labels(spec)),
+        "actions": mean_std_statistic(actions, "actions (row, number)", spec.actions.names),
+    }
+    if features.cloud_key:
+        cloud = windows.observations[features.cloud_key]
+        mean = cloud.mean(dim=(0, 1), dtype=torch.float64).float()
+        # In pieces, as the squares of all clouds at once would double the memory.
+        total = sum(float((piece - mean).double().square().sum()) for piece in cloud.split(4096))
+        deviation = torch.full((3,), (total / cloud.numel()) ** 0.5)
+        statistics["cloud"] = checked_statistic(mean, deviation, f"observation '{features.cloud_key}'", (3,), "xyz")
+    return statistics

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Base policies: their interface, flow matching, and their folder on disk (``score.policies.bundle``).
+
+Nothing here imports Isaac Lab or RSL-RL. The bundle is not imported with the package, because reading it needs YAML and
+safetensors, and a robot may have only torch.
+"""
+
+from __future__ import annotations
+
+from .base_policy import BasePolicy
+from .flow_matching import FlowMatchingPolicy
+from .settings import FlowNetworkCfg, IntegratorCfg
+from .spec import ActionSpec, ObservationSpec, PolicySpec, require_match
+
+__all__ = [
+    "ActionSpec",
+    "BasePolicy",
+    "FlowMatchingPolicy",
+    "FlowNetworkCfg",
+    "IntegratorCfg",
+    "ObservationSpec",
+    "PolicySpec",
+    "require_match",
+]

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Settings of a flow-matching policy, as they stand in a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from score.policies.encoders import POOLS
+from score.policies.integrators import make_schedule
+from score.utils.errors import UserError, near_names
+
+
+@dataclass(frozen=True)
+class FlowNetworkCfg:
+    """Sizes of the networks. The defaults have 1.5 million parameters and decode in milliseconds on one CPU core."""
+
+    point_widths: tuple[int, ...] = (64, 64, 128)
+    """Widths of PointNet's per-point layers. Published "fast": 64, 128."""
+    global_widths: tuple[int, ...] = (128,)
+    """Widths of PointNet's layers between pooling and embedding. Published "fast": none before the embedding."""
+    embedding_dim: int = 128
+    """Length of the cloud's embedding. Published "fast": 64."""
+    pool: str = "max_mean"
+    """``max_mean`` or ``max`` (published), see :class:`~score.policies.encoders.PointNet`."""
+    width: int = 256
+    """Width of the velocity network's residual stream."""
+    depth: int = 3
+    """Residual blocks of the velocity network."""
+    expansion: int = 2
+    """Hidden width of a block as a multiple of ``width``."""
+    time_frequencies: int = 16
+    """Sine-cosine pairs that describe the flow time."""
+    relative_observations: tuple[str, ...] = ("joint_pos_target",)
+    """Observations that enter relative to the newest ``relative_to`` frame; unused where actions are plain."""
+
+    def __post_init__(self) -> None:
+        # Lists come from YAML; a frozen dataclass wants tuples to compare and hash.
+        for name in ("point_widths", "global_widths", "relative_observations"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.pool not in POOLS:
+            near = near_names(self.pool, POOLS) or f" Known are {', '.join(map(repr, POOLS))}."
+            raise UserError(f"network.pool '{self.pool}' is unknown.{near}")
+        if not self.point_widths:
+            raise UserError("network.point_widths is empty: give at least one width.")
+        for name in ("embedding_dim", "width", "depth", "expansion", "time_frequencies"):
+            _require_positive(name, getattr(self, name))
+        for name in ("point_widths", "global_widths"):
+            for width in getattr(self, name):
+                _require_positive(name, width)
+
+
+@dataclass(frozen=True)
+class IntegratorCfg:
+    """How the flow is integrated."""
+
+    method: str = "midpoint"
+    """``midpoint`` (published) or ``euler``."""
+    steps: int = 5
+    """Uniform steps; published: 5, that is 10 network passes with the midpoint method."""
+
+    def __post_init__(self) -> None:
+        _require_positive("steps", self.steps, "integrator")
+        make_schedule(self.method, self.steps)
+
+
+def _require_positive(name: str, value: object, section: str = "network") -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"{section}.{name} holds {value!r}: give a whole number of at least 1.")

@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""What a base policy reads and writes, in names, shapes, units and rates, and whether a task offers just that."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from score.utils.errors import UserError, near_names
+
+_RATE_TOLERANCE = 1e-3
+"""Relative difference of two control rates that still counts as equal: rounding of 1 / step length, no more."""
+
+
+@dataclass(frozen=True)
+class ObservationSpec:
+    """One named observation and the window of it that a policy reads."""
+
+    shape: tuple[int, ...]
+    """Shape of one frame, for example ``(7,)`` or ``(512, 3)``."""
+    history: int
+    """Frames in the window, at least 1. One frame comes without a frame axis."""
+    units: str
+    """Units of the numbers, for example ``rad`` or ``m``."""
+    frame: str = ""
+    """Coordinate frame of positions, for example ``panda_tcp``; empty where it has no meaning."""
+    names: tuple[str, ...] = ()
+    """Names along the last axis in order, for example joints; empty where it has no names."""
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise UserError(f"Observation shape {self.shape} is invalid: give at least one axis, each at least 1 long.")
+        if self.history < 1:
+            raise UserError(f"Observation history {self.history} is invalid: give at least 1 frame.")
+        if self.names and len(self.names) != self.shape[-1]:
+            raise UserError(f"Observation has {len(self.names)} names for {self.shape[-1]} numbers: give one name each.")
+
+    @property
+    def window_shape(self) -> tuple[int, ...]:
+        """Shape of the window without the batch axis: ``(history, *shape)``, or ``shape`` for a single frame."""
+        return (self.history, *self.shape) if self.history > 1 else self.shape
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """The action of one control step."""
+
+    names: tuple[str, ...]
+    """Name of each number in order, for example joints."""
+    units: str
+    """Units of the action as it leaves the policy."""
+    low: tuple[float, ...]
+    """Least allowed value of each number [units]. A declaration: whoever executes the action clamps it."""
+    high: tuple[float, ...]
+    """Greatest allowed value of each number [units]."""
+    relative_to: str | None
+    """Observation whose newest frame is added to the network's output inside ``decode``; None for plain outputs."""
+
+    def __post_init__(self) -> None:
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise UserError(f"Action names {list(self.names)} are invalid: give at least one, and none twice.")
+        if not len(self.names) == len(self.low) == len(self.high):
+            raise UserError(
+                f"Action has {len(self.names)} names, {len(self.low)} low and {len(self.high)} high limits:"
+                " give one of each per number."
+            )
+        for name, low, high in zip(self.names, self.low, self.high, strict=True):
+            if not low < high:  # written so that NaN fails too
+                raise UserError(f"Action '{name}' has limits {low} to {high}: low must be less than high.")
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """The whole interface of a base policy, or of what a task offers to one."""
+
+    observations: dict[str, ObservationSpec]
+    """Observation windows by name."""
+    actions: ActionSpec
+    """The action of one control step."""
+    control_rate_hz: float
+    """Control steps per second [Hz]."""
+    horizon: int
+    """Steps in one action chunk."""
+
+    def __post_init__(self) -> None:
+        if not self.observations:
+            raise UserError("A policy needs at least one observation: the spec names none.")
+        if not (math.isfinite(self.control_rate_hz) and self.control_rate_hz > 0):
+            raise UserError(f"control_rate_hz {self.control_rate_hz} is invalid: give a positive number.")
+        if self.horizon < 1:
+            raise UserError(f"horizon {self.horizon} is invalid: give at least 1 step.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain dicts, lists, strings and numbers, ready for YAML or JSON."""
+        return _plain(dataclasses.asdict(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PolicySpec:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            UserError: A key is missing, unknown or of the wrong type, or a value is invalid.
+        """
+        fields = read_fields(cls, data, "spec")
+        if not isinstance(fields["observations"], Mapping):
+            raise UserError("spec.observations is not a mapping from names to observations.")
+        try:
+            observations = {}
+            for name, entry in fields["observations"].items():
+                values = read_fields(ObservationSpec, entry, f"spec.observations.{name}")
+                values["shape"] = tuple(int(size) for size in values["shape"])
+                values["history"] = int(values["history"])
+                values["names"] = tuple(values.get("names", ()))
+                observations[str(name)] = ObservationSpec(**values)
+            values = read_fields(ActionSpec, fields["actions"], "spec.actions")
+            values["names"] = tuple(values["names"])
+            values["low"] = tuple(float(value) for value in values["low"])
+            values["high"] = tuple(float(value) for value in values["high"])
+            return cls(
+                observations=observations,
+                actions=ActionSpec(**values),
+                control_rate_hz=float(fields["control_rate_hz"]),
+                horizon=int(fields["horizon"]),
+            )
+        except (TypeError, ValueError) as error:
+            raise UserError(f"The spec holds a value of the wrong type: {error}.") from error
+
+
+def require_match(policy: PolicySpec, task: PolicySpec) -> None:
+    """Check that a task offers every observation a policy reads and executes the actions that it writes.
+
+    The task may offer more observations than the policy reads. Horizon, action limits and ``relative_to`` are the
+    policy's own business and are not compared.
+
+    Args:
+        policy: What the policy was trained on.
+        task: What the task offers.
+
+    Raises:
+        UserError: They differ. The message names every difference.
+    """
+    problems = []
+    for name, needed in policy.observations.items():
+        if name in task.observations:
+            problems += _observation_problems(name, needed, task.observations[name])
+        else:
+            near = near_names(name, task.observations) or f" (it has {', '.join(map(repr, task.observations))})"
+            problems.append(f"observation '{name}' is missing in the task{near}")
+    problems += _name_problems("action names", policy.actions.names, task.actions.names)
+    if policy.actions.units != task.actions.units:
+        problems.append(f"actions are in '{policy.actions.units}' and the task takes '{task.actions.units}'")
+    if not math.isclose(policy.control_rate_hz, task.control_rate_hz, rel_tol=_RATE_TOLERANCE):
+        problems.append(f"control rate is {policy.control_rate_hz:g} Hz and the task's {task.control_rate_hz:g} Hz")
+    if problems:
+        listed = "; ".join(problem.rstrip(".") for problem in problems)
+        raise UserError(
+            f"The base policy does not fit the task: {listed}. Use the base policy of this task, or change"
+            " the task's observations and actions to what the policy was trained on."
+        )
+
+
+def read_fields(kind: type, data: Any, where: str) -> dict[str, Any]:
+    """Check that a mapping has the fields of a dataclass: all that have no default, and no others.
+
+    Args:
+        kind: The dataclass.
+        data: What a file holds in its place.
+        where: Where in the file, for the message.
+
+    Returns:
+        A copy of ``data``.
+
+    Raises:
+        UserError: ``data`` is not a mapping, or a key is missing or unknown.
+    """
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where} is not a mapping of settings.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for key in data:
+        if key not in fields:
+            near = near_names(str(key), fields) or f" It may have {', '.join(map(repr, fields))}."
+            raise UserError(f"{where} has an unknown key '{key}'.{near}")
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in data:
+            raise UserError(f"{where} lacks the key '{name}'.")
+    return dict(data)
+
+
+def _observation_problems(name: str, needed: ObservationSpec, offered: ObservationSpec) -> list[str]:
+    problems = []
+    for label in ("shape", "history", "units", "frame"):
+        ours, theirs = getattr(needed, label), getattr(offered, label)
+        # A frame that either side leaves open cannot be compared.
+        if ours != theirs and not (label == "frame" and "" in (ours, theirs)):
+            problems.append(f"observation '{name}' has {label} {ours!r} and the task's {theirs!r}")
+    if needed.names and offered.names:
+        problems += _name_problems(f"names of observation '{name}'", needed.names, offered.names)
+    return problems
+
+
+def _name_problems(what: str, ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[str]:
+    if ours == theirs:
+        return []
+    if sorted(ours) == sorted(theirs):
+        return [f"{what} are the same in another order: {list(ours)} and the task's {list(theirs)}"]
+    missing = [f"'{name}'{near_names(name, theirs)}" for name in ours if name not in theirs]
+    extra = [f"'{name}'" for name in theirs if name not in ours]
+    detail = "".join(
+        [
+            f"; not in the task: {', '.join(missing)}" if missing else "",
+            f"; not in the policy: {', '.join(extra)}" if extra else "",
+        ]
+    )
+    return [f"{what} differ ({len(ours)} and the task's {len(theirs)}{detail})"]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

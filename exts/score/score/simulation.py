@@ -1,0 +1,282 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Opens a registered Isaac Lab task for steering, evaluation, export or demonstrations.
+
+All command lines go through :func:`open_task`: it resolves the task's configuration with Isaac Lab's own presets and
+Hydra overrides, launches the physics engine, builds the environment and hands out a :class:`SteerableEnv`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import torch
+
+from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
+from score.utils.errors import UserError, near_names
+
+DOMAINS = ("sim", "real")
+"""``sim`` is the training side; ``real`` is the stand-in for the robot on the other physics engine (DESIGN 3.4)."""
+
+_ENGINE_PACKAGES = {"OvPhysxCfg": ("ovphysx", "ovphysx"), "PhysxCfg": ("isaacsim", "isaacsim_physx"), "NewtonCfg": ("newton", "newton_mjwarp")}
+
+
+def register_tasks() -> list[str]:
+    """Imports every package of the ``isaaclab.tasks`` entry point group.
+
+    Returns:
+        The gym ids that have a steering agent, sorted.
+    """
+    for entry_point in importlib.metadata.entry_points(group="isaaclab.tasks"):
+        entry_point.load()
+    return sorted(name for name, spec in gym.registry.items() if "base_policy_entry_point" in spec.kwargs)
+
+
+def task_kwargs(task: str, domain: str = "sim") -> tuple[str, dict[str, Any]]:
+    """Looks a task up and returns the gym id of one of its domains.
+
+    Args:
+        task: Gym id such as ``SCORE-Insert-v0``.
+        domain: ``sim`` or ``real``.
+
+    Returns:
+        The gym id of the domain and its registration keywords.
+
+    Raises:
+        UserError: The task or its domain is unknown; near names are listed.
+    """
+    known = register_tasks()
+    if task not in gym.registry or task not in known:
+        hint = near_names(task, known)
+        raise UserError(f"Unknown task '{task}'.{hint} Registered tasks: {', '.join(known) or 'none'}.")
+    if domain not in DOMAINS:
+        raise UserError(f"Unknown domain '{domain}'. Use one of: {', '.join(DOMAINS)}.")
+    kwargs = gym.spec(task).kwargs
+    if domain == kwargs.get("domain", "sim"):
+        return task, kwargs
+    other = kwargs.get("domain_tasks", {}).get(domain)
+    if other is None:
+        raise UserError(f"Task '{task}' has no '{domain}' domain; it has '{kwargs.get('domain', 'sim')}' only.")
+    return other, gym.spec(other).kwargs
+
+
+def entry_point(task: str, key: str, domain: str = "sim") -> Any:
+    """Loads the object that a task registers under ``key`` as ``"module:attribute"``.
+
+    Raises:
+        UserError: The task does not register that key.
+    """
+    _, kwargs = task_kwargs(task, domain)
+    if key not in kwargs:
+        raise UserError(f"Task '{task}' registers no '{key}'; it has: {', '.join(sorted(kwargs))}.")
+    module, attribute = kwargs[key].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def require_engine(physics_cfg: Any) -> str:
+    """Checks that the engine of a physics configuration is installed.
+
+    Returns:
+        The engine's preset name, e.g. ``ovphysx``.
+
+    Raises:
+        UserError: The engine's package is missing.
+    """
+    for base in type(physics_cfg).__mro__:
+        if base.__name__ in _ENGINE_PACKAGES:
+            package, name = _ENGINE_PACKAGES[base.__name__]
+            if importlib.util.find_spec(package) is None:
+                install = {"ovphysx": 'pip install "score-isaaclab[ovphysx]"', "isaacsim_physx": "an Isaac Sim install"}
+                raise UserError(
+                    f"Physics engine '{name}' is not installed (no package '{package}'): it needs "
+                    f"{install.get(name, 'a new install of this project')}, or choose another with physics=newton_mjwarp."
+                )
+            return name
+    return type(physics_cfg).__name__
+
+
+def allow_unpinned_host_memory() -> None:
+    """Lets isaaclab_ov allocate its host buffers on a machine without CUDA.
+
+    It asks for *pinned* memory, which Warp gets from the CUDA driver only; without a GPU plain memory is the same thing.
+    """
+    import warp as wp
+
+    wp.init()
+    if not wp.is_cuda_available():
+        cpu = wp.get_device("cpu")
+        cpu.pinned_allocator = cpu.default_allocator
+
+
+class SteerableEnv:
+    """A manager-based Isaac Lab environment as the method sees it (implements ``SteerableTask``).
+
+    Observations are ``{"policy": {key: window}, "critic": (N, Dc)}``; an environment that ends is reset within its step
+    and the observations of its end are in ``extras["final_obs"]``.
+    """
+
+    def __init__(self, env: Any, env_cfg: Any, agent_cfg: Any, task: str, domain: str) -> None:
+        self.env = env
+        self.env_cfg = env_cfg
+        self.agent_cfg = agent_cfg
+        self.task = task
+        self.domain = domain
+        self.engine = require_engine(env_cfg.sim.physics)
+        self.num_envs: int = env.num_envs
+        self.device: str = str(env.device)
+        self.step_dt: float = env.step_dt
+        self.max_episode_length: int = env.max_episode_length
+        terms = env.action_manager.active_terms
+        if len(terms) != 1:
+            raise UserError(f"Task '{task}': steering needs exactly one action term, found {terms}.")
+        self._action = env.action_manager.get_term(terms[0])
+        for attribute in ("hold_action", "commanded", "command_low", "command_high", "max_offset", "action_units"):
+            if not hasattr(self._action, attribute):
+                raise UserError(
+                    f"Task '{task}': action term '{terms[0]}' has no '{attribute}'; use score_tasks.mdp.SafeJointPositionActionCfg "
+                    "or give the term these attributes (docs/ARCHITECTURE.md)."
+                )
+        self.spec = self._read_spec()
+
+    def _read_spec(self) -> PolicySpec:
+        manager = self.env.observation_manager
+        if "policy" not in manager.active_terms or "critic" not in manager.active_terms:
+            raise UserError(f"Task '{self.task}' needs observation groups 'policy' and 'critic'; it has {list(manager.active_terms)}.")
+        described: Mapping[str, Mapping[str, Any]] = self.env_cfg.observation_interface
+        observations = {}
+        names, dims = manager.active_terms["policy"], manager.group_obs_dim["policy"]
+        configs = {name: getattr(self.env_cfg.observations.policy, name) for name in names}
+        for name, dim in zip(names, dims, strict=True):
+            history = max(1, configs[name].history_length)
+            shape = tuple(dim[1:]) if configs[name].history_length > 0 else tuple(dim)
+            info = described.get(name, {})
+            observations[name] = ObservationSpec(
+                shape=shape, history=history, units=info.get("units", ""), frame=info.get("frame", ""), names=tuple(info.get("names", ()))
+            )
+        action = ActionSpec(
+            names=tuple(self._action.joint_names),
+            units=self._action.action_units,
+            low=tuple(self._action.command_low.tolist()),
+            high=tuple(self._action.command_high.tolist()),
+            relative_to=None,
+        )
+        return PolicySpec(observations=observations, actions=action, control_rate_hz=1.0 / self.step_dt, horizon=1)
+
+    @property
+    def episode_length_buf(self) -> torch.Tensor:
+        """Control steps since the reset of each environment, (N,), writable."""
+        return self.env.episode_length_buf
+
+    @property
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Lowest and highest joint target, (A,) each, and the largest offset from the measured joint position, rad."""
+        return self._action.command_low, self._action.command_high, self._action.max_offset
+
+    def reset(self, seed: int | None = None) -> dict[str, Any]:
+        """Resets every environment; with a seed, to the same starts every time for one number of environments."""
+        observations, _ = self.env.reset(seed=seed)
+        return observations
+
+    def step(self, action: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        """One control step; see ``isaaclab.envs.ManagerBasedRLEnv.step``."""
+        return self.env.step(action)
+
+    def hold_action(self) -> torch.Tensor:
+        """Raw action (N, A) that keeps each robot where it is."""
+        return self._action.hold_action
+
+    def commanded(self) -> torch.Tensor:
+        """Targets (N, A) really sent in the last step, after clamping."""
+        return self._action.commanded
+
+    def ended_by(self) -> dict[str, torch.Tensor]:
+        """Termination terms of the last step, name -> (N,) bool."""
+        manager = self.env.termination_manager
+        return {name: manager.get_term(name) for name in manager.active_terms}
+
+
+@contextlib.contextmanager
+def open_task(
+    task: str,
+    *,
+    domain: str = "sim",
+    num_envs: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    overrides: Sequence[str] = (),
+    visualizers: Sequence[str] = (),
+    video_dir: str | None = None,
+    video_length: int = 150,
+) -> Iterator[SteerableEnv]:
+    """Launches the physics engine and builds a task.
+
+    Args:
+        task: Gym id of the task.
+        domain: ``sim`` or ``real``.
+        num_envs: Number of environments; the task's own default if None.
+        seed: Seed of the environment (random numbers of resets, noise and randomisation).
+        device: Torch device such as ``cpu`` or ``cuda:0``; the task's default (a GPU if there is one) if None.
+        overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
+        visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
+        video_dir: Folder for an mp4 of environment 0 seen by the task's camera; no video if None.
+        video_length: Control steps in the video.
+
+    Yields:
+        The opened task. One process can open one task at a time.
+
+    Raises:
+        UserError: Unknown task, domain or override, missing engine, or a number of environments below one.
+    """
+    if num_envs is not None and num_envs < 1:
+        raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
+    for override in overrides:
+        if "=" not in override:
+            raise UserError(f"Unknown argument '{override}'. Hydra overrides have the form key=value, e.g. physics=newton_mjwarp.")
+    task_id, _ = task_kwargs(task, domain)
+    from isaaclab.app import launch_simulation
+    from isaaclab_tasks.utils import resolve_task_config
+
+    try:
+        env_cfg, agent_cfg = resolve_task_config(task_id, "rsl_rl_cfg_entry_point", overrides=list(overrides))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"Overrides {list(overrides)} do not fit task '{task}': {str(error).splitlines()[0]}") from error
+    engine = require_engine(env_cfg.sim.physics)
+    if num_envs is not None:
+        env_cfg.scene.num_envs = num_envs
+    env_cfg.sim.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    env_cfg.seed = seed
+    if engine == "ovphysx":
+        allow_unpinned_host_memory()
+    if video_dir is not None:
+        env_cfg.add_video_camera(video_dir, video_length)
+    launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
+    with launch_simulation(env_cfg, launcher_args):
+        with _quiet(os.environ.get("SCORE_VERBOSE") is None):
+            env = gym.make(task_id, cfg=env_cfg)
+        try:
+            yield SteerableEnv(env.unwrapped, env_cfg, agent_cfg, task, domain)
+        finally:
+            env.close()
+
+
+@contextlib.contextmanager
+def _quiet(enabled: bool) -> Iterator[None]:
+    """Hides Isaac Lab's start-up tables (SCORE_VERBOSE=1 shows them); an error still prints them."""
+    if not enabled:
+        yield
+        return
+    import io
+
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(captured):
+            yield
+    except BaseException:
+        sys.stderr.write(captured.getvalue())
+        raise

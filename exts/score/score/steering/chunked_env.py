@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The environment that PPO sees: one decision is one code, decoded to a chunk of up to k control steps.
+
+What makes it a semi-Markov decision process, and where implementations go wrong:
+
+* The reward of a decision is sum_j gamma^j r_j over the steps really taken, and what follows is discounted by
+  gamma^(steps taken).
+* Environments end inside their chunk. From then on they hold still until the others have finished theirs; nothing of
+  the next episode reaches the transition that ended, and the next episode starts at its full length.
+* A time-out is not the end of the task: the value of the *true* last observation is handed on for bootstrapping.
+* The scene is encoded once per decision; the steering policy and the base policy share the condition.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from score.evaluation.seeds import preserved_random_state
+from score.policies.base_policy import BasePolicy
+from score.utils.errors import UserError
+
+from .chunk import Chunk
+from .diagnostics import RolloutStatistics
+from .latent import LatentBasis
+from .task_protocol import GUARD, SUCCESS, SteerableTask, TaskObservations
+
+
+class ChunkedVecEnv(VecEnv):
+    """A steerable task and a frozen base policy as a vectorised environment of rsl_rl.
+
+    Observations are the groups ``policy`` (the base policy's condition, (N, C)) and ``critic`` (the true state, (N,
+    Dc)). Windows and point clouds stay out, because rsl_rl stores every group that it is given.
+
+    Attributes:
+        env_steps: Control steps simulated so far, summed over environments, holding included.
+        decisions: Decisions so far, summed over environments.
+        statistics: Outcomes since they were last drained.
+    """
+
+    def __init__(
+        self,
+        task: SteerableTask,
+        base_policy: BasePolicy,
+        basis: LatentBasis,
+        *,
+        chunk_steps: int,
+        gamma: float,
+        seed: int = 0,
+    ) -> None:
+        """Wrap a task. The environment has to be :meth:`reset` before use.
+
+        Args:
+            task: The task, with N environments.
+            base_policy: The frozen base policy, on the task's device.
+            basis: What a code means, on the task's device.
+            chunk_steps: Control steps executed of each chunk, k, from 1 to the policy's horizon.
+            gamma: Discount of one control step.
+            seed: Seed of the noise in the complement of a reduced basis.
+
+        Raises:
+            UserError: The chunk is longer than the horizon, or the task lacks a termination term the method needs.
+        """
+        if not 1 <= chunk_steps <= basis.horizon:
+            raise UserError(
+                f"agent.steering.chunk_steps is {chunk_steps}: it must be from 1 to {basis.horizon},"
+                " the base policy's horizon."
+            )
+        missing = [name for name in (SUCCESS, GUARD) if name not in task.ended_by()]
+        if missing:
+            raise UserError(
+                f"The task has no termination term {' and '.join(map(repr, missing))} (it has"
+                f" {', '.join(task.ended_by())}): training counts successes by the one and never credits what the other ended. Add it to the task."
+            )
+        self.task = task
+        self.base_policy = base_policy
+        self.basis = basis
+        self.chunk_steps = chunk_steps
+        self.gamma = gamma
+        self.num_envs = task.num_envs
+        self.num_actions = basis.code_dim
+        self.device = task.device
+        self.max_episode_length = task.max_episode_length
+        self.cfg: dict[str, Any] = {}
+        self.generator = torch.Generator(device=self.device).manual_seed(seed)
+        self.env_steps = 0
+        self.decisions = 0
+        self.statistics = RolloutStatistics(self.num_envs, tuple(task.ended_by()), self.device)
+        self._observations = TensorDict({}, batch_size=[self.num_envs])
+
+    @property
+    def episode_length_buf(self) -> torch.Tensor:  # type: ignore[override]
+        """Control steps done in each present episode, shape (N,)."""
+        return self.task.episode_length_buf
+
+    def get_observations(self) -> TensorDict:
+        """Return the observations of the last reset or step; nothing is computed again, noise included."""
+        return self._observations
+
+    @torch.inference_mode()
+    def reset(self, seed: int | None = None) -> TensorDict:
+        """Start a new episode in every environment, and leave the global random state as it was.
+
+        Args:
+            seed: Seed of the starts.
+
+        Returns:
+            Observations, see the class.
+        """
+        with preserved_random_state(self.device):
+            observations = self.task.reset(seed=seed)
+        self.statistics.start_episodes()
+        return self._observe(observations)
+
+    def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        """Make one decision: decode the codes and run the chunks.
+
+        Args:
+            actions: Codes, shape (N, d).
+
+        Returns:
+            Observations after the chunk; discounted reward (N,); whether the episode ended (N,), int64; and extras:
+
+            * ``discount`` (N,): gamma^(steps taken), the factor of the next value.
+            * ``steps`` (N,), int64: control steps that belong to the decision.
+            * ``time_outs`` (N,), bool: ended by the time limit alone.
+            * ``final_critic`` (N, Dc): true last state in the rows that ended, the present state in the others.
+            * ``success`` (N,), bool: ended by success, and not by the guard.
+            * ``ended_by``: termination term -> (N,) bool.
+        """
+        started = time.perf_counter()
+        latent = self.basis.expand(actions, self.basis.sample_noise(self.num_envs, self.generator))
+        actions_chunk = self.base_policy.decode(self._observations["policy"], latent)
+        chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma)
+        decoded = time.perf_counter()
+
+        for index in range(self.chunk_steps):
+            action = torch.where(chunk.ended.unsqueeze(-1), self.task.hold_action(), actions_chunk[:, index])
+            observations, reward, terminated, truncated, extras = self.task.step(action)
+            chunk.add_step(reward, terminated, truncated, self.task.ended_by(), extras.get("final_obs"))
+            # A new episode that only holds still must not use up its time.
+            self.task.episode_length_buf.masked_fill_(chunk.ended, 0)
+            if index + 1 < self.chunk_steps and bool(chunk.ended.all()):  # the one host sync of the loop
+                break
+        simulated = time.perf_counter()
+
+        self.env_steps += self.num_envs * (index + 1)
+        self.decisions += self.num_envs
+        result = chunk.finish(observations["critic"])
+        self._observe(observations)
+        self.statistics.add_decision(chunk)
+        self.statistics.add_seconds(
+            physics=simulated - decoded, policy=decoded - started + time.perf_counter() - simulated
+        )
+        return self._observations, result.reward, chunk.ended.long(), result.extras()
+
+    def _observe(self, observations: TaskObservations) -> TensorDict:
+        """Encode once, and keep what the next decision needs; not a number becomes zero and is counted."""
+        condition = self.base_policy.encode(observations["policy"])
+        critic = observations["critic"]
+        finite = torch.isfinite(condition).all(dim=1) & torch.isfinite(critic).all(dim=1)
+        self.statistics.add_nonfinite(~finite)
+        # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.
+        self._observations = TensorDict(
+            {"policy": _finite(condition), "critic": _finite(critic)}, batch_size=[self.num_envs], device=self.device
+        )
+        return self._observations
+
+
+def _finite(values: torch.Tensor) -> torch.Tensor:
+    return torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,0 +1,220 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""What is measured in every iteration: outcomes, where the time goes, and how far the latent has moved from N(0, I)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import scipy.stats
+import torch
+
+from .distribution import kl_from_prior
+from .task_protocol import GUARD, SUCCESS
+
+if TYPE_CHECKING:
+    from .chunk import Chunk
+
+QUANTILES = (0.05, 0.50, 0.95)
+"""Quantiles of the squared latent norm that are logged beside those of the chi-squared distribution."""
+
+SATURATION = 0.95
+"""A number of a code counts as "at the bound" from this fraction of the bound on."""
+
+
+@dataclass(frozen=True)
+class RolloutSummary:
+    """Outcomes of the decisions of one iteration."""
+
+    episodes: int
+    """Episodes that ended."""
+
+    successes: int
+    """Of these, by success."""
+
+    ended_by: dict[str, int]
+    """Episodes that ended, by termination term; one episode may count under several."""
+
+    guard_resets: int
+    """Environments reset by the guard, while holding still included."""
+
+    nonfinite: int
+    """Observations or rewards that were not finite, and were replaced by 0."""
+
+    mean_reward: float
+    """Undiscounted reward of the ended episodes, mean; NaN if none ended."""
+
+    mean_steps: float
+    """Control steps of the ended episodes, mean; NaN if none ended."""
+
+    physics_seconds: float
+    """Wall time inside the task's step."""
+
+    policy_seconds: float
+    """Wall time of the base policy, encoding and decoding, and of the accounting around it."""
+
+    @property
+    def success_rate(self) -> float:
+        """Fraction of the ended episodes that succeeded; NaN if none ended."""
+        return self.successes / self.episodes if self.episodes else float("nan")
+
+
+@dataclass(frozen=True)
+class IterationTimes:
+    """Where the wall time of an iteration went, in seconds."""
+
+    collect: float
+    """Rollouts: physics, base policy and the steering policy's own forward passes."""
+
+    learn: float
+    """Update of the networks."""
+
+    @property
+    def total(self) -> float:
+        """The whole iteration."""
+        return self.collect + self.learn
+
+
+class RolloutStatistics:
+    """Collects outcomes on the device; only :meth:`drain` waits for it."""
+
+    def __init__(self, num_envs: int, terms: tuple[str, ...], device: torch.device | str) -> None:
+        """Start with nothing.
+
+        Args:
+            num_envs: Number of environments, N.
+            terms: Names of the termination terms.
+            device: Device of the task.
+        """
+        self._terms = terms
+        self._reward = torch.zeros(num_envs, device=device)
+        self._steps = torch.zeros(num_envs, dtype=torch.long, device=device)
+        # Columns: episodes, successes, guard resets, not finite, reward, steps, then one per term.
+        self._totals = torch.zeros(6 + len(terms), dtype=torch.float64, device=device)
+        self._physics = 0.0
+        self._policy = 0.0
+
+    def start_episodes(self) -> None:
+        """Forget the unfinished episodes, as all environments were reset."""
+        self._reward.zero_()
+        self._steps.zero_()
+
+    def add_decision(self, chunk: Chunk) -> None:
+        """Add a finished decision."""
+        ended = chunk.ended
+        guard = chunk.ended_by[GUARD]
+        self._reward += chunk.reward_sum
+        self._steps += chunk.steps
+        counts = [
+            ended.sum(),
+            (chunk.ended_by[SUCCESS] & ~guard).sum(),
+            guard.sum() + chunk.guard_while_holding.sum(),
+            chunk.nonfinite.sum(),
+            (self._reward * ended).sum(),
+            (self._steps * ended).sum(),
+            *(fired.sum() for fired in chunk.ended_by.values()),
+        ]
+        self._totals += torch.stack([count.double() for count in counts])
+        self._reward.masked_fill_(ended, 0.0)
+        self._steps.masked_fill_(ended, 0)
+
+    def add_nonfinite(self, rows: torch.Tensor) -> None:
+        """Count environments (N,), bool, whose observation was not finite."""
+        self._totals[3] += rows.sum()
+
+    def add_seconds(self, physics: float, policy: float) -> None:
+        """Add wall time."""
+        self._physics += physics
+        self._policy += policy
+
+    def drain(self) -> RolloutSummary:
+        """Return what was collected since the last call, and start anew; episodes under way go on."""
+        episodes, successes, guard, nonfinite, reward, steps, *terms = self._totals.tolist()
+        summary = RolloutSummary(
+            episodes=int(episodes),
+            successes=int(successes),
+            ended_by={name: int(count) for name, count in zip(self._terms, terms, strict=True)},
+            guard_resets=int(guard),
+            nonfinite=int(nonfinite),
+            mean_reward=reward / episodes if episodes else float("nan"),
+            mean_steps=steps / episodes if episodes else float("nan"),
+            physics_seconds=self._physics,
+            policy_seconds=self._policy,
+        )
+        self._totals.zero_()
+        self._physics = self._policy = 0.0
+        return summary
+
+
+def latent_support(codes: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, limit: float) -> dict[str, float]:
+    """Measure how typical the sampled codes are under N(0, I), the noise that the base policy was trained on.
+
+    Args:
+        codes: Sampled codes z, shape (B, d).
+        mean: Means of u, shape (B, d).
+        std: Standard deviations of u, shape (B, d).
+        limit: Largest absolute value of a code.
+
+    Returns:
+        Scalars for the log: ``norm2_q05``, ``norm2_q50``, ``norm2_q95`` (quantiles of |z|^2) and ``chi2_q05`` ...
+        (those of the chi-squared distribution with d degrees of freedom), ``norm2_mean``, ``inside`` (fraction of
+        codes between the outer chi-squared quantiles; 0.9 for N(0, I)), ``at_bound`` (fraction of numbers), ``kl``
+        (nats per decision), ``std`` and ``mean_rms`` (of u).
+    """
+    dimension = codes.shape[-1]
+    norm2 = codes.float().square().sum(-1)
+    levels = torch.tensor(QUANTILES, device=norm2.device)
+    measured = torch.quantile(norm2, levels).tolist()
+    expected = [float(scipy.stats.chi2.ppf(level, dimension)) for level in QUANTILES]
+    labels = [f"q{round(100 * level):02d}" for level in QUANTILES]
+    inside = (norm2 >= expected[0]) & (norm2 <= expected[-1])
+    return {
+        **{f"norm2_{label}": value for label, value in zip(labels, measured, strict=True)},
+        **{f"chi2_{label}": value for label, value in zip(labels, expected, strict=True)},
+        "norm2_mean": norm2.mean().item(),
+        "inside": inside.float().mean().item(),
+        "at_bound": (codes.abs() >= SATURATION * limit).float().mean().item(),
+        "kl": kl_from_prior(mean, std).mean().item(),
+        "std": std.mean().item(),
+        "mean_rms": mean.square().mean().sqrt().item(),
+    }
+
+
+def iteration_scalars(
+    summary: RolloutSummary,
+    support: dict[str, float],
+    times: IterationTimes,
+    env_steps: int,
+    decisions: int,
+    iteration_steps: int,
+) -> dict[str, float]:
+    """Name the scalars of one iteration for the log.
+
+    Args:
+        summary: Outcomes of the iteration.
+        support: Its :func:`latent_support`.
+        times: Its wall time.
+        env_steps: Control steps of the whole run, summed over environments.
+        decisions: Decisions of the whole run, summed over environments.
+        iteration_steps: Control steps of this iteration.
+
+    Returns:
+        Tag -> value; NaN where nothing is known.
+    """
+    return {
+        "Steering/success": summary.success_rate,
+        "Steering/episodes": summary.episodes,
+        "Steering/episode_reward": summary.mean_reward,
+        "Steering/episode_steps": summary.mean_steps,
+        **{f"Ended_by/{name}": count / max(1, summary.episodes) for name, count in summary.ended_by.items()},
+        **{f"Latent/{name}": value for name, value in support.items()},
+        "Guard/resets": summary.guard_resets,
+        "Guard/nonfinite": summary.nonfinite,
+        "Steps/env_steps": env_steps,
+        "Steps/decisions": decisions,
+        "Seconds/physics": summary.physics_seconds,
+        "Seconds/base_policy": summary.policy_seconds,
+        "Seconds/learner": times.learn,
+        "Seconds/rest": times.collect - summary.physics_seconds - summary.policy_seconds,
+        "Perf/env_steps_per_second": iteration_steps / times.total,
+    }

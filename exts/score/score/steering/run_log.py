@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""rsl_rl's logger for a run in several segments: one event file, totals that survive, one line per iteration."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import math
+from collections.abc import Callable
+from typing import Any
+
+from rsl_rl.utils.log_writer import LogWriter
+from rsl_rl.utils.logger import Logger
+
+from .diagnostics import IterationTimes, RolloutSummary
+
+
+class TensorboardWriter(LogWriter):
+    """Writes TensorBoard events; a resumed run supersedes what an interrupted one had written further on."""
+
+    def __init__(self, log_dir: str, purge_step: int | None = None) -> None:
+        """Open an event file.
+
+        Args:
+            log_dir: Folder of the run.
+            purge_step: First iteration of a resumed run: TensorBoard hides earlier events from there on.
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(log_dir=log_dir, purge_step=purge_step, flush_secs=10)
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """Log a scalar. rsl_rl's curves over seconds are left out: purging knows iterations only."""
+        if not tag.endswith("/time"):
+            self._writer.add_scalar(tag, scalar_value, global_step)
+
+    def stop(self) -> None:
+        """Close the event file."""
+        self._writer.close()
+
+
+class SteeringLogger(Logger):
+    """rsl_rl's logger, quiet, and open for as long as the run lasts.
+
+    rsl_rl opens and closes its logger in each call of ``learn``; a steering run calls it once per segment.
+    """
+
+    on_iteration: Callable[[int, IterationTimes], None] | None = None
+    """Called after each iteration, with its number."""
+
+    def init_logging_writer(self) -> None:
+        """Open the writer once."""
+        if self.writer is None:
+            with contextlib.redirect_stdout(io.StringIO()):  # what it finds about git repositories
+                super().init_logging_writer()
+
+    def stop_logging_writer(self) -> None:
+        """Do nothing, as the next segment goes on writing; see :meth:`close`."""
+
+    def close(self) -> None:
+        """Close the writer at the end of the run."""
+        super().stop_logging_writer()
+        self.writer = None
+
+    def log(self, it: int, *args: Any, **kwargs: Any) -> None:
+        """Write rsl_rl's scalars without its banner, then call :attr:`on_iteration`."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().log(it, *args, **kwargs)
+        if self.on_iteration is not None:
+            self.on_iteration(it, IterationTimes(kwargs["collect_time"], kwargs["learn_time"]))
+
+    def add_scalars(self, values: dict[str, float], iteration: int) -> None:
+        """Log scalars by their tags; numbers that are not known (NaN) are left out."""
+        if self.writer is not None:
+            for tag, value in values.items():
+                if not math.isnan(value):
+                    self.writer.add_scalar(tag, value, iteration)
+
+    def start_episodes(self) -> None:
+        """Forget the unfinished episodes, as all environments were reset."""
+        self.cur_reward_sum.zero_()
+        self.cur_episode_length.zero_()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the curves of a resumed run depend on, as plain values."""
+        return {
+            "steps": self.tot_timesteps,
+            "seconds": self.tot_time,
+            "rewards": list(self.rewbuffer),
+            "lengths": list(self.lenbuffer),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state` returned."""
+        self.tot_timesteps = state["steps"]
+        self.tot_time = state["seconds"]
+        self.rewbuffer.extend(state["rewards"])
+        self.lenbuffer.extend(state["lengths"])
+
+
+def iteration_line(
+    iteration: int,
+    target: int,
+    summary: RolloutSummary,
+    support: dict[str, float],
+    times: IterationTimes,
+    env_steps: int,
+    steps: int,
+    seconds_left: float,
+) -> str:
+    """Return the console's line of one iteration.
+
+    Args:
+        iteration: Number of the iteration, from 1.
+        target: Number of the last one.
+        summary: Its outcomes.
+        support: Its :func:`~score.steering.diagnostics.latent_support`.
+        times: Its wall time.
+        env_steps: Control steps of the whole run so far.
+        steps: Control steps of this iteration.
+        seconds_left: Estimate for the rest of the run.
+    """
+    rate = f"{100 * summary.success_rate:3.0f} %" if summary.episodes else "  - %"
+    warnings = f" | guard resets {summary.guard_resets}" if summary.guard_resets else ""
+    warnings += f" | not finite {summary.nonfinite}" if summary.nonfinite else ""
+    return (
+        f"{iteration:4d}/{target} | success {rate} of {summary.episodes:3d} | KL {support['kl']:6.2f}"
+        f" | std {support['std']:.2f} | {env_steps:9,d} env steps, {steps / times.total:5.0f}/s (physics {summary.physics_seconds:.1f} s,"
+        f" base policy {summary.policy_seconds:.1f} s, learner {times.learn:.1f} s)"
+        f" | {datetime.timedelta(seconds=round(seconds_left))} left{warnings}"
+    )

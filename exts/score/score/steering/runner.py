@@ -1,0 +1,320 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""rsl_rl's runner for steering: bit-exact resume, evaluations on fixed starts, atomic checkpoints.
+
+A run is cut into segments of ``save_interval`` iterations. rsl_rl's own ``learn`` runs each of them. At the end of
+one, the mean latent is evaluated, a checkpoint is written, and all environments are reset with a seed that depends on
+the run's seed and the iteration alone. So a resumed run starts where the uninterrupted one stood, although a
+simulator's state cannot be saved.
+
+Seeds: reported evaluations own 0 to 999,999, the evaluation of training 1,000,000 to 1,999,999
+(:class:`score.evaluation.seeds.SeedSpace`); starts of training are derived from :data:`TRAINING_STARTS` and up. The
+three never meet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rsl_rl.runners import OnPolicyRunner
+
+from score.evaluation.arms import steered_arm
+from score.evaluation.rollout import run_episodes
+from score.evaluation.seeds import SeedSpace, Stream, derive_seed
+
+from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
+from .chunked_env import ChunkedVecEnv
+from .config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
+from .diagnostics import IterationTimes, iteration_scalars, latent_support
+from .policy import SteeringPolicy
+from .random_state import random_state, set_random_state
+from .run_log import SteeringLogger, iteration_line
+
+TRAINING_STARTS = 3_000_000
+"""Offset of the seeds from which the starts of training are derived; evaluations own all seeds below."""
+
+
+@dataclass(frozen=True)
+class EvaluationScore:
+    """Result of the evaluation on fixed starts, with the mean latent."""
+
+    iteration: int
+    """Iterations done."""
+
+    successes: int
+    """Episodes that succeeded."""
+
+    episodes: int
+    """Episodes, the first of each environment and reset."""
+
+    mean_steps: float
+    """Control steps of all episodes, mean; a failed one counts what it lasted."""
+
+    @property
+    def rate(self) -> float:
+        """Fraction of episodes that succeeded."""
+        return self.successes / self.episodes
+
+    def better_than(self, other: EvaluationScore | None) -> bool:
+        """Whether this one marks a better checkpoint: more successes, and of equals the one with fewer steps."""
+        return other is None or (self.rate, -self.mean_steps) > (other.rate, -other.mean_steps)
+
+
+class SteeringRunner(OnPolicyRunner):
+    """Trains a steering policy.
+
+    Attributes:
+        completed: Iterations done. ``model_<i>.pt`` is the state after i of them.
+        best: Best evaluation so far.
+        last: Latest evaluation.
+        policy: The steering policy.
+    """
+
+    env: ChunkedVecEnv
+    logger: SteeringLogger
+
+    def __init__(
+        self,
+        env: ChunkedVecEnv,
+        cfg: SteeringRunnerCfg,
+        log_dir: Path | str | None,
+        base_policy_sha256: str,
+        report: Callable[[str], None] = print,
+    ) -> None:
+        """Build networks, optimiser and logger.
+
+        Args:
+            env: The environment; it is reset.
+            cfg: Settings.
+            log_dir: Folder of the run; None keeps no log and no checkpoint, and does not evaluate.
+            base_policy_sha256: Hash of the base policy's weights.
+            report: Takes the lines for the console.
+
+        Raises:
+            UserError: A setting does not fit.
+        """
+        validate_runner_cfg(cfg, env.num_envs, env.basis.horizon)
+        self.completed = 0
+        self.best: EvaluationScore | None = None
+        self.last: EvaluationScore | None = None
+        self.interval = cfg.save_interval
+        self._seed = cfg.seed
+        self._steering = cfg.steering
+        self._report = report
+        self._target = self._first = 0
+        self._clock = 0.0
+        values = to_rsl_rl_dict(cfg)
+        values["save_interval"] = 2**62  # the end of a segment is what saves
+        if values["logger"] == "tensorboard":
+            values["logger"] = {"class_name": "score.steering.run_log:TensorboardWriter"}
+        env.reset(seed=self._segment_seed(0))
+        torch.manual_seed(cfg.seed)
+        with contextlib.redirect_stdout(io.StringIO()):  # both networks, line by line
+            super().__init__(env, values, None if log_dir is None else str(log_dir), str(env.device))
+        self.logger = self._make_logger()
+        self.policy = SteeringPolicy(self.alg.get_policy(), env.basis, env.chunk_steps)
+        observations = env.get_observations()
+        self.identity: dict[str, Any] = {
+            "base_policy_sha256": base_policy_sha256,
+            "chunk_steps": env.chunk_steps,
+            "basis": env.basis.kind,
+            "knots": cfg.steering.knots,
+            "bound": cfg.steering.bound,
+            "horizon": env.basis.horizon,
+            "action_dim": env.basis.action_dim,
+            "condition_dim": observations["policy"].shape[1],
+            "critic_dim": observations["critic"].shape[1],
+            "actor_hidden_dims": list(cfg.actor.hidden_dims),
+            "actor_activation": str(cfg.actor.activation),
+            "actor_obs_normalization": cfg.actor.obs_normalization,
+            "critic_hidden_dims": list(cfg.critic.hidden_dims),
+            "critic_activation": str(cfg.critic.activation),
+        }
+        self._snapshot = copy.deepcopy(self.state())
+
+    def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
+        """Train for a number of further iterations.
+
+        Ctrl-C keeps the state after the last whole iteration, and is raised again with a word on where.
+
+        Args:
+            num_learning_iterations: Iterations to add to :attr:`completed`.
+            init_at_random_ep_len: Must be False.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the message names the checkpoint.
+            UserError: A checkpoint cannot be written.
+        """
+        assert not init_at_random_ep_len, "random episode lengths break time limits"
+        self._target = self.completed + num_learning_iterations
+        self._first, self._clock = self.completed, time.perf_counter()
+        self.logger.init_logging_writer()
+        try:
+            if self.completed % self.interval == 0 and (self.last is None or self.last.iteration < self.completed):
+                self.save(str(self._checkpoint_path()))
+            while self.completed < self._target:
+                self._start_segment()
+                end = min(self._target, (self.completed // self.interval + 1) * self.interval)
+                self.current_learning_iteration = self.completed + 1  # rsl_rl counts from here, and logs under it
+                super().learn(end - self.completed)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._save_snapshot()) from None
+        finally:
+            self.logger.close()
+
+    def save(self, path: str, infos: dict | None = None) -> None:
+        """Evaluate, mark the best, and write a checkpoint: rsl_rl calls this at the end of each segment.
+
+        Args:
+            path: The file.
+            infos: Not used.
+        """
+        if self.logger.writer is None:  # no folder, or not the first of several processes
+            return
+        self.last = self._evaluate()
+        if self.last.better_than(self.best):
+            self.best = self.last
+            # The best goes first: a run killed between the two is evaluated again when it is resumed.
+            save_checkpoint(self.state(), Path(path).with_name(BEST_NAME))
+            save_json(
+                asdict(self.best) | {"rate": self.best.rate, "env_steps": self.env.env_steps},
+                Path(path).with_name(BEST_NAME).with_suffix(".json"),
+            )
+        self._snapshot = copy.deepcopy(self.state())
+        save_checkpoint(self._snapshot, Path(path))
+        mark = (
+            "best so far" if self.best is self.last else f"best {100 * self.best.rate:.0f} % at {self.best.iteration}"
+        )  # type: ignore[union-attr]
+        self._report(
+            f"{self.completed:4d}/{self._target} | evaluation on fixed starts, mean latent: success"
+            f" {100 * self.last.rate:.0f} % of {self.last.episodes}, {self.last.mean_steps:.0f} steps ({mark}) | wrote {Path(path).name}"
+        )
+
+    def load(
+        self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
+    ) -> dict:
+        """Continue from a checkpoint: the next iteration is the one after its own.
+
+        Args:
+            path: A checkpoint of a run with the same base policy and latent settings.
+            load_cfg: Not used.
+            strict: Not used, always strict.
+            map_location: Not used, always the runner's device.
+
+        Returns:
+            An empty dict.
+
+        Raises:
+            UserError: The file is no such checkpoint.
+        """
+        state = load_checkpoint(path, self.device)
+        header = state["score"]
+        require_same(path, header["identity"], self.identity)
+        self.alg.load(state, None, True)
+        self.completed = state["iter"]
+        self.best = EvaluationScore(**header["best"]) if header["best"] else None
+        self.last = EvaluationScore(**header["last"]) if header["last"] else None
+        self.env.env_steps = header["totals"]["env_steps"]
+        self.env.decisions = header["totals"]["decisions"]
+        self.logger.load_state(header["logger"])
+        if isinstance(self.cfg["logger"], dict):
+            self.cfg["logger"]["purge_step"] = self.completed + 1
+        set_random_state(header["random"], self.env.generator)
+        self._snapshot = copy.deepcopy(self.state())
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that a checkpoint holds: tensors and plain values."""
+        return {
+            **self.alg.save(),
+            "iter": self.completed,
+            "infos": None,
+            "score": {
+                "format": FORMAT,
+                "identity": self.identity,
+                "totals": {"env_steps": self.env.env_steps, "decisions": self.env.decisions},
+                "best": asdict(self.best) if self.best else None,
+                "last": asdict(self.last) if self.last else None,
+                "logger": self.logger.state(),
+                "random": random_state(self.env.generator),
+            },
+        }
+
+    def _segment_seed(self, iteration: int) -> int:
+        rank = getattr(self, "gpu_global_rank", 0)
+        return derive_seed(TRAINING_STARTS + self._seed, iteration, Stream.START, rank)
+
+    def _start_segment(self) -> None:
+        """Reset all environments to what the seed and the iteration alone decide."""
+        self.env.reset(seed=self._segment_seed(self.completed))
+        self.logger.start_episodes()
+        if self.is_distributed:  # ranks load the same random state, and must not act alike
+            torch.manual_seed(self._segment_seed(self.completed))
+
+    def _checkpoint_path(self) -> Path:
+        return Path(self.logger.log_dir or "") / f"model_{self.completed}.pt"
+
+    def _save_snapshot(self) -> str:
+        path = self._checkpoint_path()
+        if self.logger.writer is None:
+            return "nothing saved, as the run has no folder"
+        if not path.exists():
+            save_checkpoint(self._snapshot, path)
+        return f"saved {path}; --checkpoint latest goes on from iteration {self.completed + 1}"
+
+    @torch.inference_mode()
+    def _evaluate(self) -> EvaluationScore:
+        """Run the mean latent on fixed starts; random state and totals of training stay as they are."""
+        self.alg.eval_mode()
+        results = run_episodes(
+            self.env.task,
+            self.env.base_policy,
+            steered_arm(self.policy),
+            episodes=-(-self._steering.evaluation_episodes // self.env.num_envs) * self.env.num_envs,
+            seed=SeedSpace.TRAINING.value[0],
+            chunk_steps=self.env.chunk_steps,
+        )
+        self.alg.train_mode()
+        score = EvaluationScore(
+            self.completed, int(results.success.sum()), results.episodes, float(results.steps.mean())
+        )
+        self.logger.add_scalars(
+            {"Evaluation/success": score.rate, "Evaluation/mean_steps": score.mean_steps}, self.completed
+        )
+        return score
+
+    def _after_iteration(self, iteration: int, times: IterationTimes) -> None:
+        """Log what rsl_rl does not, and keep the state for Ctrl-C."""
+        self.completed = iteration
+        summary = self.env.statistics.drain()
+        mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
+        support = latent_support(self.alg.storage.actions.flatten(0, 1), mean, std, self.policy.limit)
+        steps = self.env.env_steps - self._snapshot["score"]["totals"]["env_steps"]
+        scalars = iteration_scalars(summary, support, times, self.env.env_steps, self.env.decisions, steps)
+        self.logger.add_scalars(scalars, iteration)
+        self._snapshot = copy.deepcopy(self.state())
+        done = iteration - self._first
+        left = (time.perf_counter() - self._clock) / done * (self._target - iteration)
+        self._report(iteration_line(iteration, self._target, summary, support, times, self.env.env_steps, steps, left))
+
+    def _make_logger(self) -> SteeringLogger:
+        logger = SteeringLogger(
+            log_dir=self.logger.log_dir,
+            cfg=self.cfg,
+            env_cfg=self.env.cfg,
+            num_envs=self.env.num_envs,
+            is_distributed=self.is_distributed,
+            gpu_world_size=self.gpu_world_size,
+            gpu_global_rank=self.gpu_global_rank,
+            device=self.device,
+        )
+        logger.git_status_repos = [__file__]
+        logger.on_iteration = self._after_iteration
+        return logger

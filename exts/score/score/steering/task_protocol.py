@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""What a task must offer to be steered.
+
+The method depends on tasks by this protocol alone, so that it runs the same on Isaac Lab
+(:class:`score.simulation.SteerableTask`) and on the scripted vector environments of the tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypedDict, runtime_checkable
+
+import torch
+
+from score.policies.spec import PolicySpec
+
+GUARD = "guard"
+"""Name of the termination term that ends an environment with non-finite state or an overflowing contact buffer."""
+
+SUCCESS = "success"
+"""Name of the termination term that is the task's success."""
+
+
+class TaskObservations(TypedDict):
+    """One set of observations of all environments."""
+
+    policy: dict[str, torch.Tensor]
+    r"""Observation windows, the base policy's input: key -> (N, history, \*shape), or (N, \*shape) without history."""
+
+    critic: torch.Tensor
+    """True state for the critic, shape (N, Dc). Never available on a robot."""
+
+
+@runtime_checkable
+class SteerableTask(Protocol):
+    """A vectorised task with N environments that reset themselves when their episode ends."""
+
+    num_envs: int
+    """Number of environments, N."""
+
+    device: torch.device | str
+    """Device of every tensor."""
+
+    step_dt: float
+    """Seconds of one control step."""
+
+    max_episode_length: int
+    """Control steps after which an episode is truncated."""
+
+    spec: PolicySpec
+    """Observations and actions that the task offers."""
+
+    episode_length_buf: torch.Tensor
+    """Control steps done in the present episode, (N,), int64; written in place while an environment holds still."""
+
+    def reset(self, seed: int | None = None) -> TaskObservations:
+        """Start a new episode in every environment; with a seed, always the same episodes on one machine and engine."""
+        ...
+
+    def step(
+        self, action: torch.Tensor
+    ) -> tuple[TaskObservations, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        """Do one control step.
+
+        Args:
+            action: Actions in the units of ``spec.actions``, shape (N, A).
+
+        Returns:
+            Observations, reward (N,), terminated (N,) bool, truncated (N,) bool, extras. Where an episode ended, the
+            observations are the first of the next episode, and ``extras["final_obs"]`` (same structure, N rows, valid
+            in the rows that ended) holds the last of the one that ended.
+        """
+        ...
+
+    def hold_action(self) -> torch.Tensor:
+        """Return the action (N, A) that keeps each robot still."""
+        ...
+
+    def commanded(self) -> torch.Tensor:
+        """Return the target (N, A) that was sent last, after clamping."""
+        ...
+
+    def ended_by(self) -> dict[str, torch.Tensor]:
+        """Return, for each termination term, which environments it ended in the last step: name -> (N,) bool."""
+        ...

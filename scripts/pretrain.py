@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Train a base policy from demonstrations.
+
+    ./isaaclab.sh -p scripts/pretrain.py --dataset demos.hdf5 --output base_policy
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+# Before torch loads: two threads are the fastest for these sizes, and many are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Train a base policy (flow matching) from demonstrations.")
+    parser.add_argument("--dataset", type=Path, required=True, metavar="FILE.hdf5", help="demonstrations of collect.py")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the base policy")
+    parser.add_argument("--task", default="", metavar="NAME", help="label kept in the base policy")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--device", default="cpu", help="torch device, for example cuda:0 (default: cpu)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--updates", type=int, metavar="N", help="optimiser steps (default: 8000)")
+    length.add_argument("--epochs", type=int, metavar="N", help="passes over the training steps instead")
+    parser.add_argument("--horizon", type=int, default=8, help="steps in an action chunk (default: 8)")
+    parser.add_argument("--batch_size", type=int, default=64, help="windows in an update (default: 64)")
+    parser.add_argument("--learning_rate", type=float, default=1e-3)
+    parser.add_argument("--point_noise", type=float, default=0.001, help="augmentation of points [m]")
+    parser.add_argument("--extrinsic_shift", type=float, default=0.002, help="augmentation of the cloud's place [m]")
+    parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation of its direction [rad]")
+    parser.add_argument("--joint_noise", type=float, default=0.0, help="augmentation of joint positions [rad]")
+    parser.add_argument("--absolute", action="store_true", help="predict absolute actions, not offsets from joint_pos")
+    parser.add_argument("--no_point_cloud", action="store_true", help="train a policy that reads no point cloud")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted training into the same folder")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing base policy")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Run the command."""
+    arguments = parse_arguments()
+    # Imported late, so that --help and a mistyped flag answer at once.
+    import torch
+
+    from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
+    from score.imitation.settings import updates_for_epochs
+    from score.imitation.train import training_directory
+    from score.utils.errors import UserError
+
+    try:
+        torch.empty(0, device=arguments.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"Device '{arguments.device}' cannot be used ({reason}): give --device cpu.") from error
+    cloud = None if arguments.no_point_cloud else "point_cloud"
+    data = read_demonstrations(arguments.dataset, ["joint_pos"], [cloud] if cloud else [])
+    updates = arguments.updates if arguments.updates is not None else PretrainCfg.updates
+    if arguments.epochs is not None:
+        updates = updates_for_epochs(arguments.epochs, data.steps, arguments.batch_size)
+    cfg = PretrainCfg(
+        point_cloud=cloud,
+        horizon=arguments.horizon,
+        relative=not arguments.absolute,
+        augmentation=AugmentationCfg(
+            joint_noise=arguments.joint_noise,
+            point_noise=arguments.point_noise,
+            extrinsic_shift=arguments.extrinsic_shift,
+            extrinsic_rotation=arguments.extrinsic_rotation,
+        ),
+        updates=updates,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+        device=arguments.device,
+    )
+    success = "" if data.success_rate is None else f", {data.success_rate:.0%} successful"
+    print(f"Demonstrations: {arguments.dataset}: {len(data.episodes)} episodes, {data.steps} steps{success}")
+    print(f"Base policy:    {arguments.output}  (written every {cfg.checkpoint_every} updates and at Ctrl-C)")
+    print(f"Training:       {training_directory(arguments.output)}  (curves.png, TensorBoard events, checkpoint)")
+    result = train_base_policy(
+        data, arguments.output, cfg, label=arguments.task, resume=arguments.resume, overwrite=arguments.overwrite
+    )
+    print(f"Wrote {result.bundle} and {result.training / 'curves.png'}")
+    return 0
+
+
+if __name__ == "__main__":
+    from score.utils.cli import run_command
+
+    raise SystemExit(run_command(main))

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Check a capsule on any machine that has torch: hashes, the recorded episode, limits, latency on one core.
+
+    ./isaaclab.sh -p scripts/verify.py capsule
+
+Exit code 0: all is well; 1: a check failed; 2: the folder is no capsule, or a damaged one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from score.utils.cli import run_command
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("capsule", type=Path, metavar="CAPSULE", help="folder that export.py wrote")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--repeats", type=int, default=5, help="replays of the recorded episode (default: 5)")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Run the command."""
+    arguments = parse_arguments()
+    from score.deployment import verify_capsule  # late, so that --help answers at once
+
+    report = verify_capsule(arguments.capsule, repeats=arguments.repeats)
+    print(json.dumps(report.to_dict(), indent=2) if arguments.json else report.summary())
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,255 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Scripted demonstrator with privileged state that behaves like a person teleoperating.
+
+Its flaws are *systematic*: it sees the hole about 1.5 mm beside where it is (parallax, much the same in all episodes), some
+episodes search on the rim and with different care, others just push, lift and try again. Independent noise alone would
+average out of a cloned policy: its zero latent would solve the task and steering would have nothing to choose.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from isaaclab.utils.math import (
+    euler_xyz_from_quat,
+    matrix_from_quat,
+    quat_apply,
+    quat_conjugate,
+    quat_from_euler_xyz,
+    quat_mul,
+    wrap_to_pi,
+)
+from score_assets.robots.franka_kinematics import inverse_kinematics
+
+from score.simulation import SteerableEnv
+from score_tasks.insert.frames import GEOMETRY, in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
+
+APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
+"""Phases: fly over the hole, come down to the rim, press (and search), go in, lift for another try."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """Ranges from which the habits of one episode are drawn; lengths in m, angles in rad, times in control steps."""
+
+    aim_bias_mean: tuple[float, float] = (0.0013, -0.0009)
+    """Where the hole seems to be, relative to where it is, in the environment frame: the same for all episodes."""
+    aim_bias_std: float = 0.0008
+    """Spread of that bias over episodes."""
+    yaw_bias_std: float = 0.012
+    """Spread of the wrong yaw."""
+    tilt_bias_std: float = 0.008
+    """Spread of the wrong tilt about two axes."""
+    search_probability: tuple[float, float, float] = (0.45, 0.30, 0.25)
+    """Chances to press without searching, to search with a careful spiral, to search with a hasty one."""
+    spiral_pitch: tuple[float, float, float] = (0.0, 0.0007, 0.0016)
+    """Growth of the spiral's radius per turn, for the three."""
+    spiral_speed: tuple[float, float, float] = (0.0, 0.0010, 0.0018)
+    """Path along the spiral per control step, for the three."""
+    press_depth: tuple[float, float, float] = (0.0040, 0.0020, 0.0030)
+    """How far below the measured tip the target is while pressing, for the three."""
+    patience: tuple[float, float, float] = (14.0, 55.0, 35.0)
+    """Mean control steps on the rim before lifting, for the three."""
+    approach_height: tuple[float, float] = (0.006, 0.030)
+    """Height of the tip over the rim at the end of the approach."""
+    approach_speed: tuple[float, float] = (0.008, 0.016)
+    """Path per control step while approaching."""
+    descend_speed: tuple[float, float] = (0.0020, 0.0045)
+    """Path per control step while coming down."""
+    over_the_top_probability: float = 0.4
+    """Chance of an approach that first goes level and then down, instead of straight."""
+    hesitation_probability: float = 0.35
+    """Chance of a pause before coming down."""
+    hesitation: tuple[float, float] = (3.0, 12.0)
+    """Length of the pause."""
+    retry_keeps_bias: tuple[float, float] = (0.55, 1.0)
+    """Share of the bias that is left after lifting: people correct, too little."""
+    retry_spread: float = 0.0005
+    """Fresh error of every new try."""
+    lift_height: tuple[float, float] = (0.004, 0.012)
+    """Height over the rim to which it lifts between tries."""
+    tremor_std: float = 0.00015
+    """Slow tremor of the hand (first-order noise, 5 steps)."""
+
+
+@dataclass
+class _Episode:
+    """Drawn habits and progress of every environment; tensors (N,) or (N, k)."""
+
+    phase: torch.Tensor
+    bias: torch.Tensor
+    yaw_bias: torch.Tensor
+    tilt_bias: torch.Tensor
+    search: torch.Tensor
+    height: torch.Tensor
+    speed: torch.Tensor
+    descend_speed: torch.Tensor
+    level_first: torch.Tensor
+    pause: torch.Tensor
+    patience: torch.Tensor
+    lift: torch.Tensor
+    angle: torch.Tensor
+    steps_on_rim: torch.Tensor
+    tremor: torch.Tensor
+    tip_command: torch.Tensor
+    in_hand_pos: torch.Tensor
+    in_hand_quat: torch.Tensor
+
+
+class InsertDemonstrator:
+    """Acts on all environments of a task at once.
+
+    Args:
+        task: The opened task.
+        seed: Seed of habits and tremor.
+        habits: Ranges of the habits.
+    """
+
+    def __init__(self, task: SteerableEnv, seed: int = 0, habits: Habits | None = None) -> None:
+        self.env = task.env
+        self.habits = habits or Habits()
+        self.num_envs, self.device = task.num_envs, task.device
+        self._generator = torch.Generator(device=self.device).manual_seed(seed)
+        self.reset()
+
+    def reset(self) -> None:
+        """Draws new habits for every environment; call it after the environments were reset."""
+        h, n = self.habits, self.num_envs
+        search = torch.multinomial(
+            torch.tensor(h.search_probability, device=self.device), n, replacement=True, generator=self._generator
+        )
+        patience = torch.tensor(h.patience, device=self.device)[search] * self._uniform((0.7, 1.3))
+        in_hand_pos, in_hand_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
+        pause = self._uniform(h.hesitation) * (self._uniform((0.0, 1.0)) < h.hesitation_probability)
+        self._episode = _Episode(
+            phase=torch.full((n,), APPROACH, device=self.device),
+            bias=torch.tensor(h.aim_bias_mean, device=self.device) + h.aim_bias_std * self._normal(2),
+            yaw_bias=h.yaw_bias_std * self._normal(1)[:, 0],
+            tilt_bias=h.tilt_bias_std * self._normal(2),
+            search=search,
+            height=self._uniform(h.approach_height),
+            speed=self._uniform(h.approach_speed),
+            descend_speed=self._uniform(h.descend_speed),
+            level_first=self._uniform((0.0, 1.0)) < h.over_the_top_probability,
+            pause=pause.round(),
+            patience=patience,
+            lift=self._uniform(h.lift_height),
+            angle=torch.zeros(n, device=self.device),
+            steps_on_rim=torch.zeros(n, device=self.device),
+            tremor=torch.zeros(n, 2, device=self.device),
+            tip_command=self._tip_e(),
+            in_hand_pos=in_hand_pos,
+            in_hand_quat=in_hand_quat,
+        )
+
+    def act(self) -> torch.Tensor:
+        """Joint position targets (N, 7) of this control step, rad."""
+        tip = self._believed_tip_e()
+        socket_pos, socket_quat = socket_pose_e(self.env)
+        self._advance(tip, socket_pos)
+        self._episode.tip_command = self._next_tip(tip, socket_pos)
+        return self._joint_targets(socket_quat)
+
+    def _advance(self, tip: torch.Tensor, socket_pos: torch.Tensor) -> None:
+        """Moves every environment to its next phase where it is due."""
+        e, h = self._episode, self.habits
+        depth = peg_in_socket(self.env).tip_depth
+        rim = socket_pos[:, 2] + GEOMETRY.rim_height
+        aim = socket_pos[:, :2] + e.bias
+        over = ((tip[:, :2] - aim).norm(dim=-1) < 0.0025) & ((tip[:, 2] - rim - e.height).abs() < 0.006)
+        arrived = (e.phase == APPROACH) & over
+        e.pause = torch.where(arrived, e.pause - 1, e.pause)
+        down = arrived & (e.pause <= 0)
+        touched = (e.phase == DESCEND) & (depth > -0.0015)
+        inside = ((e.phase == PRESS) | (e.phase == DESCEND)) & (depth > 0.003)
+        e.steps_on_rim = torch.where(e.phase == PRESS, e.steps_on_rim + 1, 0.0)
+        impatient = (e.phase == PRESS) & ~inside & (e.steps_on_rim > e.patience)
+        lifted = (e.phase == LIFT) & (tip[:, 2] > rim + 0.7 * e.lift)
+        # in the air again, the peg's place between the fingers is seen afresh
+        seen_pos, seen_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
+        e.in_hand_pos = torch.where(lifted[:, None], seen_pos, e.in_hand_pos)
+        e.in_hand_quat = torch.where(lifted[:, None], seen_quat, e.in_hand_quat)
+        # a new try: the aim is corrected a little, with a fresh error
+        corrected = e.bias * self._uniform(h.retry_keeps_bias)[:, None] + h.retry_spread * self._normal(2)
+        e.bias = torch.where(impatient[:, None], corrected, e.bias)
+        e.angle = torch.where(touched | impatient, 0.0, e.angle)
+        for condition, phase in ((down | lifted, DESCEND), (touched, PRESS), (inside, INSERT), (impatient, LIFT)):
+            e.phase = torch.where(condition, phase, e.phase)
+
+    def _next_tip(self, tip: torch.Tensor, socket_pos: torch.Tensor) -> torch.Tensor:
+        """Next target (N, 3) of the peg's tip in the environment frame, m."""
+        e, h = self._episode, self.habits
+        e.tremor = 0.8 * e.tremor + 0.6 * h.tremor_std * self._normal(2)
+        rim = socket_pos[:, 2] + GEOMETRY.rim_height
+        aim = socket_pos[:, :2] + e.bias + e.tremor
+        kind = e.search
+        pitch = torch.tensor(h.spiral_pitch, device=self.device)[kind]
+        path = torch.tensor(h.spiral_speed, device=self.device)[kind]
+        press = torch.tensor(h.press_depth, device=self.device)[kind]
+        radius = (pitch * e.angle / (2.0 * math.pi)).clamp(max=0.004)
+        e.angle = torch.where(e.phase == PRESS, e.angle + torch.clamp(path / (radius + 2e-4), max=0.9), e.angle)
+        swirl = radius[:, None] * torch.stack((torch.cos(e.angle), torch.sin(e.angle)), dim=-1)
+        far = (tip[:, :2] - aim).norm(dim=-1) > 0.010
+        level = torch.where(e.level_first & far, torch.maximum(e.tip_command[:, 2], rim + e.height), rim + e.height)
+
+        goal_xy = torch.where((e.phase == PRESS)[:, None], aim + swirl, aim)
+        goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], goal_xy)
+        goal_z = torch.stack(
+            (level, rim - 0.004, tip[:, 2] - press, tip[:, 2] - 0.006, rim + e.lift), dim=-1
+        ).gather(1, e.phase[:, None])[:, 0]
+        goal = torch.cat((goal_xy, torch.maximum(goal_z, socket_pos[:, 2] + 0.008)[:, None]), dim=-1)
+        speeds = torch.stack((e.speed, e.descend_speed, torch.full_like(e.speed, 0.003), torch.full_like(e.speed, 0.006),
+                              torch.full_like(e.speed, 0.004)), dim=-1).gather(1, e.phase[:, None])
+        # in contact the command starts from the measured tip, so that the press stays as light as intended
+        start = torch.where(((e.phase == PRESS) | (e.phase == INSERT))[:, None], tip, e.tip_command)
+        start = torch.where((e.phase == PRESS)[:, None], torch.cat((e.tip_command[:, :2], start[:, 2:]), -1), start)
+        delta = goal - start
+        return start + delta * (speeds / delta.norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
+
+    def _joint_targets(self, socket_quat: torch.Tensor) -> torch.Tensor:
+        """Arm joint targets (N, 7) that bring the peg's tip to its command, upright and turned with the socket."""
+        e = self._episode
+        _, peg_quat = peg_pose_e(self.env)
+        socket_yaw = euler_xyz_from_quat(socket_quat)[2]
+        peg_yaw = _heading(peg_quat)
+        # the square peg fits in four ways: the nearest one
+        error = wrap_to_pi(4.0 * (socket_yaw - peg_yaw)) / 4.0
+        yaw = peg_yaw + error.clamp(-0.05, 0.05) + torch.where(error.abs() < 0.05, e.yaw_bias, torch.zeros_like(error))
+        level = quat_from_euler_xyz(math.pi + e.tilt_bias[:, 0], e.tilt_bias[:, 1], torch.zeros_like(yaw))
+        turn = quat_from_euler_xyz(torch.zeros_like(yaw), torch.zeros_like(yaw), yaw)
+        peg_goal_quat = quat_mul(turn, level)
+        tcp_goal_quat = quat_mul(peg_goal_quat, quat_conjugate(e.in_hand_quat))
+        centre = e.tip_command - 0.5 * GEOMETRY.peg_length * matrix_from_quat(peg_goal_quat)[..., 2]
+        tcp_goal_pos = centre - quat_apply(tcp_goal_quat, e.in_hand_pos)
+        seed = self.env.action_manager.get_term("arm").commanded
+        return inverse_kinematics(tcp_goal_pos, tcp_goal_quat, seed, iterations=5).joint_pos
+
+    def _tip_e(self) -> torch.Tensor:
+        """Centre of the peg's tip face (N, 3) in the environment frame, m."""
+        pos, quat = peg_pose_e(self.env)
+        return torch.nan_to_num(pos + 0.5 * GEOMETRY.peg_length * matrix_from_quat(quat)[..., 2])
+
+    def _believed_tip_e(self) -> torch.Tensor:
+        """Where the tip (N, 3) would be if the peg sat in the fingers as it was last seen in the air, m.
+
+        A person judges the press by the hand, not by how the peg gives way under it.
+        """
+        e = self._episode
+        tcp_pos, tcp_quat = tcp_pose_e(self.env)
+        axis = matrix_from_quat(quat_mul(tcp_quat, e.in_hand_quat))[..., 2]
+        return torch.nan_to_num(tcp_pos + quat_apply(tcp_quat, e.in_hand_pos) + 0.5 * GEOMETRY.peg_length * axis)
+
+    def _uniform(self, bounds: tuple[float, float]) -> torch.Tensor:
+        sample = torch.rand(self.num_envs, generator=self._generator, device=self.device)
+        return bounds[0] + (bounds[1] - bounds[0]) * sample
+
+    def _normal(self, columns: int) -> torch.Tensor:
+        return torch.randn(self.num_envs, columns, generator=self._generator, device=self.device)
+
+
+def _heading(quat: torch.Tensor) -> torch.Tensor:
+    """Yaw (N,) of the frame's x axis about the vertical, rad, for a frame whose z axis points down."""
+    axis = matrix_from_quat(quat)[..., 0]
+    return torch.atan2(axis[:, 1], axis[:, 0])

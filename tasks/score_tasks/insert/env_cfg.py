@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""SCORE-Insert-v0, the training side (``sim``): a Panda holds a square peg and puts it into a socket, about 1 mm of clearance."""
+
+from __future__ import annotations
+
+import isaaclab.envs.mdp as isaac_mdp
+import isaaclab.sim as sim_utils
+from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
+from isaaclab.envs import ManagerBasedRLEnvCfg
+from isaaclab.managers import (
+    EventTermCfg,
+    ObservationGroupCfg,
+    ObservationTermCfg,
+    RewardTermCfg,
+    SceneEntityCfg,
+    TerminationTermCfg,
+)
+from isaaclab.scene import InteractiveSceneCfg
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import configclass
+from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG
+from score_assets.robots.franka_cfg import FRANKA_PANDA_GRIPPER_CFG
+
+from score_tasks import mdp as shared_mdp
+from score_tasks.camera import add_video_camera
+from score_tasks.insert import mdp
+from score_tasks.insert.frames import ARM_JOINTS
+from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
+
+ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
+NUM_POINTS = (96, 160, 256)
+"""Points of gripper, peg and socket in the cloud: 512 in all."""
+
+
+@configclass
+class SceneCfg(InteractiveSceneCfg):
+    """Robot on a table with a socket; the peg starts between the fingers."""
+
+    robot: ArticulationCfg = FRANKA_PANDA_GRIPPER_CFG.replace(prim_path="{ENV_REGEX_NS}/Robot")
+    table: AssetBaseCfg = AssetBaseCfg(
+        prim_path="{ENV_REGEX_NS}/Table",
+        spawn=sim_utils.CuboidCfg(
+            size=(0.8, 1.2, 0.04),
+            collision_props=sim_utils.UsdPhysicsCollisionCfg(),
+            visual_material=sim_utils.PreviewSurfaceCfg(diffuse_color=(0.45, 0.33, 0.25)),
+        ),
+        init_state=AssetBaseCfg.InitialStateCfg(pos=(0.55, 0.0, -0.02)),
+    )
+    socket: RigidObjectCfg = SOCKET_CFG.replace(prim_path="{ENV_REGEX_NS}/Socket")
+    peg: RigidObjectCfg = PEG_CFG.replace(prim_path="{ENV_REGEX_NS}/Peg")
+    light: AssetBaseCfg = AssetBaseCfg(prim_path="/World/Light", spawn=sim_utils.DomeLightCfg(intensity=1500.0))
+
+
+@configclass
+class ActionsCfg:
+    """Absolute joint position targets of the arm; the gripper squeezes all the time."""
+
+    arm = shared_mdp.SafeJointPositionActionCfg(asset_name="robot", joint_names=ARM_JOINTS)
+
+
+@configclass
+class ObservationsCfg:
+    """What the real robot has (``policy``) and what only the simulator knows (``critic``)."""
+
+    @configclass
+    class PolicyCfg(ObservationGroupCfg):
+        """Windows of base policy and steering policy."""
+
+        joint_pos = ObservationTermCfg(
+            func=shared_mdp.joint_pos, params={"asset_cfg": ARM}, history_length=4, flatten_history_dim=False
+        )
+        joint_pos_target = ObservationTermCfg(
+            func=shared_mdp.joint_pos_target, params={"action_name": "arm"}, history_length=3, flatten_history_dim=False
+        )
+        point_cloud = ObservationTermCfg(
+            func=mdp.SegmentedCloud,
+            params={"num_points": NUM_POINTS, "point_std": 0.001, "calibration_std": 0.0003},
+        )
+
+        def __post_init__(self) -> None:
+            self.concatenate_terms = False
+
+    @configclass
+    class CriticCfg(ObservationGroupCfg):
+        """True state."""
+
+        joint_pos = ObservationTermCfg(func=shared_mdp.joint_pos, params={"asset_cfg": ARM})
+        contact_error = ObservationTermCfg(func=mdp.contact_error, params={"asset_cfg": ARM})
+        true_state = ObservationTermCfg(func=mdp.true_state)
+
+    policy: PolicyCfg = PolicyCfg()
+    critic: CriticCfg = CriticCfg()
+
+
+@configclass
+class RewardsCfg:
+    """Sparse: 1 when the success ends the episode (weight 10 x 0.1 s), small smoothness terms."""
+
+    success = RewardTermCfg(func=shared_mdp.ended_by, weight=10.0, params={"term_name": "success"})
+    joint_target_rate = RewardTermCfg(func=shared_mdp.joint_target_rate_l2, weight=-0.05, params={"action_name": "arm"})
+    joint_vel = RewardTermCfg(func=shared_mdp.joint_vel_l2, weight=-1e-3, params={"asset_cfg": ARM})
+
+
+@configclass
+class TerminationsCfg:
+    """How an episode ends."""
+
+    success = TerminationTermCfg(
+        func=mdp.Inserted, params={"min_depth_fraction": 0.6, "max_tilt": 0.087, "hold_steps": 5}
+    )
+    peg_lost = TerminationTermCfg(func=mdp.peg_lost, params={"max_slip": 0.03})
+    guard = TerminationTermCfg(func=shared_mdp.unsound_physics, params={"asset_names": ("robot", "peg")})
+    time_out = TerminationTermCfg(func=isaac_mdp.time_out, time_out=True)
+
+
+@configclass
+class EventsCfg:
+    """Per-episode start and domain randomisation of the training side."""
+
+    start = EventTermCfg(
+        func=mdp.ResetEpisode,
+        mode="reset",
+        params={
+            "tcp_start": {
+                "x": (0.43, 0.57), "y": (-0.10, 0.10), "z": (0.16, 0.24), "roll": (-0.05, 0.05), "pitch": (-0.05, 0.05),
+                "yaw": (-0.30, 0.30),
+            },
+            "socket_range": {"x": (0.46, 0.54), "y": (-0.06, 0.06), "yaw": (-0.26, 0.26)},
+            "peg_in_hand": {"x": (-0.002, 0.002), "z": (-0.003, 0.003), "pitch": (-0.03, 0.03)},
+        },
+    )
+    peg_friction = EventTermCfg(
+        func=isaac_mdp.randomize_rigid_body_material,
+        mode="reset",
+        params={
+            "asset_cfg": SceneEntityCfg("peg"), "static_friction_range": (0.4, 0.7), "dynamic_friction_range": (0.4, 0.7),
+            "restitution_range": (0.0, 0.0), "num_buckets": 64, "make_consistent": True,
+        },
+    )
+    peg_mass = EventTermCfg(
+        func=isaac_mdp.randomize_rigid_body_mass,
+        mode="reset",
+        params={"asset_cfg": SceneEntityCfg("peg"), "mass_distribution_params": (0.7, 1.3), "operation": "scale"},
+    )
+    arm_gains = EventTermCfg(
+        func=isaac_mdp.randomize_actuator_gains,
+        mode="reset",
+        params={
+            "asset_cfg": ARM, "stiffness_distribution_params": (0.85, 1.15), "damping_distribution_params": (0.85, 1.15),
+            "operation": "scale",
+        },
+    )
+
+
+@configclass
+class InsertEnvCfg(ManagerBasedRLEnvCfg):
+    """Settings of SCORE-Insert-v0 (``sim`` domain)."""
+
+    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=SimPhysicsCfg())
+    scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5)
+    actions: ActionsCfg = ActionsCfg()
+    observations: ObservationsCfg = ObservationsCfg()
+    rewards: RewardsCfg = RewardsCfg()
+    terminations: TerminationsCfg = TerminationsCfg()
+    events: EventsCfg = EventsCfg()
+    decimation: int = DECIMATION
+    episode_length_s: float = 15.0
+    """150 control steps at most."""
+    compute_final_obs: bool = True
+    """Keeps the true last observation of an episode for time-out bootstrapping."""
+    observation_interface: dict = {
+        "joint_pos": {"units": "rad", "names": ARM_JOINTS},
+        "joint_pos_target": {"units": "rad", "names": ARM_JOINTS},
+        "point_cloud": {"units": "m", "frame": "panda_tcp"},
+    }
+    """Units, frames and names of the ``policy`` observations, checked against a base policy's own."""
+
+    def add_video_camera(self, output_dir: str, length: int) -> None:
+        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.camera.add_video_camera`."""
+        add_video_camera(self, output_dir, length, eye=(0.95, 0.45, 0.40), target=(0.48, 0.0, 0.10))

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The ``real`` domain of SCORE-Insert-v0: a stand-in for the robot, on the other physics engine, with dynamics drawn from
+ranges that training never sees. Demonstrations come from here and headline numbers are measured here; nothing that trains
+may import this module (tests/tasks/test_domains.py).
+"""
+
+from __future__ import annotations
+
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import configclass
+
+from score_tasks.insert.env_cfg import InsertEnvCfg
+from score_tasks.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
+
+
+@configclass
+class InsertRealEnvCfg(InsertEnvCfg):
+    """Same task, other engine, other friction, mass, gains, delay and sensor noise; the ranges do not overlap with ``sim``."""
+
+    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=RealPhysicsCfg())
+
+    def __post_init__(self) -> None:
+        self.events.peg_friction.params["static_friction_range"] = (0.75, 0.95)
+        self.events.peg_friction.params["dynamic_friction_range"] = (0.75, 0.95)
+        self.events.peg_mass.params["mass_distribution_params"] = (1.4, 1.8)
+        self.events.arm_gains.params["stiffness_distribution_params"] = (0.65, 0.80)
+        self.events.arm_gains.params["damping_distribution_params"] = (1.2, 1.4)
+        self.actions.arm.delay_range = (2, 5)
+        cloud = self.observations.policy.point_cloud.params
+        cloud["point_std"] = 0.0015
+        cloud["calibration_std"] = 0.0005

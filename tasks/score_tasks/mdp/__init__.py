@@ -1,0 +1,21 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Terms shared by the tasks."""
+
+from score_tasks.mdp.actions import SafeJointPositionAction, SafeJointPositionActionCfg
+from score_tasks.mdp.observations import joint_pos, joint_pos_target, joint_tracking_error, transform_points
+from score_tasks.mdp.rewards import ended_by, joint_target_rate_l2, joint_vel_l2
+from score_tasks.mdp.terminations import contact_overflow, unsound_physics
+
+__all__ = [
+    "SafeJointPositionAction",
+    "SafeJointPositionActionCfg",
+    "contact_overflow",
+    "ended_by",
+    "joint_pos",
+    "joint_pos_target",
+    "joint_target_rate_l2",
+    "joint_tracking_error",
+    "joint_vel_l2",
+    "transform_points",
+    "unsound_physics",
+]

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Termination terms shared by the tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+
+_LOST_CONTACTS = 0b1_1001_1111
+"""Bits of ``mujoco_warp.OverflowType`` that mean lost contacts or rows: all buffers, not the iteration limits."""
+
+
+def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
+    """Environments whose Newton contact or constraint buffers are full, (N,) bool.
+
+    MuJoCo-Warp only prints a line when ``njmax`` or ``nconmax`` overflow and then simulates on with missing contacts.
+    Other engines have no such buffers on the CPU: all False.
+    """
+    none = torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
+    if not type(env.cfg.sim.physics).__name__.startswith("Newton"):
+        return none
+    import warp as wp
+    from isaaclab_newton.physics import NewtonManager
+
+    data = getattr(NewtonManager._solver, "mjw_data", None)
+    if data is None:
+        return none
+    flags = wp.to_torch(data.overflow)
+    overflowed = (flags & _LOST_CONTACTS) != 0
+    flags.zero_()  # the bits are sticky: count each overflow once
+    return overflowed
+
+
+def unsound_physics(env: ManagerBasedRLEnv, asset_names: tuple[str, ...], max_joint_speed: float = 50.0) -> torch.Tensor:
+    """The guard (DESIGN 3.5): non-finite state, absurd joint speed or contact overflow, (N,) bool.
+
+    Args:
+        env: The environment.
+        asset_names: Articulations and rigid objects of the scene to look at.
+        max_joint_speed: Joint speed above which the state counts as exploded, rad/s or m/s.
+    """
+    unsound = contact_overflow(env)
+    for name in asset_names:
+        data = env.scene[name].data
+        finite = torch.isfinite(data.root_pos_w.torch).all(-1) & torch.isfinite(data.root_quat_w.torch).all(-1)
+        if hasattr(data, "joint_pos"):
+            speed = data.joint_vel.torch
+            finite &= torch.isfinite(data.joint_pos.torch).all(-1) & (speed.abs() < max_joint_speed).all(-1)
+        unsound |= ~finite
+    return unsound

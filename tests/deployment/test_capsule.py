@@ -1,0 +1,391 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The capsule on disk: what is written, that it runs with torch alone, and what verification says of bad ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from score.deployment import (
+    CapsulePieces,
+    CapsuleReport,
+    GoldenEpisode,
+    export_capsule,
+    read_golden,
+    read_manifest,
+    verify_capsule,
+    write_golden,
+)
+from score.deployment.manifest import FORMAT, HASHED_FILES, manifest_digest
+from score.deployment.verify import _latency, _within_limits
+from score.utils import UserError
+from score.utils.files import sha256_of
+from tests.deployment.doubles import network_pieces, observations, reference_rollout
+
+STEPS = 9
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One capsule for the module; tests that change it work on a copy."""
+    pieces = network_pieces()
+    episode = reference_rollout(pieces, observations(STEPS))
+    return export_capsule(pieces, episode, tmp_path_factory.mktemp("capsules") / "capsule")
+
+
+@pytest.fixture
+def capsule(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "capsule"))
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        verify_capsule(path, repeats=1)
+    return str(caught.value)
+
+
+def edit(capsule: Path, change: Callable[[dict], object], *, sign: bool = True) -> None:
+    """Changes the manifest; ``sign`` makes its digest fit again, as a program that writes manifests would."""
+    file = capsule / "manifest.json"
+    manifest = json.loads(file.read_text())
+    change(manifest)
+    if sign:
+        manifest["manifest_sha256"] = manifest_digest(manifest)
+    file.write_text(json.dumps(manifest))
+
+
+@pytest.fixture(scope="module")
+def good_report(original: Path) -> CapsuleReport:
+    return verify_capsule(original, repeats=3)
+
+
+def test_a_good_capsule_passes_in_a_process_with_torch_alone(good_report: CapsuleReport) -> None:
+    report = good_report
+    assert report.failures == []
+    assert report.steps == STEPS
+    assert report.max_difference <= 1e-6
+    assert report.same_decisions
+    assert report.within_limits
+    latency = report.latency_ms
+    assert 0.0 < latency["p50"] <= latency["p99"] <= latency["max"]
+    assert latency["slowest_step"] <= latency["max"]
+    assert report.to_dict()["passed"] is True
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_manifest_says_what_a_robot_needs(original: Path) -> None:
+    manifest = read_manifest(original / "manifest.json")
+    assert manifest["format"] == FORMAT == "score-capsule/1"
+    cloud = manifest["inputs"][1]
+    assert [item["name"] for item in manifest["inputs"]] == ["joint_pos", "point_cloud"]
+    assert cloud == {
+        "name": "point_cloud",
+        "shape": [5, 3],
+        "dtype": "float32",
+        "units": "m",
+        "frame": "tool",
+        "names": [],
+        "history": 1,
+    }
+    output = manifest["output"]
+    assert (output["names"], output["units"], output["shape"]) == (["a", "b"], "rad", [2])
+    assert (output["low"], output["high"], output["max_offset"]) == ([-1.0, -1.0], [1.0, 1.0], 0.2)
+    assert manifest["kept_inside"] == {"joint_pos_target": {"history": 3, "units": "rad"}}
+    assert manifest["chunk"] == {"horizon": 3, "executed": 2}
+    assert manifest["latent"]["rule"] == "mean"
+    assert manifest["latent"]["complement"] == "zero"
+    assert manifest["control_rate_hz"] == 10.0
+    assert manifest["base_policy"]["sha256"] == "0" * 64
+    assert manifest["files"]["policy.pt"]["sha256"] == sha256_of(original / "policy.pt")
+    assert manifest["versions"]["torch"] == torch.__version__
+
+
+def test_policy_runs_in_a_fresh_process_without_this_project(original: Path) -> None:
+    code = (
+        "import sys, torch\n"
+        "policy = torch.jit.load(sys.argv[1]); policy.reset()\n"
+        "action = policy(policy.example_observations())\n"
+        "assert action.shape == (2,) and action.dtype == torch.float32\n"
+        "print(sorted(name for name in sys.modules if name.split('.')[0] in ('score', 'rsl_rl', 'isaaclab')))\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, "-I", "-c", code, str(original / "policy.pt")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_deployment_package_needs_neither_isaac_lab_nor_rsl_rl_nor_safetensors() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('isaaclab', 'rsl_rl', 'safetensors', 'yaml', 'omegaconf', 'numpy'): sys.modules[name] = None\n"
+        "import score.deployment; print(sorted(name for name in sys.modules if name.startswith('score.')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout
+    assert "score.deployment.verify" in loaded
+    assert "score.policies" not in loaded
+    assert "score.steering" not in loaded
+
+
+def test_run_policy_replays_the_golden_episode(original: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-I", str(original / "run_policy.py"), "--replay", "golden"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "same as the simulator" in done.stdout
+
+
+def test_run_policy_tells_what_to_fill_in(original: Path) -> None:
+    command = [sys.executable, "-I", str(original / "run_policy.py"), "--steps", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "error: Fill in read_robot() in run_policy.py first, or run: python run_policy.py --replay golden"
+    )
+
+
+def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
+    # The example cloud is zero; joints follow their targets. Three steps at 10 Hz take at least 0.3 s.
+    program = (capsule / "run_policy.py").read_text()
+    head, tail = program.split("def main():")
+    filled = (
+        "def read_robot(manifest):\n    return {'joint_pos': JOINTS, 'point_cloud': torch.zeros(5, 3)}\n"
+        "def send_to_robot(action, manifest):\n    JOINTS.copy_(action); print('sent', action.shape)\n"
+        "JOINTS = torch.zeros(2)\n"
+    )
+    (capsule / "run_policy.py").write_text(head + filled + "def main():" + tail)
+    done = subprocess.run(
+        [sys.executable, "-I", str(capsule / "run_policy.py"), "--steps", "3"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("sent torch.Size([2])") == 3
+    assert "run_policy.py" not in HASHED_FILES  # a filled-in program is no damage
+
+
+def test_golden_episode_survives_the_disk(tmp_path: Path) -> None:
+    episode = reference_rollout(network_pieces(), observations(4))
+    write_golden(episode, tmp_path / "golden.safetensors")
+    back = read_golden(tmp_path / "golden.safetensors")
+    assert torch.equal(back.actions, episode.actions)
+    assert torch.equal(back.decisions, episode.decisions)
+    assert all(torch.equal(back.observations[key], value) for key, value in episode.observations.items())
+
+
+def test_golden_episode_refuses_nonsense() -> None:
+    good = observations(3)
+    actions, decisions = torch.zeros(3, 2), torch.zeros(3, dtype=torch.bool)
+    with pytest.raises(ValueError, match="'joint_pos' of the golden episode has 4 steps, the actions 3"):
+        GoldenEpisode({"joint_pos": torch.zeros(4, 2)}, actions, decisions)
+    with pytest.raises(ValueError, match="'actions' of the golden episode holds NaN"):
+        GoldenEpisode(good, actions * float("nan"), decisions)
+    with pytest.raises(ValueError, match="needs actions"):
+        GoldenEpisode({}, actions[:0], decisions[:0])
+
+
+def test_a_policy_that_acts_otherwise_fails(tmp_path: Path) -> None:
+    pieces = network_pieces()
+    episode = reference_rollout(pieces, observations(STEPS))
+    actions = episode.actions.clone()
+    actions[4, 1] += 2e-5  # more than 1e-5, far below what anybody would see the robot do
+    wrong = GoldenEpisode(episode.observations, actions, ~episode.decisions)
+    report = verify_capsule(export_capsule(pieces, wrong, tmp_path / "c"), repeats=1)
+    assert report.max_difference == pytest.approx(2e-5, rel=0.1)
+    assert report.failures == [
+        "actions differ from the simulator's by 2.00e-05, more than 1e-05",
+        "decisions are taken at other steps than in the simulator",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("joints", "action", "inside"),
+    [
+        ([0.5, 0.0], [0.7, 0.0], True),  # 0.2 from the measured position: just max_offset
+        ([0.5, 0.0], [0.71, 0.0], False),  # 0.21
+        ([0.9, 0.0], [1.01, 0.0], False),  # beyond the limit 1.0
+        ([1.7, 0.0], [1.0, 0.0], True),  # a joint 0.7 beyond its limit is sent back to the limit
+        ([1.7, 0.0], [0.79, 0.0], False),  # 0.21 from the limit
+    ],
+)
+def test_limits_of_recorded_actions(joints: list[float], action: list[float], inside: bool) -> None:
+    raw = {"joint_pos": torch.tensor([joints])}
+    episode = GoldenEpisode(raw, torch.tensor([action]), torch.tensor([True]))
+    output = {"low": [-1.0, -1.0], "high": [1.0, 1.0], "max_offset": 0.2, "offset_from": "joint_pos"}
+    assert _within_limits(episode, output) is inside
+
+
+def test_latency_counts_each_step_with_the_median_of_its_replays() -> None:
+    # three replays of two steps; step 0 took 9, 2, 3 ms (median 3), step 1 took 1, 1, 8 ms (median 1)
+    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], steps=2)
+    assert latency == {"p50": 2.5, "p99": 9.0, "max": 9.0, "slowest_step": 3.0}
+
+
+def test_what_a_slow_policy_beyond_its_limits_is_told(good_report: CapsuleReport) -> None:
+    latency = {**good_report.latency_ms, "slowest_step": 21.0}
+    bad = dataclasses.replace(good_report, latency_ms=latency, within_limits=False, max_difference=float("nan"))
+    assert bad.failures == [
+        "actions differ from the simulator's by nan, more than 1e-05",
+        "recorded actions leave the limits of the manifest",
+        "the slowest control step takes 21.0 ms, the budget is 20 ms",
+    ]
+    assert "FAILED: the slowest control step takes 21.0 ms" in bad.summary()
+    assert good_report.summary().endswith("Passed.")
+
+
+def test_export_refuses_an_existing_folder_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    pieces = network_pieces()
+    episode = reference_rollout(pieces, observations(3))
+    target = tmp_path / "c"
+    export_capsule(pieces, episode, target)
+    before = sha256_of(target)
+    with pytest.raises(UserError, match="already exists"):
+        export_capsule(pieces, episode, target)
+    unwritable = CapsulePieces(**{**vars(pieces), "evaluation": {"rate": float("nan")}})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        export_capsule(unwritable, episode, target, overwrite=True)
+    assert sha256_of(target) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    export_capsule(pieces, episode, target, overwrite=True)
+
+
+def test_missing_folder_names_near_ones_and_the_export_command(capsule: Path) -> None:
+    message = message_of(capsule.with_name("capsul"))
+    assert "capsul does not exist. Did you mean 'capsule'? Make a capsule: ./isaaclab.sh -p scripts/export.py" in message
+
+
+def test_training_checkpoint_instead_of_a_capsule(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "model_120.pt"
+    torch.save({"actor_state_dict": {"mlp.0.weight": torch.zeros(2)}, "iter": 120}, checkpoint)
+    expected = f"./isaaclab.sh -p scripts/export.py --task TASK --checkpoint {checkpoint} --output DIR"
+    message = message_of(checkpoint)
+    assert "model_120.pt is a training checkpoint (weights only), not a TorchScript policy." in message
+    assert message.endswith(expected)
+
+
+def test_run_folder_instead_of_a_capsule_names_its_newest_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "params").mkdir()
+    for iteration in (9, 120, 20):
+        (tmp_path / f"model_{iteration}.pt").touch()
+    message = message_of(tmp_path)
+    assert "is the folder of a training run, not a capsule. Export it:" in message
+    assert f"--checkpoint {tmp_path / 'model_120.pt'} --output DIR" in message
+
+
+def test_bundle_empty_folder_and_foreign_file_instead_of_a_capsule(tmp_path: Path) -> None:
+    assert "is no capsule: it has no manifest.json" in message_of(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    assert "is a file, and a capsule is a folder" in message_of(tmp_path / "notes.txt")
+    (tmp_path / "policy.yaml").touch()
+    assert "is a base policy, not a capsule" in message_of(tmp_path)
+
+
+def test_policy_file_instead_of_its_folder(capsule: Path) -> None:
+    assert message_of(capsule / "policy.pt").endswith(f"policy.pt is one file of a capsule: name its folder, {capsule}.")
+
+
+def test_checkpoint_in_place_of_the_policy(capsule: Path) -> None:
+    torch.save({"iter": 1}, capsule / "policy.pt")
+    assert "policy.pt is a training checkpoint (weights only), not a TorchScript policy" in message_of(capsule)
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple:
+        return (os.mkdir, ("pickle-was-run",))
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_pickle_is_named_and_never_run(capsule: Path, protocol: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(capsule)
+    (capsule / "policy.pt").write_bytes(pickle.dumps(_Bomb(), protocol=protocol))
+    assert "policy.pt is a Python pickle and was not opened: it could run any code" in message_of(capsule)
+    assert not (capsule / "pickle-was-run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("policy.pt", "policy.pt is cut off (the end of the archive is missing)"),
+        ("golden.safetensors", "golden.safetensors is cut off: "),
+    ],
+)
+def test_truncated_file(capsule: Path, name: str, message: str) -> None:
+    data = (capsule / name).read_bytes()
+    (capsule / name).write_bytes(data[: len(data) // 2])
+    assert message in message_of(capsule)
+
+
+def test_empty_policy_file(capsule: Path) -> None:
+    (capsule / "policy.pt").write_bytes(b"")
+    assert "policy.pt is no TorchScript file" in message_of(capsule)
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "golden.safetensors"])
+def test_changed_file(capsule: Path, name: str) -> None:
+    data = bytearray((capsule / name).read_bytes())
+    data[len(data) // 3] ^= 1
+    (capsule / name).write_bytes(data)
+    assert f"{name} is not the file that was exported (its sha256 differs from manifest.json)" in message_of(capsule)
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "golden.safetensors"])
+def test_missing_file(capsule: Path, name: str) -> None:
+    (capsule / name).unlink()
+    assert f"{name} is missing: copy the whole capsule folder" in message_of(capsule)
+
+
+def test_edited_manifest(capsule: Path) -> None:
+    edit(capsule, lambda manifest: manifest["output"].update(max_offset=9.0), sign=False)
+    message = message_of(capsule)
+    assert "manifest.json was edited after the export" in message
+    assert "changing them changes nothing" in message
+
+
+def test_reformatted_manifest_is_not_edited(capsule: Path) -> None:
+    edit(capsule, lambda manifest: None, sign=False)  # all on one line now
+    read_manifest(capsule / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(format="score-capsule/2"), "format 'score-capsule/2', newer than this program reads"),
+        (lambda m: m.update(format="onnx"), "has format 'onnx', not 'score-capsule/1'"),
+        (lambda m: m.pop("format"), "has format 'None', not 'score-capsule/1'"),
+        (lambda m: m["output"].pop("low"), "lacks the entry 'output.low'"),
+        (lambda m: m.update(control_rate_hz="10"), "has a wrong value at 'control_rate_hz': '10'"),
+        (lambda m: m.update(parity_tolerance=True), "has a wrong value at 'parity_tolerance': True"),
+        (lambda m: m.update(chunk=3), "has no table at 'chunk'"),
+        (lambda m: m["inputs"][0].pop("units"), "lacks the entry 'inputs[0].units'"),
+        (lambda m: m["output"].update(offset_from="q"), "clamps to 'q', which is no input (joint_pos, point_cloud)"),
+        (lambda m: m["output"]["low"].pop(), "has limits and names of different lengths"),
+        (lambda m: m["inputs"][1].update(shape=[6, 3]), "golden.safetensors holds"),
+    ],
+)
+def test_manifest_that_does_not_fit(capsule: Path, change: Callable[[dict], object], message: str) -> None:
+    edit(capsule, change)
+    assert message in message_of(capsule)
+
+
+def test_manifest_that_is_no_json(capsule: Path) -> None:
+    (capsule / "manifest.json").write_text('{"format": "score-caps')
+    assert "manifest.json is not JSON" in message_of(capsule)
+
+
+def test_policy_that_does_not_run_is_reported_in_one_line(capsule: Path) -> None:
+    class Other(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    torch.jit.script(Other()).save(str(capsule / "policy.pt"))
+    file = capsule / "policy.pt"
+    edit(capsule, lambda m: m["files"]["policy.pt"].update(sha256=sha256_of(file), bytes=file.stat().st_size))
+    message = message_of(capsule)
+    assert "policy.pt does not run in a process that has torch only:" in message
+    assert "\n" not in message

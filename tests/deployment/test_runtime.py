@@ -1,0 +1,283 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The robot-side policy: windows, chunk queue, clamping, reset, refused inputs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.deployment.doubles import (
+    HORIZON,
+    POINTS,
+    ConstantNetwork,
+    EchoBase,
+    PlainBase,
+    full_basis,
+    make_spec,
+    network_pieces,
+    observations,
+    reference_rollout,
+    zero_head,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from score.deployment import SteeringHead, build_policy
+from score.utils import UserError
+
+
+def step(a: float, b: float, cloud: float = 0.0) -> dict[str, torch.Tensor]:
+    """Raw observations of one control step with the joints at (a, b)."""
+    return {"joint_pos": torch.tensor([a, b]), "point_cloud": torch.full((POINTS, 3), cloud)}
+
+
+def policy(base: torch.nn.Module, head: SteeringHead | None = None, **settings: float) -> torch.jit.ScriptModule:
+    options = {"chunk_length": 3, "max_offset": 0.25, **settings}
+    return build_policy(base, head or zero_head(), make_spec(), **options)
+
+
+def test_chunk_is_executed_row_by_row_and_clamped() -> None:
+    """PlainBase decides (0.5, 0.9) + h / 10 from the joints at step 0; max_offset 0.25, limits +-1.
+
+    step 0, joints (0.5, 0.9): wants (0.5, 0.9)            -> as wanted
+    step 1, joints (0.5, 0.9): wants (0.6, 1.0)            -> as wanted
+    step 2, joints (0.3, 0.9): wants (0.7, 1.1)            -> (0.3 + 0.25, limit 1.0) = (0.55, 1.0)
+    step 3, new decision from (-0.5, 0.0), row 0           -> (-0.5, 0.0)
+    """
+    subject = policy(PlainBase())
+    answers = [subject(step(*joints)) for joints in [(0.5, 0.9), (0.5, 0.9), (0.3, 0.9), (-0.5, 0.0)]]
+    expected = torch.tensor([[0.5, 0.9], [0.6, 1.0], [0.55, 1.0], [-0.5, 0.0]])
+    torch.testing.assert_close(torch.stack(answers), expected)
+
+
+def test_decides_once_a_chunk() -> None:
+    subject = policy(PlainBase(), chunk_length=2)
+    decided = []
+    for _ in range(5):
+        subject(step(0.0, 0.0))
+        decided.append(subject.decided())
+    assert decided == [True, False, True, False, True]
+    subject.reset()
+    subject(step(0.0, 0.0))
+    assert subject.decided()
+
+
+def test_past_targets_start_at_the_measured_position_and_then_hold_clamped_targets() -> None:
+    """EchoBase answers the three past targets, oldest first, one per step of its chunk.
+
+    Decision 1 at joints (0.4, 0): window = 3 x (0.4, 0). Step 1 at (0.9, 0) wants (0.4, 0): clamped to 0.9 - 0.25 = 0.65.
+    Step 2 at (0.4, 0) wants (0.4, 0). Decision 2 sees ((0.4, 0), (0.65, 0), (0.4, 0)): the clamped target, not 0.4.
+    """
+    subject = policy(EchoBase())
+    first = [subject(step(*joints)) for joints in [(0.4, 0.0), (0.9, 0.0), (0.4, 0.0)]]
+    torch.testing.assert_close(torch.stack(first), torch.tensor([[0.4, 0.0], [0.65, 0.0], [0.4, 0.0]]))
+    second = [subject(step(0.6, 0.0)) for _ in range(3)]
+    # 0.4 and 0.65 are both within 0.25 of 0.6, so they come out as remembered
+    torch.testing.assert_close(torch.stack(second), torch.tensor([[0.4, 0.0], [0.65, 0.0], [0.4, 0.0]]))
+
+
+class _JointWindow(PlainBase):
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """Row 0: the older of the two joint frames."""
+        return condition[:, None, 0:2] + 0.0 * latent
+
+
+def test_observation_window_is_refilled_with_copies_of_the_first_frame() -> None:
+    """The window holds two frames; the answer is the older one. Deciding every step, max_offset wide.
+
+    joints 0.1, 0.2, 0.3 -> older frame 0.1 (copy), 0.1, 0.2; after reset at 0.7 -> 0.7, and nothing of before.
+    """
+    subject = policy(_JointWindow(), chunk_length=1, max_offset=9.0)
+    answers = [float(subject(step(a, 0.0))[0]) for a in (0.1, 0.2, 0.3)]
+    assert answers == pytest.approx([0.1, 0.1, 0.2])
+    subject.reset()
+    assert float(subject(step(0.7, 0.0))[0]) == pytest.approx(0.7)
+
+
+def test_window_advances_in_every_control_step_not_only_at_decisions() -> None:
+    # chunk of 2: decision 2 happens at the third step; the older frame is that of step 2 (0.2), not of decision 1 (0.1)
+    subject = policy(_JointWindow(), chunk_length=2, max_offset=9.0)
+    answers = [float(subject(step(a, 0.0))[0]) for a in (0.1, 0.2, 0.3)]
+    assert answers == pytest.approx([0.1, 0.1, 0.2])
+
+
+def test_a_joint_beyond_its_limit_is_sent_back_to_the_limit() -> None:
+    # joints at 1.6: wanted 1.6, near clamp [1.35, 1.85], then the limit 1.0 wins
+    torch.testing.assert_close(policy(PlainBase())(step(1.6, 0.0)), torch.tensor([1.0, 0.0]))
+
+
+class _CloudBase(PlainBase):
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """Every action is the cloud's mean x, y: anything at all."""
+        return condition[:, None, 10:12] + 0.0 * latent
+
+
+@pytest.fixture(scope="module")
+def wild() -> torch.jit.ScriptModule:
+    return policy(_CloudBase(), chunk_length=2)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(-9, 9)), min_size=1, max_size=5))
+def test_every_target_is_near_the_measured_position_and_within_limits(
+    wild: torch.jit.ScriptModule, steps: list[tuple[float, float, float]]
+) -> None:
+    wild.reset()
+    for a, b, wanted in steps:
+        frame = step(a, b, cloud=wanted)
+        target = wild(frame)
+        assert bool(((target - frame["joint_pos"]).abs() <= 0.25 + 1e-6).all())
+        assert bool((target.abs() <= 1.0).all())
+
+
+def test_equals_a_straightforward_loop_over_the_same_networks() -> None:
+    pieces, raw = network_pieces(), observations(20)
+    subject = build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
+    answers = torch.stack([subject({key: value[t] for key, value in raw.items()}) for t in range(20)])
+    golden = reference_rollout(pieces, raw)
+    torch.testing.assert_close(answers, golden.actions, atol=1e-6, rtol=0.0)
+    # the episode must use the clamp and also leave it free, or this shows little
+    offset = (golden.actions - raw["joint_pos"]).abs()
+    assert bool((offset > 0.1999).any()) and bool((offset < 0.19).any())
+
+
+def test_reset_makes_the_second_replay_the_same() -> None:
+    pieces, raw = network_pieces(), observations(7)
+    subject = build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
+
+    def replay() -> torch.Tensor:
+        subject.reset()
+        return torch.stack([subject({key: value[t] for key, value in raw.items()}) for t in range(7)])
+
+    replay()  # compiles
+    assert torch.equal(replay(), replay())
+
+
+def test_building_leaves_the_given_modules_alone() -> None:
+    pieces = network_pieces()
+    before = {name: value.clone() for name, value in pieces.base.state_dict().items()}
+    build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
+    assert pieces.base.training and all(parameter.requires_grad for parameter in pieces.base.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in pieces.base.state_dict().items())
+
+
+def test_answer_and_inputs_are_not_shared_with_the_history() -> None:
+    subject = policy(EchoBase(), max_offset=9.0)
+    frame = step(0.5, 0.5)
+    subject(frame).fill_(9.0)  # a robot program that changes what it got
+    frame["joint_pos"].fill_(9.0)  # a driver that reuses its buffer
+    for _ in range(2):
+        subject(step(0.5, 0.5))
+    torch.testing.assert_close(subject(step(0.5, 0.5)), torch.tensor([0.5, 0.5]))
+
+
+def test_float64_is_taken_and_float32_returned() -> None:
+    frame = {key: value.double() for key, value in step(0.1, 0.2).items()}
+    answer = policy(PlainBase())(frame)
+    assert answer.dtype == torch.float32
+    torch.testing.assert_close(answer, torch.tensor([0.1, 0.2]))
+
+
+BAD_INPUTS = [
+    ({"joint_pos": torch.zeros(2)}, r"Observation 'point_cloud' is missing; expected exactly: joint_pos, point_cloud\."),
+    ({**step(0.0, 0.0), "joint_vel": torch.zeros(2)}, r"Unknown observation 'joint_vel'; expected exactly: joint_pos, point"),
+    (
+        {**step(0.0, 0.0), "joint_pos": torch.zeros(1, 2)},
+        r"Observation 'joint_pos' has shape \[1, 2\], expected \[2\] \(one control step, no batch axis\)\.",
+    ),
+    (
+        {**step(0.0, 0.0), "point_cloud": torch.zeros(9, 3)},
+        r"'point_cloud' has 9 points, the policy was trained with 5: resample the cloud to 5 points\.",
+    ),
+    ({**step(0.0, 0.0), "joint_pos": torch.tensor([0.0, float("nan")])}, r"Observation 'joint_pos' holds NaN or infinity\."),
+    ({**step(0.0, 0.0), "point_cloud": torch.full((5, 3), float("inf"))}, r"'point_cloud' holds NaN or infinity\."),
+    ({**step(0.0, 0.0), "joint_pos": torch.zeros(2, dtype=torch.int64)}, r"'joint_pos' must be float32 or float64"),
+    ({**step(0.0, 0.0), "joint_pos": torch.zeros(2, dtype=torch.float16)}, r"convert it with \.float\(\)"),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD_INPUTS)
+def test_bad_input_is_refused_and_leaves_the_state_as_it_was(bad: dict[str, torch.Tensor], message: str) -> None:
+    subject, untouched = policy(PlainBase()), policy(PlainBase())
+    for subject_ in (subject, untouched):
+        subject_(step(0.5, 0.5))
+    with pytest.raises(torch.jit.Error, match=message):
+        subject(bad)
+    for joints in [(0.4, 0.3), (0.2, 0.1), (0.0, 0.1)]:
+        assert torch.equal(subject(step(*joints)), untouched(step(*joints)))
+
+
+class _Overflow(PlainBase):
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """NaN where the joints are beyond 0.5."""
+        return condition[:, None, 2:4] + latent + torch.where(condition[:, None, 2:4] > 0.5, float("nan"), 0.0)
+
+
+def test_a_computed_nan_is_never_returned() -> None:
+    subject = policy(_Overflow(), chunk_length=1)
+    subject(step(0.1, 0.1))
+    with pytest.raises(torch.jit.Error, match="not finite: stop the robot, then call reset"):
+        subject(step(0.6, 0.0))
+
+
+def test_mean_rule_bounds_scales_and_expands_the_code() -> None:
+    # b = 3, s = 2, mu = 1.5: 3 tanh(0.5) / 2 = 1.5 * 0.46211716 = 0.69317574; basis: one constant column, 1 / sqrt(3)
+    basis = torch.zeros(2, HORIZON, 2)
+    basis[0, :, 0] = basis[1, :, 1] = 3.0**-0.5
+    head = SteeringHead(ConstantNetwork(torch.tensor([1.5, -1.5])), basis, bound=3.0, scale=2.0)
+    latent = head(torch.zeros(4, 13), 0)
+    assert latent.shape == (4, HORIZON, 2)
+    # 0.69317574 / sqrt(3) = 0.40020520
+    torch.testing.assert_close(latent[3], torch.tensor([[0.4002052, -0.4002052]]).expand(HORIZON, 2))
+
+
+def test_sampled_rule_is_seeded_fills_the_complement_and_restarts_at_reset() -> None:
+    basis = torch.zeros(2, HORIZON, 2)
+    basis[0, :, 0] = basis[1, :, 1] = 3.0**-0.5
+    network = ConstantNetwork(torch.zeros(2))
+
+    def head(seed: int) -> SteeringHead:
+        return SteeringHead(network, basis, bound=1e4, scale=1.0, std=torch.ones(2), seed=seed)
+
+    rows = torch.cat([head(7)(torch.zeros(1, 13), decision) for decision in range(1000)])
+    # unit variance in each of the 6 numbers, uncorrelated: standard error of a variance of 1000 draws is 0.045
+    covariance = torch.cov(rows.flatten(1).T)
+    torch.testing.assert_close(covariance, torch.eye(6), atol=0.2, rtol=0.0)
+    assert torch.equal(head(7)(torch.zeros(1, 13), 5), rows[5:6])
+    assert not torch.equal(head(8)(torch.zeros(1, 13), 5), rows[5:6])
+
+    subject = build_policy(PlainBase(), head(7), make_spec(), chunk_length=1, max_offset=9.0)
+    first = [subject(step(0.0, 0.0)) for _ in range(3)]
+    assert not torch.equal(first[0], first[1])
+    subject.reset()
+    assert torch.equal(subject(step(0.0, 0.0)), first[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bound": 0.0}, "Bound and scale of the latent must be positive"),
+        ({"scale": float("nan")}, "Bound and scale of the latent must be positive"),
+        ({"basis": 2.0 * torch.eye(6).reshape(6, 3, 2)}, "not orthonormal"),
+        ({"std": -torch.ones(6)}, "6 finite, non-negative numbers"),
+    ],
+)
+def test_impossible_heads_are_refused(arguments: dict, message: str) -> None:
+    options = {"basis": full_basis(), "bound": 3.0, "scale": 1.0, **arguments}
+    with pytest.raises(ValueError, match=message):
+        SteeringHead(ConstantNetwork(torch.zeros(6)), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chunk_length": 4}, "Chunk length 4 does not fit the base policy: it must be 1 to 3."),
+        ({"chunk_length": 0}, "Chunk length 0 does not fit"),
+        ({"max_offset": float("nan")}, "max_offset must be a positive number in rad, got nan."),
+        ({"measured_key": "joint_position"}, "no 'joint_position'. Did you mean 'joint_pos'"),
+        ({"measured_key": "point_cloud"}, "Observation 'point_cloud' is (5, 3) in 'm', but the 2 actions are in 'rad'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        policy(PlainBase(), **options)
+    assert message in str(caught.value)

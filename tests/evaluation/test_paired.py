@@ -1,0 +1,277 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The paired evaluation: its report, its refusals, and that an interrupted one continues to the same report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from tests.evaluation.scripted import LinePolicy, LineTask, PushActor
+
+from score.evaluation import (
+    ConstantSearchCfg,
+    EpisodeResults,
+    EvaluationCfg,
+    SeedSpace,
+    evaluate_paired,
+    read_report,
+    report_table,
+    validate_report,
+)
+from score.evaluation.paired import compare_arms, make_report, summarise_arm
+from score.evaluation.picture import save_picture
+from score.utils.errors import UserError
+
+SEARCH = ConstantSearchCfg(candidates=4, starts=2)
+
+
+def make_cfg(tmp_path: Path, **changes: Any) -> EvaluationCfg:
+    cfg = EvaluationCfg(
+        task="Line-v0", domain="real", physics="scripted", episodes=15, seed=3, constant_search=SEARCH, all_arms=True,
+        output=tmp_path / "report.json", commit="abc", command="evaluate.py",
+    )  # fmt: skip
+    return replace(cfg, **changes)
+
+
+def make_results(outcomes: list[tuple[str, int]]) -> EpisodeResults:
+    names = tuple(name for name, _ in outcomes)
+    steps = np.array([count for _, count in outcomes], dtype=np.int64)
+    return EpisodeResults(np.array([name == "success" for name in names]), steps, names, horizon=150)
+
+
+def test_all_arms_give_a_valid_report(tmp_path: Path) -> None:
+    cfg = make_cfg(tmp_path)
+    evaluation = evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg)
+    report = evaluation.report
+    assert set(report["arms"]) == {"base", "steered", "steered_sampled", "base_t0", "base_t05", "constant"}
+    assert read_report(tmp_path / "report.json") == report
+    assert not (tmp_path / "report.json.partial").exists()
+    # A latent of one is 1 m in ten steps or so; the latent zero stays where it is.
+    assert report["arms"]["steered"]["success"] == {
+        "k": 15, "n": 15, "rate": 1.0, "wilson95": pytest.approx([0.7961, 1.0], abs=1e-4)
+    }  # fmt: skip
+    assert report["arms"]["base_t0"]["failures"] == {"time_out": 15}
+    assert report["arms"]["base_t0"]["steps_to_success"] == {"median": None, "mean": None, "censored": 15}
+    assert report["paired"]["both"] + report["paired"]["steered_only"] == 15
+    assert report["seeds"]["starts"] == report["seed"] == 3
+    assert report["seeds"]["num_envs"] == 6
+    assert report["seeds"]["constant_search"]["seed"] == 2_000_000
+    assert evaluation.constant is not None
+
+
+def test_without_all_arms_only_base_and_steered_run(tmp_path: Path) -> None:
+    report = evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path, all_arms=False)).report
+    assert list(report["arms"]) == ["base", "steered"]
+
+
+def test_the_base_policy_alone_has_no_pairs(tmp_path: Path) -> None:
+    report = evaluate_paired(LineTask(), LinePolicy(), None, make_cfg(tmp_path, all_arms=False, output=None)).report
+    assert list(report["arms"]) == ["base"]
+    assert report["paired"] is None
+
+
+def test_summary_and_comparison_by_hand() -> None:
+    base = make_results([("success", 40), ("success", 60), ("lost", 9), ("time_out", 150), ("guard", 3), ("lost", 8)])
+    steered = make_results(
+        [("success", 20), ("success", 30), ("success", 50), ("lost", 5), ("success", 70), ("lost", 4)]
+    )
+    summary = summarise_arm(base)
+    # z^2 = 3.841459, k 2 of n 6: centre (1/3 + .3201216) / 1.6402432 = .3983911,
+    # half = 1.959964 / 1.6402432 * sqrt((2/9) / 6 + 3.841459 / 144) = 1.1949228 * .2524164 = .3016182
+    assert summary["success"]["wilson95"] == pytest.approx([0.0967714, 0.7000067], abs=1e-5)
+    assert summary["steps_to_success"] == {"median": None, "mean": 50.0, "censored": 4}
+    assert summary["failures"] == {"lost": 2, "time_out": 1, "guard": 1}
+    assert summary["guard_resets"] == 1
+    paired = compare_arms(base, steered)
+    assert [paired[key] for key in ("both", "base_only", "steered_only", "neither")] == [2, 0, 2, 2]
+    # Two discordant starts, both for steering: 2 / 2^2. Steps (20 + 30) / (40 + 60).
+    assert paired["mcnemar_p"] == 0.5
+    assert paired["steps_ratio"] == 0.5
+
+
+class Interrupt:
+    """Presses Ctrl-C after some calls of the progress."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, name: str, ended: int, total: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [1, 9, 25, 60, 80])
+def test_an_interrupted_evaluation_continues_to_the_same_report(tmp_path: Path, after: int) -> None:
+    cfg = make_cfg(tmp_path)
+    whole_task = LineTask()
+    whole = evaluate_paired(whole_task, LinePolicy(), PushActor(), replace(cfg, output=None)).report
+    interrupted, resumed = LineTask(), LineTask()
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_paired(interrupted, LinePolicy(), PushActor(), cfg, Interrupt(after))
+    done = len((tmp_path / "report.json.partial").read_text().splitlines()) - 1
+    assert not (tmp_path / "report.json").exists()
+    report = evaluate_paired(resumed, LinePolicy(), PushActor(), cfg).report
+    assert report == whole
+    # Every batch is one reset; those that were done are not run again.
+    assert len(resumed.resets) == len(whole_task.resets) - done
+
+
+def test_a_line_cut_by_a_kill_is_run_again(tmp_path: Path) -> None:
+    cfg = make_cfg(tmp_path)
+    whole = evaluate_paired(LineTask(), LinePolicy(), PushActor(), replace(cfg, output=None)).report
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg, Interrupt(30))
+    partial = tmp_path / "report.json.partial"
+    partial.write_text(partial.read_text()[:-25])
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg, Interrupt(40))
+    assert all(json.loads(line) for line in partial.read_text().splitlines())
+    assert evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg).report == whole
+
+
+def test_other_settings_are_told_and_no_resume_starts_anew(tmp_path: Path) -> None:
+    cfg = make_cfg(tmp_path, identity={"checkpoint": "aaa"})
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg, Interrupt(30))
+    other = replace(cfg, seed=4, identity={"checkpoint": "bbb"})
+    message = "other settings \\(seed was 3, now 4, checkpoint was 'aaa', now 'bbb'\\).*--output.*--no-resume"
+    with pytest.raises(UserError, match=message):
+        evaluate_paired(LineTask(), LinePolicy(), PushActor(), other)
+    report = evaluate_paired(LineTask(), LinePolicy(), PushActor(), replace(other, resume=False)).report
+    assert report["seed"] == 4
+
+
+@pytest.mark.parametrize("content", ["", "no json", "[1, 2]", '{"task": "Line-v0"}'])
+def test_a_foreign_partial_file_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "report.json.partial").write_text(content)
+    with pytest.raises(
+        UserError, match=r"report\.json\.partial (is no interrupted evaluation|holds an .*other settings)"
+    ):
+        evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path))
+    assert (tmp_path / "report.json.partial").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1_000_000}, "Seed 1000000 is not for this use \\(reported\\)"),
+        ({"seed": 5, "seed_space": SeedSpace.TRAINING}, "Seed 5 is not for this use \\(training\\)"),
+        ({"episodes": 0}, "--episodes must be at least 1, got 0"),
+        ({"chunk_steps": 0}, "must be at least 1, got 0"),
+        ({"output": Path("report.txt")}, "--output must name a .json file, got report.txt"),
+    ],
+)
+def test_bad_settings_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make_cfg(tmp_path, **changes)
+
+
+def test_a_chunk_longer_than_the_horizon_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="5 steps of every chunk cannot be executed: the base policy's horizon is 4"):
+        evaluate_paired(LineTask(), LinePolicy(), None, make_cfg(tmp_path, chunk_steps=5))
+
+
+def test_seeds_of_the_constant_search_follow_the_seed() -> None:
+    assert EvaluationCfg(task="Line-v0", seed=7).search.seed == 2_000_007
+    training = EvaluationCfg(task="Line-v0", seed=1_000_007, seed_space=SeedSpace.TRAINING)
+    assert training.search.seed == 2_000_007
+
+
+@pytest.fixture(name="report")
+def _report(tmp_path: Path) -> dict[str, Any]:
+    return evaluate_paired(
+        LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path, all_arms=False, output=None)
+    ).report
+
+
+def _drop(report: dict[str, Any], *path: str) -> None:
+    for key in path[:-1]:
+        report = report[key]
+    del report[path[-1]]
+
+
+def _set(report: dict[str, Any], value: Any, *path: str) -> None:
+    for key in path[:-1]:
+        report = report[key]
+    report[path[-1]] = value
+
+
+def test_validation_names_the_place(report: dict[str, Any]) -> None:
+    cases: list[tuple[Any, str]] = [
+        (lambda r: _drop(r, "physics"), r"report: missing \['physics'\]"),
+        (lambda r: _drop(r, "arms", "base"), "arms: needs 'base'"),
+        (lambda r: _set(r, r["arms"]["base"], "arms", "guess"), "arms: needs 'base' and only"),
+        (lambda r: _drop(r, "arms", "base", "guard_resets"), r"arms.base: missing \['guard_resets'\]"),
+        (lambda r: _set(r, 2.0, "arms", "base", "success", "rate"), "arms.base.success: n is not 15, or the rate"),
+        (lambda r: _set(r, {"lost": 99}, "arms", "base", "failures"), "and 99 failures do not make 15 episodes"),
+        (lambda r: _set(r, 3, "arms", "base", "guard_resets"), "arms.base.guard_resets: differs"),
+        (lambda r: _set(r, None, "paired"), "paired: must be there exactly if"),
+        (lambda r: _set(r, 99, "paired", "neither"), "paired: the table does not add up to 15"),
+    ]
+    for damage, message in cases:
+        damaged = json.loads(json.dumps(report))
+        damage(damaged)
+        with pytest.raises(ValueError, match=message):
+            validate_report(damaged)
+    swapped = json.loads(json.dumps(report))
+    swapped["paired"]["both"] += 1
+    swapped["paired"]["steered_only"] -= 1
+    with pytest.raises(ValueError, match="disagrees with the successes"):
+        validate_report(swapped)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"task": 1}'])
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    with pytest.raises(
+        UserError, match=r"report\.json is no evaluation report.*Make it again with scripts/evaluate\.py"
+    ):
+        read_report(path)
+
+
+def test_a_missing_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"does not exist: give a file that scripts/evaluate\.py wrote"):
+        read_report(tmp_path / "none.json")
+
+
+def _render(report: dict[str, Any]) -> str:
+    console = Console(width=200, record=True, file=open("/dev/null", "w", encoding="utf-8"))  # noqa: SIM115
+    console.print(report_table(report))
+    return console.export_text()
+
+
+def test_the_table_shows_the_numbers() -> None:
+    cfg = EvaluationCfg(task="Line-v0", domain="real", physics="scripted", episodes=3)
+    base = make_results([("success", 40), ("lost", 9), ("guard", 3)])
+    steered = make_results([("success", 20), ("success", 50), ("lost", 9)])
+    text = _render(make_report({"base": base, "steered": steered}, cfg, num_envs=3, chunk_steps=4))
+    for expected in (
+        "Line-v0  domain real (a stand-in, not a robot)  physics scripted  3 starts",
+        "1/3 = 33.3 %",
+        "2/3 = 66.7 %",
+        "lost 1, guard 1",
+        "both 1, base only 0, steered only 1, neither 1; exact McNemar p = 1.",
+        "steered / base = 0.50.",
+    ):
+        assert expected in text
+
+
+def test_the_table_without_common_success_says_so() -> None:
+    cfg = EvaluationCfg(task="Line-v0", episodes=1)
+    results = {"base": make_results([("lost", 9)]), "steered": make_results([("success", 20)])}
+    assert "No start is solved by both" in _render(make_report(results, cfg, num_envs=1, chunk_steps=4))
+
+
+def test_the_picture_is_a_small_png(tmp_path: Path) -> None:
+    evaluation = evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path))
+    save_picture(evaluation.report, evaluation.results, tmp_path / "report.png")
+    content = (tmp_path / "report.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert len(content) < 200_000

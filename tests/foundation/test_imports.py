@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Which part may import which, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ROOTS = {"score": "exts/score", "score_tasks": "tasks", "score_assets": "assets"}
+
+SIMULATOR = {
+    "isaaclab",
+    "isaaclab_assets",
+    "isaaclab_newton",
+    "isaaclab_ov",
+    "isaaclab_physx",
+    "isaaclab_rl",
+    "isaaclab_tasks",
+    "isaaclab_visualizers",
+    "newton",
+    "omni",
+    "ovphysx",
+    "pxr",
+    "rsl_rl",
+    "warp",
+}
+
+FORBIDDEN = {
+    "score": {"score_tasks", "score_assets"},
+    "score_assets": {"score", "score_tasks"},
+    "score.policies": SIMULATOR | {"score.steering", "score.simulation"},
+    "score.deployment": SIMULATOR | {"score.steering", "score.simulation"},
+    "score.utils": SIMULATOR | {"torch", "numpy", "score.policies", "score.steering", "score.simulation"},
+}
+"""Package: what nothing in it may import. The policies and the runtime must load on a robot that has only torch."""
+
+
+def sources_of(package: str) -> list[Path]:
+    root = REPOSITORY / ROOTS[package.partition(".")[0]]
+    return sorted((root / package.replace(".", "/")).rglob("*.py"))
+
+
+def all_sources() -> list[Path]:
+    folders = [*ROOTS.values(), "scripts", "tests"]
+    return sorted(file for folder in folders for file in (REPOSITORY / folder).rglob("*.py"))
+
+
+def is_for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def nodes_that_run(node: ast.AST) -> list[ast.AST]:
+    """All nodes below one, without the blocks that only a type checker sees."""
+    found: list[ast.AST] = []
+    for child in ast.iter_child_nodes(node):
+        if is_for_types_only(child):
+            assert isinstance(child, ast.If)
+            for other in child.orelse:
+                found += [other, *nodes_that_run(other)]
+        else:
+            found += [child, *nodes_that_run(child)]
+    return found
+
+
+def imports_of(source: str, package: str) -> set[str]:
+    """Every module, and every name that may be one, that a source imports; relative imports made absolute.
+
+    Args:
+        source: The text of a module.
+        package: The dotted name of the package that the module lies in.
+    """
+    names: set[str] = set()
+    for node in nodes_that_run(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            base = ".".join(parents[: len(parents) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            # Computed names cannot be read here; the forbidden ones would be written out.
+            names |= {str(argument.value) for argument in node.args[:1] if isinstance(argument, ast.Constant)}
+    return names
+
+
+def package_of(file: Path, top: str) -> str:
+    return ".".join(file.parent.relative_to(REPOSITORY / ROOTS[top]).parts)
+
+
+def is_below(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_go_one_way(package: str) -> None:
+    files = sources_of(package)
+    assert files, f"{package} has no sources"
+    wrong = [
+        f"{file.relative_to(REPOSITORY)} imports {name}"
+        for file in files
+        for name in sorted(imports_of(file.read_text(), package_of(file, package.partition(".")[0])))
+        if any(is_below(name, forbidden) for forbidden in FORBIDDEN[package])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import isaaclab.sim as s", "isaaclab.sim"),
+        ("def f():\n    from pxr import Usd", "pxr"),
+        ("from . import steering", "score.steering"),
+        ("from .spec import PolicySpec", "score.spec"),
+        ("from .spec import PolicySpec", "score.spec.PolicySpec"),
+        ("import importlib\nimportlib.import_module('score_tasks')", "score_tasks"),
+        ("try:\n    import warp\nexcept ImportError:\n    pass", "warp"),
+    ],
+)
+def test_imports_are_seen_wherever_they_stand(source: str, name: str) -> None:
+    assert name in imports_of(source, "score")
+
+
+def test_relative_imports_of_a_parent_are_made_absolute() -> None:
+    assert imports_of("from .. import steering", "score.policies") == {"score", "score.steering"}
+
+
+def test_imports_for_types_only_are_allowed() -> None:
+    source = "if TYPE_CHECKING:\n    import isaaclab\nelse:\n    import torch"
+    assert imports_of(source, "score") == {"torch"}
+
+
+@pytest.mark.parametrize("file", all_sources(), ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_sources_keep_to_the_house_rules(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.name != "*" for alias in node.names), f"line {node.lineno}: wildcard import"
+        if isinstance(node, ast.Attribute):
+            assert ast.unparse(node) != "sys.path", f"line {node.lineno}: use of sys.path"
+
+
+@pytest.mark.slow
+def test_robot_side_loads_without_a_simulator() -> None:
+    """The sources may be clean and still reach a simulator through a package that they share."""
+    program = (
+        "import sys, score.deployment, score.policies\n"
+        f"print(sorted({SIMULATOR!r} & set(sys.modules)), 'score.simulation' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (result.stdout, result.returncode) == ("[] False\n", 0), result.stderr

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Settings: what is refused, and what rsl_rl gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from score.steering.config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
+from score.utils.errors import UserError
+
+
+def change(cfg: SteeringRunnerCfg, path: str, value: Any) -> SteeringRunnerCfg:
+    """Set a nested field by its dotted name."""
+    *parents, name = path.split(".")
+    target: Any = cfg
+    for parent in parents:
+        target = getattr(target, parent)
+    setattr(target, name, value)
+    return cfg
+
+
+def test_the_defaults_are_valid_and_are_those_that_won() -> None:
+    cfg = SteeringRunnerCfg()
+    validate_runner_cfg(cfg, num_envs=64, horizon=8)
+    values = to_rsl_rl_dict(cfg)
+    algorithm = values["algorithm"]
+    assert (algorithm["learning_rate"], algorithm["schedule"], algorithm["gamma"], algorithm["lam"]) == (
+        1e-3,
+        "fixed",
+        0.99,
+        0.95,
+    )
+    assert (algorithm["num_learning_epochs"], algorithm["num_mini_batches"], algorithm["entropy_coef"]) == (10, 8, 0.0)
+    assert values["actor"]["distribution_cfg"] == {
+        "class_name": "score.steering.distribution:BoundedGaussianDistribution",
+        "init_std": 0.5,
+        "learn_std": True,
+        "bound": 3.0,
+    }
+    assert (values["actor"]["obs_normalization"], values["critic"]["obs_normalization"]) == (False, True)
+    # Nothing that rsl_rl 5.5 calls deprecated or missing, and only plain strings.
+    assert not {"steering", "policy", "empirical_normalization"} & values.keys()
+    assert not {"stochastic", "init_noise_std"} & values["actor"].keys()
+    assert type(algorithm["class_name"]) is str
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("steering.chunk_steps", 9, "agent.steering.chunk_steps is 9: it must be from 1 to 8, the base policy's horizon"),
+        ("steering.chunk_steps", 0, "agent.steering.chunk_steps is 0: it must be from 1 to 8"),
+        ("steering.basis", "dtc", "agent.steering.basis: unknown basis 'dtc'; choose one of .*Did you mean 'dct'"),
+        ("steering.bound", 0.0, "agent.steering.bound is 0.0: it must be a positive number"),
+        ("steering.bound", float("nan"), "agent.steering.bound is nan: it must be a positive number"),
+        ("steering.initial_std", -1.0, "agent.steering.initial_std is -1.0: it must be a positive number"),
+        ("steering.gamma", 1.5, "agent.steering.gamma is 1.5: it must be above 0 and at most 1"),
+        ("steering.evaluation_episodes", 0, "agent.steering.evaluation_episodes is 0: it must be at least 1"),
+        ("save_interval", 0, "agent.save_interval is 0: it must be at least 1"),
+        ("max_iterations", 0, "agent.max_iterations is 0: it must be at least 1"),
+        ("num_steps_per_env", 0, "agent.num_steps_per_env is 0: it must be at least 1"),
+        ("algorithm.num_mini_batches", 600, "agent.algorithm.num_mini_batches is 600: it must be at most 512"),
+        ("algorithm.gamma", 0.9, "agent.algorithm.gamma cannot be set here: set agent.steering.gamma"),
+        ("actor.class_name", "RNNModel", "agent.actor.class_name cannot be set here: steering supports MLPModel only"),
+        ("obs_groups", {"actor": ["critic"]}, "agent.obs_groups cannot be set here: it has to be"),
+        ("init_at_random_ep_len", True, "agent.init_at_random_ep_len cannot be set here: it would break the time limits"),
+        ("clip_actions", 1.0, "agent.clip_actions cannot be set here: the code is bounded by agent.steering.bound"),
+    ],
+)
+def test_wrong_settings_are_named(path: str, value: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        validate_runner_cfg(change(SteeringRunnerCfg(), path, value), num_envs=64, horizon=8)
