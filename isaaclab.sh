@@ -157,7 +157,8 @@ fail_to() {
         *"Read-only file system"* | *"os error 30"* | *"Permission denied"* | *"os error 13"*)
             fail "cannot $1: no permission to write: check who owns $ROOT and uv's cache. Log: $LOG" ;;
         *"error sending request"* | *"dns error"* | *"Failed to fetch"* | *"ailed to download"* | *"ConnectionError"* | \
-            *"NewConnectionError"* | *"Temporary failure in name resolution"* | *"onnection refused"* | *"timed out"*)
+            *"NewConnectionError"* | *"Temporary failure in name resolution"* | *"onnection refused"* | *"timed out"* | \
+            *"(from versions: none)"*)
             fail "cannot $1: the package index cannot be reached: check the network (or the settings of a mirror," \
                 "UV_DEFAULT_INDEX) and start again. Log: $LOG" ;;
     esac

@@ -65,23 +65,25 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
+    from score.utils.errors import UserError
+
+    parser = make_parser()
+    args, unknown = parser.parse_known_args(arguments)
+    if args.episodes < 1:
+        raise UserError(f"--episodes must be at least 1, got {args.episodes}.")
+    num_envs = min(args.episodes, 100) if args.num_envs is None else args.num_envs
+    if num_envs < 1:
+        raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
+    # Imported late, so that --help and a mistyped number answer at once.
     from score.evaluation import EvaluationCfg, SeedSpace, evaluate_paired, loading, report_table, require_seed
     from score.evaluation.picture import save_picture
     from score.evaluation.provenance import command_line, source_commit
     from score.policies import require_match
     from score.policies.bundle import bundle_sha256
     from score.simulation import open_task, task_kwargs
-    from score.utils.errors import UserError
     from score.utils.files import require_writable, sha256_of
 
-    parser = make_parser()
-    args, unknown = parser.parse_known_args(arguments)
     overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
-    if args.episodes < 1:
-        raise UserError(f"--episodes must be at least 1, got {args.episodes}.")
-    num_envs = min(args.episodes, 100) if args.num_envs is None else args.num_envs
-    if num_envs < 1:
-        raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
     require_seed(args.seed, SeedSpace.REPORTED)
     task_kwargs(args.task, args.domain)
     checkpoint = loading.find_checkpoint(args.checkpoint, args.task, loading.experiment_name(args.task, overrides))

@@ -19,8 +19,8 @@ DECIMATION = 12
 
 NEWTON_MJWARP = NewtonCfg(
     solver_cfg=MJWarpSolverCfg(
-        njmax=300,
-        nconmax=100,
+        njmax=160,
+        nconmax=40,
         iterations=100,
         ls_iterations=50,
         cone="elliptic",

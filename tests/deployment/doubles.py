@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Small base policies and steering networks for the tests: real modules that TorchScript compiles."""
 
-from typing import Dict
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ def make_spec() -> PolicySpec:
 class PlainBase(nn.Module):
     """Condition: all windows, flattened, and the cloud's mean. Action of row h: newest joint_pos + latent + h / 10."""
 
-    def encode(self, observations: Dict[str, Tensor]) -> Tensor:
+    def encode(self, observations: dict[str, Tensor]) -> Tensor:
         """(B, 4 + 6 + 3)."""
         joints, targets = observations["joint_pos"].flatten(1), observations["joint_pos_target"].flatten(1)
         return torch.cat([joints, targets, observations["point_cloud"].mean(1)], dim=1)
@@ -71,7 +71,7 @@ class ConstantNetwork(nn.Module):
 
     def __init__(self, answer: Tensor) -> None:
         super().__init__()
-        self.register_buffer("answer", answer)
+        self.answer = nn.Parameter(answer)
 
     def forward(self, condition: Tensor) -> Tensor:
         """(B, d)."""
@@ -103,7 +103,7 @@ def network_pieces(seed: int = 0) -> CapsulePieces:
     )
 
 
-def observations(steps: int, seed: int = 1) -> Dict[str, Tensor]:
+def observations(steps: int, seed: int = 1) -> dict[str, Tensor]:
     """Random raw observations of an episode, (T, *shape) each."""
     generator = torch.Generator().manual_seed(seed)
     return {
@@ -112,12 +112,12 @@ def observations(steps: int, seed: int = 1) -> Dict[str, Tensor]:
     }
 
 
-def reference_rollout(pieces: CapsulePieces, raw: Dict[str, Tensor]) -> GoldenEpisode:
+def reference_rollout(pieces: CapsulePieces, raw: dict[str, Tensor]) -> GoldenEpisode:
     """What the simulator does, written down straight: lists as histories, plain Python for clamping.
 
     Shares no code with the runtime but the networks.
     """
-    spec, base = pieces.spec, pieces.base
+    spec, base = pieces.spec, cast(Any, pieces.base)
     steps = raw["joint_pos"].shape[0]
     past_length = spec.observations["joint_pos_target"].history
     seen = {key: [frames[0]] * spec.observations[key].history for key, frames in raw.items()}

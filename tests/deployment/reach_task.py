@@ -40,7 +40,7 @@ class ReachTask:
         self.success_steps = success_steps
         self.failures_left = failures
         self.spec = reach_spec()
-        self.command_limits = (torch.tensor([-0.5, -0.4]), torch.tensor([0.5, 0.4]), 0.05)
+        self.command_limits = (torch.tensor([-0.5, -0.4]), torch.tensor([0.5, 0.4]), 0.2)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long)
 
     def reset(self, seed: int | None = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.deployment.doubles import network_pieces, observations, reference_rollout
 
 from score.deployment import (
     CapsulePieces,
@@ -30,7 +31,6 @@ from score.deployment.manifest import FORMAT, HASHED_FILES, manifest_digest
 from score.deployment.verify import _latency, _within_limits
 from score.utils import UserError
 from score.utils.files import sha256_of
-from tests.deployment.doubles import network_pieces, observations, reference_rollout
 
 STEPS = 9
 
@@ -149,22 +149,25 @@ def test_run_policy_tells_what_to_fill_in(original: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "error: Fill in read_robot() in run_policy.py first, or run: python run_policy.py --replay golden"
+        "error: Fill in read_robot() in run_policy.py, or run: python run_policy.py --replay golden"
     )
 
 
 def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
     # The example cloud is zero; joints follow their targets. Three steps at 10 Hz take at least 0.3 s.
     program = (capsule / "run_policy.py").read_text()
-    head, tail = program.split("def main():")
+    head, tail = program.split("def main() -> None:")
     filled = (
         "def read_robot(manifest):\n    return {'joint_pos': JOINTS, 'point_cloud': torch.zeros(5, 3)}\n"
         "def send_to_robot(action, manifest):\n    JOINTS.copy_(action); print('sent', action.shape)\n"
         "JOINTS = torch.zeros(2)\n"
     )
-    (capsule / "run_policy.py").write_text(head + filled + "def main():" + tail)
+    (capsule / "run_policy.py").write_text(head + filled + "def main() -> None:" + tail)
     done = subprocess.run(
-        [sys.executable, "-I", str(capsule / "run_policy.py"), "--steps", "3"], capture_output=True, text=True, check=True
+        [sys.executable, "-I", str(capsule / "run_policy.py"), "--steps", "3"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.count("sent torch.Size([2])") == 3
     assert "run_policy.py" not in HASHED_FILES  # a filled-in program is no damage
@@ -257,7 +260,7 @@ def test_export_refuses_an_existing_folder_and_leaves_nothing_half_written(tmp_p
 
 def test_missing_folder_names_near_ones_and_the_export_command(capsule: Path) -> None:
     message = message_of(capsule.with_name("capsul"))
-    assert "capsul does not exist. Did you mean 'capsule'? Make a capsule: ./isaaclab.sh -p scripts/export.py" in message
+    assert "capsul does not exist. Did you mean 'capsule'? Make a capsule: ./isaaclab.sh -p scripts/" in message
 
 
 def test_training_checkpoint_instead_of_a_capsule(tmp_path: Path) -> None:
@@ -287,7 +290,9 @@ def test_bundle_empty_folder_and_foreign_file_instead_of_a_capsule(tmp_path: Pat
 
 
 def test_policy_file_instead_of_its_folder(capsule: Path) -> None:
-    assert message_of(capsule / "policy.pt").endswith(f"policy.pt is one file of a capsule: name its folder, {capsule}.")
+    assert message_of(capsule / "policy.pt").endswith(
+        f"policy.pt is one file of a capsule: name its folder, {capsule}."
+    )
 
 
 def test_checkpoint_in_place_of_the_policy(capsule: Path) -> None:

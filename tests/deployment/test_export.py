@@ -12,6 +12,7 @@ import pytest
 import torch
 from rsl_rl.models import MLPModel
 from tensordict import TensorDict
+from tests.deployment.reach_task import ReachTask, reach_spec
 
 from score.deployment import build_policy, head_from_policy, read_golden, verify_capsule
 from score.deployment.record import ExportCfg, export_policy, steering_arm, with_limits
@@ -23,7 +24,6 @@ from score.steering.distribution import BoundedGaussianDistribution
 from score.steering.latent import LatentBasis
 from score.steering.policy import SteeringPolicy
 from score.utils import UserError
-from tests.deployment.reach_task import ReachTask, reach_spec
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -51,9 +51,7 @@ def make_steering(base: FlowMatchingPolicy, basis: str, std: float = 0.4) -> Ste
     latents = LatentBasis(basis, *base.latent_shape, knots=2)
     observations = TensorDict({"policy": torch.zeros(1, base.condition_dim)}, batch_size=[1])
     distribution = {"class_name": BoundedGaussianDistribution, "init_std": std}
-    actor = MLPModel(
-        observations, {"actor": ["policy"]}, "actor", latents.code_dim, (16,), "elu", True, distribution
-    )
+    actor = MLPModel(observations, {"actor": ["policy"]}, "actor", latents.code_dim, (16,), "elu", True, distribution)
     randomise(actor.mlp, 1.0)
     actor.train()
     for _ in range(3):  # statistics of an observation normaliser that has seen something
@@ -74,8 +72,8 @@ def test_capsule_acts_as_the_simulators_rollout(basis: str, sampled: bool, tmp_p
 
     # the clamp has to be at work and at rest, and the latent has to matter, or parity shows little
     offset = (golden.actions - golden.observations["joint_pos"]).abs()
-    assert bool((offset > 0.0499).any())
-    assert bool((offset < 0.0490).any())
+    assert bool((offset > 0.1999).any())
+    assert bool((offset < 0.19).any())
 
     policy = torch.jit.load(tmp_path / "capsule" / "policy.pt")
     answers = [policy({name: value[t] for name, value in golden.observations.items()}) for t in range(10)]
@@ -85,7 +83,9 @@ def test_capsule_acts_as_the_simulators_rollout(basis: str, sampled: bool, tmp_p
     still.actor.mlp[-1].weight.zero_()
     still.actor.mlp[-1].bias.zero_()
     spec = with_limits(base.spec, *task.command_limits[:2])
-    unsteered = build_policy(base, head_from_policy(still, sampled=sampled, seed=6), spec, chunk_length=3, max_offset=0.05)
+    unsteered = build_policy(
+        base, head_from_policy(still, sampled=sampled, seed=6), spec, chunk_length=3, max_offset=0.2
+    )
     others = [unsteered({name: value[t] for name, value in golden.observations.items()}) for t in range(10)]
     assert float((torch.stack(others) - golden.actions).abs().max()) > 1e-3
 
@@ -108,7 +108,7 @@ def test_capsule_of_an_export_passes_verification_and_names_its_origin(tmp_path:
     assert manifest["training_run"] == {"run": "r", "iteration": 7}
     # the limits are the task's (0.5, 0.4), not those the base policy declares (2, 2)
     assert manifest["output"]["high"] == pytest.approx([0.5, 0.4])
-    assert manifest["output"]["max_offset"] == 0.05
+    assert manifest["output"]["max_offset"] == 0.2
     assert manifest["latent"]["basis"] == "full"
     assert manifest["latent"]["code_size"] == 8
 
@@ -118,7 +118,7 @@ def test_first_success_is_recorded_and_failures_are_named(tmp_path: Path) -> Non
     steering = make_steering(base, "full")
     said: list[str] = []
     cfg = ExportCfg(task="Reach", output=tmp_path / "a", attempts=4)
-    export_policy(ReachTask(failures=3), base, steering, cfg, said.append)  # resets itself after each, so 2 attempts fail
+    export_policy(ReachTask(failures=3), base, steering, cfg, said.append)  # each failure resets itself once more
     golden = json.loads((tmp_path / "a" / "manifest.json").read_text())["golden"]
     assert golden["success"] is True
     assert golden["attempt"] > 0
@@ -127,7 +127,7 @@ def test_first_success_is_recorded_and_failures_are_named(tmp_path: Path) -> Non
     cfg = ExportCfg(task="Reach", output=tmp_path / "b", attempts=2)
     export_policy(ReachTask(failures=99), base, steering, cfg, said.append)
     golden = json.loads((tmp_path / "b" / "manifest.json").read_text())["golden"]
-    assert (golden["success"], golden["attempt"], golden["steps"]) == (False, 1, 13)  # time-out at 14, last step left out
+    assert (golden["success"], golden["attempt"], golden["steps"]) == (False, 1, 13)  # 14 less the last
     assert said[0].startswith("No success in 2 episodes: the capsule carries a failed episode.")
     with pytest.raises(UserError, match="--attempts must be at least 1, got 0"):
         export_policy(ReachTask(), base, steering, ExportCfg(task="Reach", output=tmp_path / "c", attempts=0))

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.deployment.doubles import (
     HORIZON,
     POINTS,
@@ -18,8 +22,6 @@ from tests.deployment.doubles import (
     reference_rollout,
     zero_head,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from score.deployment import SteeringHead, build_policy
 from score.utils import UserError
@@ -30,8 +32,8 @@ def step(a: float, b: float, cloud: float = 0.0) -> dict[str, torch.Tensor]:
     return {"joint_pos": torch.tensor([a, b]), "point_cloud": torch.full((POINTS, 3), cloud)}
 
 
-def policy(base: torch.nn.Module, head: SteeringHead | None = None, **settings: float) -> torch.jit.ScriptModule:
-    options = {"chunk_length": 3, "max_offset": 0.25, **settings}
+def policy(base: torch.nn.Module, head: SteeringHead | None = None, **settings: Any) -> torch.jit.ScriptModule:
+    options: dict[str, Any] = {"chunk_length": 3, "max_offset": 0.25, **settings}
     return build_policy(base, head or zero_head(), make_spec(), **options)
 
 
@@ -64,8 +66,9 @@ def test_decides_once_a_chunk() -> None:
 def test_past_targets_start_at_the_measured_position_and_then_hold_clamped_targets() -> None:
     """EchoBase answers the three past targets, oldest first, one per step of its chunk.
 
-    Decision 1 at joints (0.4, 0): window = 3 x (0.4, 0). Step 1 at (0.9, 0) wants (0.4, 0): clamped to 0.9 - 0.25 = 0.65.
-    Step 2 at (0.4, 0) wants (0.4, 0). Decision 2 sees ((0.4, 0), (0.65, 0), (0.4, 0)): the clamped target, not 0.4.
+    Decision 1 at joints (0.4, 0): window = 3 x (0.4, 0). Step 1 at (0.9, 0) wants (0.4, 0): clamped to
+    0.9 - 0.25 = 0.65. Step 2 at (0.4, 0) wants (0.4, 0). Decision 2 sees ((0.4, 0), (0.65, 0), (0.4, 0)): the clamped
+    target, not 0.4.
     """
     subject = policy(EchoBase())
     first = [subject(step(*joints)) for joints in [(0.4, 0.0), (0.9, 0.0), (0.4, 0.0)]]
@@ -137,7 +140,8 @@ def test_equals_a_straightforward_loop_over_the_same_networks() -> None:
     torch.testing.assert_close(answers, golden.actions, atol=1e-6, rtol=0.0)
     # the episode must use the clamp and also leave it free, or this shows little
     offset = (golden.actions - raw["joint_pos"]).abs()
-    assert bool((offset > 0.1999).any()) and bool((offset < 0.19).any())
+    assert bool((offset > 0.1999).any())
+    assert bool((offset < 0.19).any())
 
 
 def test_reset_makes_the_second_replay_the_same() -> None:
@@ -156,7 +160,8 @@ def test_building_leaves_the_given_modules_alone() -> None:
     pieces = network_pieces()
     before = {name: value.clone() for name, value in pieces.base.state_dict().items()}
     build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
-    assert pieces.base.training and all(parameter.requires_grad for parameter in pieces.base.parameters())
+    assert pieces.base.training
+    assert all(parameter.requires_grad for parameter in pieces.base.parameters())
     assert all(torch.equal(value, before[name]) for name, value in pieces.base.state_dict().items())
 
 
@@ -178,8 +183,11 @@ def test_float64_is_taken_and_float32_returned() -> None:
 
 
 BAD_INPUTS = [
-    ({"joint_pos": torch.zeros(2)}, r"Observation 'point_cloud' is missing; expected exactly: joint_pos, point_cloud\."),
-    ({**step(0.0, 0.0), "joint_vel": torch.zeros(2)}, r"Unknown observation 'joint_vel'; expected exactly: joint_pos, point"),
+    ({"joint_pos": torch.zeros(2)}, r"'point_cloud' is missing; expected exactly: joint_pos, point_cloud\."),
+    (
+        {**step(0.0, 0.0), "joint_vel": torch.zeros(2)},
+        r"Unknown observation 'joint_vel'; expected exactly: joint_pos, p",
+    ),
     (
         {**step(0.0, 0.0), "joint_pos": torch.zeros(1, 2)},
         r"Observation 'joint_pos' has shape \[1, 2\], expected \[2\] \(one control step, no batch axis\)\.",
@@ -188,7 +196,7 @@ BAD_INPUTS = [
         {**step(0.0, 0.0), "point_cloud": torch.zeros(9, 3)},
         r"'point_cloud' has 9 points, the policy was trained with 5: resample the cloud to 5 points\.",
     ),
-    ({**step(0.0, 0.0), "joint_pos": torch.tensor([0.0, float("nan")])}, r"Observation 'joint_pos' holds NaN or infinity\."),
+    ({**step(0.0, 0.0), "joint_pos": torch.tensor([0.0, float("nan")])}, r"'joint_pos' holds NaN or infinity\."),
     ({**step(0.0, 0.0), "point_cloud": torch.full((5, 3), float("inf"))}, r"'point_cloud' holds NaN or infinity\."),
     ({**step(0.0, 0.0), "joint_pos": torch.zeros(2, dtype=torch.int64)}, r"'joint_pos' must be float32 or float64"),
     ({**step(0.0, 0.0), "joint_pos": torch.zeros(2, dtype=torch.float16)}, r"convert it with \.float\(\)"),

@@ -69,7 +69,7 @@ class LineTask:
         self._before = torch.zeros(num_envs, 1)
         self._commanded = torch.zeros(num_envs, 1)
         never = torch.zeros(num_envs, dtype=torch.bool)
-        self._terms = {name: never for name in ("time_out", "success", "lost", "guard")}
+        self._terms = dict.fromkeys(("time_out", "success", "lost", "guard"), never)
 
     def reset(self, seed: int | None = None) -> TaskObservations:
         if seed is not None:

@@ -130,7 +130,7 @@ def test_a_worker_that_fails_leaves_a_row_and_the_others_go_on() -> None:
 
 def test_a_user_s_mistake_in_a_worker_ends_the_suite() -> None:
     code = "import sys; print('error: Unknown task', file=sys.stderr); sys.exit(2)"
-    with pytest.raises(UserError, match="^Unknown task$"):
+    with pytest.raises(UserError, match=r"^Unknown task$"):
         run_workers(worker(code), SpeedCfg(envs=(1, 16)))
 
 

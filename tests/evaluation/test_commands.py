@@ -67,7 +67,7 @@ def test_no_checkpoint_is_asked_for() -> None:
 
 
 def test_a_missing_checkpoint_is_refused_early(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="model_9.pt does not exist"):
+    with pytest.raises(UserError, match=r"model_9\.pt does not exist"):
         find_checkpoint(str(tmp_path / "model_9.pt"), "Line-v0", "line")
 
 

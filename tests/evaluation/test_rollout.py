@@ -18,6 +18,7 @@ from score.evaluation import (
     steered_arm,
 )
 from score.evaluation.arms import Arm, Decision, grid_arm
+from score.evaluation.results import FirstEpisodes
 from score.utils.errors import UserError
 
 
@@ -39,6 +40,47 @@ def test_arms_meet_the_same_starts_and_the_same_noise() -> None:
         assert torch.equal(first, second)
     for step in range(8):
         assert torch.equal(fast.calls[step].noise, slow.calls[step].noise)
+
+
+def test_noise_is_the_same_again_after_a_reset_drew_numbers() -> None:
+    quick, slow = LineTask(), LineTask()
+    # Environment 0 moves .9 m a step and ends in step 2; its reset draws numbers that the slow arm never draws.
+    latents = torch.full((6, HORIZON, 1), 0.5)
+    hasty = latents.clone()
+    hasty[0] = 9.0
+    assert run(quick, Arm("quick", lambda _: hasty)).steps[0] == 2
+    run(slow, Arm("slow", lambda _: latents))
+    same = [torch.equal(quick.calls[step].noise, slow.calls[step].noise) for step in range(8)]
+    # Only in the step of the reset itself, the second, does the noise differ.
+    assert same == [True, False, True, True, True, True, True, True]
+
+
+def test_a_second_episode_that_ends_changes_nothing() -> None:
+    first = FirstEpisodes(3, "cpu")
+    yes, no = torch.tensor([True, False, False]), torch.zeros(3, dtype=torch.bool)
+    terms = {"time_out": no, "success": no, "lost": no, "guard": no}
+    first.update(yes, terms | {"lost": yes})
+    first.update(yes, terms | {"success": yes})
+    first.update(yes, terms | {"guard": yes})
+    first.update(torch.tensor([False, True, False]), terms)
+    results = first.results(count=3, horizon=9)
+    # 0 was lost in step 1; 1 ended in step 4 and no term says why; 2 never ended.
+    assert results.ended_by == ("lost", "unknown", "time_out")
+    assert results.steps.tolist() == [1, 4, 4]
+    assert not results.success.any()
+
+
+def test_the_first_of_several_terms_decides() -> None:
+    first = FirstEpisodes(4, "cpu")
+    yes = torch.ones(4, dtype=torch.bool)
+    terms = {
+        "time_out": torch.tensor([True, True, True, True]),
+        "lost": torch.tensor([True, True, True, False]),
+        "success": torch.tensor([True, True, False, False]),
+        "guard": torch.tensor([True, False, False, False]),
+    }
+    first.update(yes, terms)
+    assert first.results(4, 9).ended_by == ("guard", "success", "lost", "time_out")
 
 
 def test_other_batches_and_seeds_are_other_starts() -> None:

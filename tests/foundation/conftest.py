@@ -58,7 +58,7 @@ if [[ $1 == -c && $2 == *'import sys, pip'* ]]; then exit 0; fi
 if [[ $1 == -m && $2 == pip ]]; then
     echo "pip $*" >>"$UV_CALLS"
     while [[ $1 != --target ]]; do shift; done
-    if [[ -z ${PIP_PROVIDES:-} ]]; then echo "ERROR: NewConnectionError: Temporary failure" >&2; exit 1; fi
+    if [[ -z ${PIP_PROVIDES:-} ]]; then echo "ERROR: $PIP_SAYS" >&2; exit 1; fi
     mkdir -p "$2/bin" && cp "$PIP_PROVIDES" "$2/bin/uv"
 fi
 """

@@ -57,8 +57,8 @@ def test_warm_launch_is_fast(ready: Machine) -> None:
         began = time.perf_counter()
         ready.launch("-p", "x.py")
         seconds.append(time.perf_counter() - began)
-    # The launcher takes 10 to 20 ms; the fake Python and a busy machine take the rest.
-    assert min(seconds) < 0.1
+    # The launcher takes 10 to 30 ms of it; the bound leaves room for the fake Python and for a busy machine.
+    assert min(seconds) < 0.2
 
 
 def test_install_runs_nothing(ready: Machine) -> None:
@@ -172,9 +172,12 @@ def test_missing_uv_is_fetched_with_pip(machine: Machine) -> None:
     assert machine.calls()[before:] == [install_call(machine)]
 
 
-def test_missing_uv_without_network(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    "said", ["NewConnectionError: Temporary failure", "No version that satisfies uv==1 (from versions: none)"]
+)
+def test_missing_uv_without_network(machine: Machine, said: str) -> None:
     write_executable(machine.bin / "python3", PYTHON_WITH_PIP)
-    result = machine.launch("-p", "x.py")
+    result = machine.launch("-p", "x.py", PIP_SAYS=said)
     assert result.code == 1
     assert "cannot fetch uv" in result.error
     assert "the package index cannot be reached: check the network" in result.error

@@ -44,7 +44,7 @@ SWAPPED = (JOINTS[1], JOINTS[0], *JOINTS[2:])
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (_renamed(insert_spec(), "joint_pos", "joint_poss"), r"'joint_pos' is missing in the task Did you mean 'joint_poss' or"),
+        (_renamed(insert_spec(), "joint_pos", "joint_poss"), r"'joint_pos' is missing in the task. Did you mean 'joint_poss' or"),
         (dataclasses.replace(insert_spec(), observations={"zzz": ObservationSpec((1,), 1, "m")}), r"'point_cloud' is missing in the task \(it has 'zzz'\)"),
         (_with_observation(insert_spec(), "point_cloud", shape=(64, 3)), r"'point_cloud' has shape \(32, 3\) and .*\(64, 3\)"),
         (_with_observation(insert_spec(), "joint_pos", history=1), r"'joint_pos' has history 4 and the task's 1"),

@@ -47,9 +47,9 @@ class IdentityPolicy(BasePolicy):
 class TableTask:
     """Plays a script: for each environment a list of episodes, for each episode a list of steps.
 
-    The critic's state is 1000 * environment + 100 * episode + steps done in it, written in place as a simulator does. An environment that
-    holds still stays at the start of its episode and pays :data:`LEAK` per step, which must not reach anybody. The last
-    episode of an environment repeats for ever.
+    The critic's state is 1000 * environment + 100 * episode + steps done in it, written in place as a simulator does.
+    An environment that holds still stays at the start of its episode and pays :data:`LEAK` per step, which must not
+    reach anybody. The last episode of an environment repeats for ever.
     """
 
     def __init__(self, script: Sequence[Sequence[Sequence[Step]]]) -> None:
@@ -127,7 +127,8 @@ class TableTask:
 class PointTask:
     """A point on a line has to reach the mark at +1 or -1, of which the base policy knows nothing.
 
-    Sparse reward 1 at success. Random numbers come from torch's global generator, which ``reset`` seeds, as Isaac Lab does.
+    Sparse reward 1 at success. Random numbers come from torch's global generator, which ``reset`` seeds, as Isaac Lab
+    does.
     """
 
     def __init__(self, num_envs: int = 32) -> None:

@@ -71,7 +71,7 @@ def test_flipped_bits(good: Path) -> None:
     data = bytearray(good.read_bytes())
     data[data.index(b"actor_state_dict")] ^= 0xFF
     good.write_bytes(bytes(data))
-    with pytest.raises(UserError, match="is cut off or damaged. Use an earlier model_<i>.pt of the same run."):
+    with pytest.raises(UserError, match=r"is cut off or damaged. Use an earlier model_<i>.pt of the same run."):
         load_checkpoint(good)
 
 
@@ -84,21 +84,21 @@ def test_empty(tmp_path: Path) -> None:
 def test_pickles_are_never_opened(tmp_path: Path) -> None:
     raw = tmp_path / "raw.pt"
     raw.write_bytes(pickle.dumps(Payload()))
-    with pytest.raises(UserError, match="is a Python pickle, which could run any code and is never opened"):
+    with pytest.raises(UserError, match=r"is a Python pickle, which could run any code and is never opened"):
         load_checkpoint(raw)
     legacy = tmp_path / "legacy.pt"
     torch.save(STATE, legacy, _use_new_zipfile_serialization=False)
-    with pytest.raises(UserError, match="is a Python pickle"):
+    with pytest.raises(UserError, match=r"is a Python pickle"):
         load_checkpoint(legacy)
     wrapped = tmp_path / "wrapped.pt"
     torch.save({"score": {"format": FORMAT}, "payload": Payload()}, wrapped)
-    with pytest.raises(UserError, match="holds Python objects beside tensors and is never opened"):
+    with pytest.raises(UserError, match=r"holds Python objects beside tensors and is never opened"):
         load_checkpoint(wrapped)
 
 
 def test_foreign_rsl_rl(tmp_path: Path) -> None:
     torch.save({"actor_state_dict": {}, "critic_state_dict": {}, "iter": 5, "infos": None}, tmp_path / "model_5.pt")
-    with pytest.raises(UserError, match="is a plain rsl_rl checkpoint: it does not say which base policy"):
+    with pytest.raises(UserError, match=r"is a plain rsl_rl checkpoint: it does not say which base policy"):
         load_checkpoint(tmp_path / "model_5.pt")
 
 
@@ -107,18 +107,20 @@ def test_other_format_and_other_content(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"has the format 'score.steering/9', and this version reads '{FORMAT}'"):
         load_checkpoint(tmp_path / "model_5.pt")
     torch.save([1, 2], tmp_path / "list.pt")
-    with pytest.raises(UserError, match="list.pt is not a checkpoint. Give latest, best"):
+    with pytest.raises(UserError, match=r"list.pt is not a checkpoint. Give latest, best"):
         load_checkpoint(tmp_path / "list.pt")
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(UserError, match="notes.txt is not a checkpoint"):
+    with pytest.raises(UserError, match=r"notes.txt is not a checkpoint"):
         load_checkpoint(tmp_path / "notes.txt")
 
 
 def test_torchscript_and_folders(tmp_path: Path, good: Path) -> None:
     torch.jit.script(torch.nn.Linear(1, 1)).save(str(tmp_path / "policy.pt"))
-    with pytest.raises(UserError, match="is a TorchScript file \\(the policy.pt of a capsule\\), not a checkpoint"):
+    with pytest.raises(UserError, match=r"is a TorchScript file \(the policy.pt of a capsule\), not a checkpoint"):
         load_checkpoint(tmp_path / "policy.pt")
-    with pytest.raises(UserError, match=r"is the folder of a training run.* Give one of its files, such as .*model_3.pt"):
+    with pytest.raises(
+        UserError, match=r"is the folder of a training run.* Give one of its files, such as .*model_3.pt"
+    ):
         load_checkpoint(tmp_path)
     for name, file, message in [
         ("capsule", "manifest.json", "is a capsule \\(made by export.py\\), not a checkpoint"),
@@ -134,11 +136,13 @@ def test_torchscript_and_folders(tmp_path: Path, good: Path) -> None:
 def test_another_base_policy_or_basis() -> None:
     saved = {"base_policy_sha256": "a" * 64, "basis": "full", "chunk_steps": 8}
     require_same("x.pt", saved, dict(saved))
-    with pytest.raises(UserError, match="x.pt steers another base policy \\(weights sha256 aaaaaaaaaaaa, the given one has bbb"):
+    with pytest.raises(
+        UserError, match=r"x.pt steers another base policy \(weights sha256 aaaaaaaaaaaa, the given one has bbb"
+    ):
         require_same("x.pt", saved, {**saved, "base_policy_sha256": "b" * 64})
-    with pytest.raises(UserError, match="x.pt was trained with basis full, and now it is dct"):
+    with pytest.raises(UserError, match=r"x.pt was trained with basis full, and now it is dct"):
         require_same("x.pt", saved, {**saved, "basis": "dct"})
-    with pytest.raises(UserError, match="x.pt was trained with chunk steps 8, and now it is 4"):
+    with pytest.raises(UserError, match=r"x.pt was trained with chunk steps 8, and now it is 4"):
         require_same("x.pt", saved, {**saved, "chunk_steps": 4})
 
 
@@ -151,9 +155,11 @@ def test_a_full_disk_leaves_earlier_checkpoints(good: Path, monkeypatch: pytest.
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match=r"Cannot save the checkpoint .*model_4.pt: the disk is full. Earlier checkpoints"):
+    with pytest.raises(
+        UserError, match=r"Cannot save the checkpoint .*model_4.pt: the disk is full. Earlier checkpoints"
+    ):
         save_checkpoint(STATE, good.with_name("model_4.pt"))
-    with pytest.raises(UserError, match="the disk is full"):
+    with pytest.raises(UserError, match=r"the disk is full"):
         save_checkpoint(STATE, good)
     assert good.read_bytes() == before
     assert [file.name for file in good.parent.iterdir()] == ["model_3.pt"]
@@ -171,7 +177,9 @@ def test_a_read_only_place_is_named(good: Path, monkeypatch: pytest.MonkeyPatch)
 def test_selectors(tmp_path: Path) -> None:
     from isaaclab_rl.entrypoints.common import write_run_manifest
 
-    with pytest.raises(UserError, match=r"--checkpoint latest: no run of 'SCORE-X-v0' with a checkpoint in .*Train one"):
+    with pytest.raises(
+        UserError, match=r"--checkpoint latest: no run of 'SCORE-X-v0' with a checkpoint in .*Train one"
+    ):
         resolve_checkpoint("latest", tmp_path, "SCORE-X-v0")
     run = tmp_path / "2026-01-01"
     write_run_manifest(str(run), library=checkpoint.LIBRARY, task="SCORE-X-v0")
@@ -180,7 +188,7 @@ def test_selectors(tmp_path: Path) -> None:
     assert resolve_checkpoint("latest", tmp_path, "SCORE-X-v0").name == "model_10.pt"
     assert resolve_checkpoint("best", tmp_path, "SCORE-X-v0").name == "model_best.pt"
     assert resolve_checkpoint("a/b.pt", tmp_path, "SCORE-X-v0") == Path("a/b.pt")
-    with pytest.raises(UserError, match="no run of 'SCORE-Y-v0'"):
+    with pytest.raises(UserError, match=r"no run of 'SCORE-Y-v0'"):
         resolve_checkpoint("best", tmp_path, "SCORE-Y-v0")
 
 

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rsl_rl.storage import RolloutStorage
-from tests.steering.scripted_task import HOLD, IdentityPolicy, Step, TableTask, make_spec
 from tensordict import TensorDict
+from tests.steering.scripted_task import HOLD, IdentityPolicy, Step, TableTask, make_spec
 
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.latent import LatentBasis
@@ -78,7 +78,7 @@ def roll(env: ChunkedVecEnv, decisions: int, lam: float) -> SemiMarkovPPO:
     storage = RolloutStorage("rl", env.num_envs, decisions, env.get_observations(), [env.num_actions])
     ppo = SemiMarkovPPO(
         ScriptedActor(env.num_actions), critic, storage, lam=lam, normalize_advantage_per_mini_batch=True
-    )  # type: ignore[arg-type]
+    )
     with torch.inference_mode():
         obs = env.get_observations()
         for _ in range(decisions):
@@ -192,10 +192,11 @@ def test_stored_observations_are_those_that_were_acted_on() -> None:
 def test_the_scene_is_encoded_once_per_decision() -> None:
     env = make_env([[GO]])
     policy = env.base_policy
-    before = policy.encoded  # type: ignore[attr-defined]
+    assert isinstance(policy, IdentityPolicy)
+    before = policy.encoded
     decide(env)
     env.get_observations()
-    assert policy.encoded == before + 1  # type: ignore[attr-defined]
+    assert policy.encoded == before + 1
 
 
 def test_ending_again_while_holding_is_ignored_but_guard_resets_are_counted() -> None:
@@ -250,7 +251,7 @@ def test_statistics_of_episodes_longer_than_a_chunk() -> None:
 def test_missing_final_observations_are_an_error() -> None:
     env = make_env([[steps(1, end="success"), GO]])
     original = env.task.step
-    env.task.step = lambda action: (*original(action)[:4], {})  # type: ignore[method-assign, assignment]
+    env.task.step = lambda action: (*original(action)[:4], {})  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="set compute_final_obs=True in its configuration"):
         decide(env)
 

@@ -49,7 +49,11 @@ def test_the_defaults_are_valid_and_are_those_that_won() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("steering.chunk_steps", 9, "agent.steering.chunk_steps is 9: it must be from 1 to 8, the base policy's horizon"),
+        (
+            "steering.chunk_steps",
+            9,
+            "agent.steering.chunk_steps is 9: it must be from 1 to 8, the base policy's horizon",
+        ),
         ("steering.chunk_steps", 0, "agent.steering.chunk_steps is 0: it must be from 1 to 8"),
         ("steering.basis", "dtc", "agent.steering.basis: unknown basis 'dtc'; choose one of .*Did you mean 'dct'"),
         ("steering.bound", 0.0, "agent.steering.bound is 0.0: it must be a positive number"),
@@ -64,7 +68,11 @@ def test_the_defaults_are_valid_and_are_those_that_won() -> None:
         ("algorithm.gamma", 0.9, "agent.algorithm.gamma cannot be set here: set agent.steering.gamma"),
         ("actor.class_name", "RNNModel", "agent.actor.class_name cannot be set here: steering supports MLPModel only"),
         ("obs_groups", {"actor": ["critic"]}, "agent.obs_groups cannot be set here: it has to be"),
-        ("init_at_random_ep_len", True, "agent.init_at_random_ep_len cannot be set here: it would break the time limits"),
+        (
+            "init_at_random_ep_len",
+            True,
+            "agent.init_at_random_ep_len cannot be set here: it would break the time limits",
+        ),
         ("clip_actions", 1.0, "agent.clip_actions cannot be set here: the code is bounded by agent.steering.bound"),
     ],
 )

@@ -43,8 +43,8 @@ def test_the_line_of_an_iteration() -> None:
     line = iteration_line(7, 100, summary, support, IterationTimes(10.0, 2.0), 57_344, 8192, 600.4)
     # 8192 steps in 12 s are 683 per second.
     assert line == (
-        "   7/100 | success  75 % of  40 | KL   3.21 | std 0.48 |    57,344 env steps,   683/s (physics 8.0 s, base policy"
-        " 1.5 s, learner 2.0 s) | 0:10:00 left | guard resets 2"
+        "   7/100 | success  75 % of  40 | KL   3.21 | std 0.48 |    57,344 env steps,   683/s"
+        " (physics 8.0 s, base policy 1.5 s, learner 2.0 s) | 0:10:00 left | guard resets 2"
     )
     scalars = iteration_scalars(summary, support, IterationTimes(10.0, 2.0), 57_344, 7168, 8192)
     assert scalars["Steering/success"] == 0.75

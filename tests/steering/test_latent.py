@@ -33,7 +33,9 @@ def test_a_standard_normal_code_gives_a_standard_normal_latent(kind: str) -> Non
 
 
 @settings(max_examples=30, deadline=None)
-@given(kind=st.sampled_from(BASIS_KINDS), horizon=st.integers(2, 16), actions=st.integers(1, 4), seed=st.integers(0, 99))
+@given(
+    kind=st.sampled_from(BASIS_KINDS), horizon=st.integers(2, 16), actions=st.integers(1, 4), seed=st.integers(0, 99)
+)
 def test_codes_can_be_read_back_whatever_the_noise(kind: str, horizon: int, actions: int, seed: int) -> None:
     basis = LatentBasis(kind, horizon, actions, knots=2)
     generator = torch.Generator().manual_seed(seed)
@@ -58,9 +60,11 @@ def test_full_basis_is_a_reshape_and_draws_no_noise() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(UserError, match="unknown basis 'inter'; choose one of full, repeat, interp, dct. Did you mean"):
+    with pytest.raises(
+        UserError, match=r"unknown basis 'inter'; choose one of full, repeat, interp, dct. Did you mean"
+    ):
         basis_columns("inter", 8, 2)
-    with pytest.raises(UserError, match="basis 'interp' needs 2 to 8 knots \\(the base policy's horizon\\), got 1"):
+    with pytest.raises(UserError, match=r"basis 'interp' needs 2 to 8 knots \(the base policy's horizon\), got 1"):
         basis_columns("interp", 8, 1)
-    with pytest.raises(UserError, match="basis 'dct' needs 1 to 8 knots"):
+    with pytest.raises(UserError, match=r"basis 'dct' needs 1 to 8 knots"):
         basis_columns("dct", 8, 9)

@@ -42,15 +42,15 @@ class Habits:
     """Spread of the wrong yaw."""
     tilt_bias_std: float = 0.008
     """Spread of the wrong tilt about two axes."""
-    search_probability: tuple[float, float, float] = (0.45, 0.30, 0.25)
+    search_probability: tuple[float, float, float] = (0.40, 0.30, 0.30)
     """Chances to press without searching, to search with a careful spiral, to search with a hasty one."""
-    spiral_pitch: tuple[float, float, float] = (0.0, 0.0007, 0.0016)
+    spiral_pitch: tuple[float, float, float] = (0.0, 0.0009, 0.0016)
     """Growth of the spiral's radius per turn, for the three."""
-    spiral_speed: tuple[float, float, float] = (0.0, 0.0010, 0.0018)
+    spiral_speed: tuple[float, float, float] = (0.0, 0.0014, 0.0020)
     """Path along the spiral per control step, for the three."""
     press_depth: tuple[float, float, float] = (0.0040, 0.0020, 0.0030)
     """How far below the measured tip the target is while pressing, for the three."""
-    patience: tuple[float, float, float] = (14.0, 55.0, 35.0)
+    patience: tuple[float, float, float] = (14.0, 45.0, 30.0)
     """Mean control steps on the rim before lifting, for the three."""
     approach_height: tuple[float, float] = (0.006, 0.030)
     """Height of the tip over the rim at the end of the approach."""
@@ -64,7 +64,7 @@ class Habits:
     """Chance of a pause before coming down."""
     hesitation: tuple[float, float] = (3.0, 12.0)
     """Length of the pause."""
-    retry_keeps_bias: tuple[float, float] = (0.55, 1.0)
+    retry_keeps_bias: tuple[float, float] = (0.5, 0.95)
     """Share of the bias that is left after lifting: people correct, too little."""
     retry_spread: float = 0.0005
     """Fresh error of every new try."""

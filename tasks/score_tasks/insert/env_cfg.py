@@ -18,7 +18,8 @@ from isaaclab.managers import (
 from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
-from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG
+from isaaclab_tasks.utils import PresetCfg
+from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG, SOCKET_WELDED_CFG
 from score_assets.robots.franka_cfg import FRANKA_PANDA_GRIPPER_CFG
 
 from score_tasks import mdp as shared_mdp
@@ -30,6 +31,16 @@ from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
 NUM_POINTS = (96, 160, 256)
 """Points of gripper, peg and socket in the cloud: 512 in all."""
+
+
+@configclass
+class SocketCfg(PresetCfg):
+    """The same socket in the form that is cheapest for each engine; follows ``physics=``."""
+
+    ovphysx: RigidObjectCfg = SOCKET_CFG.replace(prim_path="{ENV_REGEX_NS}/Socket")
+    isaacsim_physx: RigidObjectCfg = SOCKET_CFG.replace(prim_path="{ENV_REGEX_NS}/Socket")
+    newton_mjwarp: ArticulationCfg = SOCKET_WELDED_CFG.replace(prim_path="{ENV_REGEX_NS}/Socket")
+    default: RigidObjectCfg = ovphysx
 
 
 @configclass
@@ -46,7 +57,7 @@ class SceneCfg(InteractiveSceneCfg):
         ),
         init_state=AssetBaseCfg.InitialStateCfg(pos=(0.55, 0.0, -0.02)),
     )
-    socket: RigidObjectCfg = SOCKET_CFG.replace(prim_path="{ENV_REGEX_NS}/Socket")
+    socket: SocketCfg = SocketCfg()
     peg: RigidObjectCfg = PEG_CFG.replace(prim_path="{ENV_REGEX_NS}/Peg")
     light: AssetBaseCfg = AssetBaseCfg(prim_path="/World/Light", spawn=sim_utils.DomeLightCfg(intensity=1500.0))
 

@@ -6,11 +6,19 @@ may import this module (tests/tasks/test_domains.py).
 
 from __future__ import annotations
 
+from isaaclab.assets import ArticulationCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
-from score_tasks.insert.env_cfg import InsertEnvCfg
+from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg, SocketCfg
 from score_tasks.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
+
+
+@configclass
+class RealSocketCfg(SocketCfg):
+    """The socket, by default in the form for the other engine."""
+
+    default: ArticulationCfg = SocketCfg().newton_mjwarp
 
 
 @configclass
@@ -18,6 +26,7 @@ class InsertRealEnvCfg(InsertEnvCfg):
     """Same task, other engine, other friction, mass, gains, delay and sensor noise; the ranges do not overlap with ``sim``."""
 
     sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=RealPhysicsCfg())
+    scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5, socket=RealSocketCfg())
 
     def __post_init__(self) -> None:
         self.events.peg_friction.params["static_friction_range"] = (0.75, 0.95)

@@ -68,8 +68,10 @@ class SafeJointPositionAction(JointPositionAction):
         self._physics_step = 0
 
     def apply_actions(self) -> None:
-        target = torch.where(self._physics_step < self._delay, self._previous, self._processed_actions)
-        self._asset.set_joint_position_target_index(target=target, joint_ids=self._joint_ids)
+        # targets stay in the engine's buffers: write them only in physics steps in which one can change
+        if self._physics_step <= self.cfg.delay_range[1]:
+            target = torch.where(self._physics_step < self._delay, self._previous, self._processed_actions)
+            self._asset.set_joint_position_target_index(target=target, joint_ids=self._joint_ids)
         self._physics_step += 1
 
     def reset(self, env_ids: Sequence[int] | torch.Tensor | None = None) -> None:

@@ -78,9 +78,7 @@ class CapsulePieces:
     """Where the recorded episode comes from: domain, engine, seed, success."""
 
 
-def export_capsule(
-    pieces: CapsulePieces, episode: GoldenEpisode, directory: Path, *, overwrite: bool = False
-) -> Path:
+def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Path, *, overwrite: bool = False) -> Path:
     """Compile the policy and write the capsule, whole or not at all.
 
     Args:
@@ -146,7 +144,7 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
             "shape": [len(actions.names)],
             "dtype": "float32",
             "units": actions.units,
-            "meaning": "absolute target, already clamped: first to within max_offset of the measured value, then to [low, high]",
+            "meaning": "absolute target, clamped: first to max_offset around the measured value, then to [low, high]",
             "low": list(actions.low),
             "high": list(actions.high),
             "max_offset": pieces.max_offset,

@@ -72,7 +72,9 @@ def read_golden(path: Path) -> GoldenEpisode:
     try:
         return GoldenEpisode(inputs, tensors["outputs.action"], tensors["decision"].bool())
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a recorded episode of a capsule ({error}): export the capsule again.") from error
+        raise UserError(
+            f"{path} is not a recorded episode of a capsule ({error}): export the capsule again."
+        ) from error
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -19,7 +19,7 @@ def kind_of(file: Path) -> Kind:
     """Tell what a ``.pt`` file is by its layout.
 
     Returns:
-        ``torchscript``; ``checkpoint`` (``torch.save``, as rsl_rl's ``model_N.pt``); ``pickle`` (also the ``torch.save``
+        ``torchscript``; ``checkpoint`` (``torch.save``, as rsl_rl's ``model_N.pt``); ``pickle`` (also ``torch.save``
         of before 2020); ``cut off`` (the start of a zip archive without its end); or ``unknown``.
     """
     with Path(file).open("rb") as stream:
@@ -49,7 +49,9 @@ def require_torchscript(file: Path) -> None:
             f"{EXPORT_COMMAND.format(checkpoint=file)}"
         )
     if kind == "pickle":
-        raise UserError(f"{file} is a Python pickle and was not opened: it could run any code. Export the capsule again.")
+        raise UserError(
+            f"{file} is a Python pickle and was not opened: it could run any code. Export the capsule again."
+        )
     if kind == "cut off":
         raise UserError(f"{file} is cut off (the end of the archive is missing). Copy or export the capsule again.")
     if kind == "unknown":
@@ -67,7 +69,8 @@ def require_capsule_folder(path: Path) -> None:
         parent = path.parent
         names = [item.name for item in parent.iterdir() if item.is_dir()] if parent.is_dir() else []
         raise UserError(
-            f"{path} does not exist.{near_names(path.name, names)} Make a capsule: {EXPORT_COMMAND.format(checkpoint='FILE')}"
+            f"{path} does not exist.{near_names(path.name, names)} Make a capsule: "
+            f"{EXPORT_COMMAND.format(checkpoint='FILE')}"
         )
     if path.is_file():
         _refuse_file(path)
@@ -77,7 +80,8 @@ def require_capsule_folder(path: Path) -> None:
     if checkpoints or (path / "params").is_dir():
         checkpoint = checkpoints[-1] if checkpoints else "FILE"
         raise UserError(
-            f"{path} is the folder of a training run, not a capsule. Export it: {EXPORT_COMMAND.format(checkpoint=checkpoint)}"
+            f"{path} is the folder of a training run, not a capsule. Export it: "
+            f"{EXPORT_COMMAND.format(checkpoint=checkpoint)}"
         )
     if (path / "policy.yaml").is_file():
         raise UserError(

@@ -96,8 +96,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if manifest.get("manifest_sha256") != manifest_digest(manifest):
         raise UserError(
             f"{path} was edited after the export: its content does not match its manifest_sha256. Limits, names and "
-            "rates in it describe what is compiled into policy.pt and changing them changes nothing there; export again "
-            "with the settings you want."
+            "rates in it describe what is compiled into policy.pt and changing them changes nothing there; export "
+            "again with the settings you want."
         )
     return manifest
 
@@ -120,9 +120,7 @@ def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> 
             problem = _misfit(item, kind, f"{name}.") if isinstance(item, dict) else f"has no table at '{name}'"
             if problem:
                 return problem
-        elif not isinstance(item, kind) or isinstance(item, bool):
-            return f"has a wrong value at '{name}': {item!r}"
-        elif kind is _NUMBER and not math.isfinite(item):
+        elif not isinstance(item, kind) or isinstance(item, bool) or (kind is _NUMBER and not math.isfinite(item)):
             return f"has a wrong value at '{name}': {item!r}"
     return ""
 

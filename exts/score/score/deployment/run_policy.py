@@ -2,8 +2,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Runs the policy of this folder on a robot. Needs Python and torch, nothing else.
 
-    python run_policy.py --replay golden     no robot: replays the recorded episode and compares
-    python run_policy.py --steps 150         on the robot, once read_robot() and send_to_robot() are filled in
+python run_policy.py --replay golden     no robot: replays the recorded episode and compares
+python run_policy.py --steps 150         on the robot, once read_robot() and send_to_robot() are filled in
 """
 
 import argparse
@@ -15,17 +15,17 @@ from pathlib import Path
 import torch
 
 
-def read_robot(manifest):
-    """FILL IN. The newest measurements: {name: float32 tensor}, with names, shapes, units, frames of manifest["inputs"]."""
-    raise NotImplementedError("Fill in read_robot() in run_policy.py first, or run: python run_policy.py --replay golden")
+def read_robot(manifest: dict) -> dict[str, torch.Tensor]:
+    """FILL IN. The newest measurements: names, shapes, units and frames as in manifest["inputs"], float32."""
+    raise NotImplementedError("Fill in read_robot() in run_policy.py, or run: python run_policy.py --replay golden")
 
 
-def send_to_robot(action, manifest):
+def send_to_robot(action: torch.Tensor, manifest: dict) -> None:
     """FILL IN. Send one target: numbers in the order, units and meaning of manifest["output"]."""
-    raise NotImplementedError("Fill in send_to_robot() in run_policy.py first.")
+    raise NotImplementedError("Fill in send_to_robot() in run_policy.py.")
 
 
-def load(folder):
+def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
     """The policy, compiled and reset, and its manifest."""
     manifest = json.loads((folder / "manifest.json").read_text())
     if hashlib.sha256((folder / "policy.pt").read_bytes()).hexdigest() != manifest["files"]["policy.pt"]["sha256"]:
@@ -38,7 +38,7 @@ def load(folder):
     return policy, manifest
 
 
-def run(policy, manifest, steps):
+def run(policy: torch.jit.ScriptModule, manifest: dict, steps: int) -> None:
     """The control loop: measure, decide, send, wait for the next tick."""
     period = 1.0 / manifest["control_rate_hz"]
     policy.reset()
@@ -53,7 +53,7 @@ def run(policy, manifest, steps):
         time.sleep(max(spare, 0.0))
 
 
-def read_safetensors(path):
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Tensors by name: 8 bytes length, a JSON header with type, shape and byte range of each, then the bytes."""
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
@@ -66,7 +66,7 @@ def read_safetensors(path):
     return tensors
 
 
-def replay(policy, manifest, folder, repeats=3):
+def replay(policy: torch.jit.ScriptModule, manifest: dict, folder: Path, repeats: int = 3) -> dict:
     """Feeds the recorded episode several times: worst difference, and milliseconds of every control step."""
     golden = read_safetensors(folder / "golden.safetensors")
     names = [item["name"] for item in manifest["inputs"]]
@@ -82,10 +82,10 @@ def replay(policy, manifest, folder, repeats=3):
             decided.append(policy.decided())
     steps = len(golden["outputs.action"])
     same = decided == golden["decision"].bool().tolist() * repeats
-    return {"steps": steps, "repeats": repeats, "difference": difference, "milliseconds": milliseconds, "decisions": same}
+    return {"steps": steps, "difference": difference, "milliseconds": milliseconds, "decisions": same}
 
 
-def main():
+def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replay", choices=["golden"], help="replay the recorded episode instead of the robot")
@@ -100,7 +100,7 @@ def main():
             raise SystemExit(f"error: {error}") from None
     result = replay(policy, manifest, folder)
     good = max(result["difference"]) <= manifest["parity_tolerance"] and result["decisions"]
-    print(f"{result['steps']} steps x {result['repeats']}: largest difference {max(result['difference']):.2e},")
+    print(f"{result['steps']} control steps: largest difference {max(result['difference']):.2e},")
     print(f"slowest step {max(result['milliseconds']):.2f} ms: {'same as the simulator' if good else 'NOT THE SAME'}")
     raise SystemExit(0 if good else 1)
 

@@ -7,7 +7,7 @@ and the ``typing`` generics) and the saved file needs nothing but torch.
 """
 
 import math
-from typing import Dict, List, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ class SteeringHead(nn.Module):
         basis: Tensor,
         bound: float,
         scale: float,
-        std: Optional[Tensor] = None,
+        std: Tensor | None = None,
         seed: int = 0,
     ) -> None:
         """Make the head.
@@ -98,16 +98,17 @@ class SteeringHead(nn.Module):
 class Planner(nn.Module):
     """One decision: observation windows to a chunk of actions. Stateless."""
 
-    def __init__(self, base: nn.Module, steering: nn.Module) -> None:
+    def __init__(self, base: Any, steering: nn.Module) -> None:
         """Join a base policy (``encode``, ``decode``) and a :class:`SteeringHead`."""
         super().__init__()
         self.base = base
         self.steering = steering
 
-    def forward(self, windows: Dict[str, Tensor], decision: int) -> Tensor:
+    def forward(self, windows: dict[str, Tensor], decision: int) -> Tensor:
         """Windows of one robot, each (1, history, *shape) or (1, *shape), to actions (H, A) in action units."""
         condition = self.base.encode(windows)
-        return self.base.decode(condition, self.steering(condition, decision))[0]
+        chunk = self.base.decode(condition, self.steering(condition, decision))
+        return chunk[0]
 
 
 class CapsulePolicy(nn.Module):
@@ -119,16 +120,16 @@ class CapsulePolicy(nn.Module):
 
     low: Tensor
     high: Tensor
-    input_names: List[str]
-    shapes: Dict[str, List[int]]
-    histories: Dict[str, int]
-    windows: Dict[str, Tensor]
+    input_names: list[str]
+    shapes: dict[str, list[int]]
+    histories: dict[str, int]
+    windows: dict[str, Tensor]
 
     def __init__(
         self,
         planner: nn.Module,
-        shapes: Dict[str, List[int]],
-        histories: Dict[str, int],
+        shapes: dict[str, list[int]],
+        histories: dict[str, int],
         past_target_history: int,
         low: Tensor,
         high: Tensor,
@@ -178,9 +179,9 @@ class CapsulePolicy(nn.Module):
         self.last_step_decided = False
 
     @torch.jit.export
-    def example_observations(self) -> Dict[str, Tensor]:
+    def example_observations(self) -> dict[str, Tensor]:
         """Zeros in the right shapes, for warming up: the first calls of a TorchScript file compile it."""
-        example: Dict[str, Tensor] = {}
+        example: dict[str, Tensor] = {}
         for name in self.input_names:
             example[name] = torch.zeros(self.shapes[name], device=self.low.device)
         return example
@@ -190,7 +191,7 @@ class CapsulePolicy(nn.Module):
         """Whether the last control step took a new decision (True once per chunk)."""
         return self.last_step_decided
 
-    def forward(self, observations: Dict[str, Tensor]) -> Tensor:
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """One control step.
 
         Args:
@@ -210,51 +211,49 @@ class CapsulePolicy(nn.Module):
             self.chunk = self.planner(self.windows, self.decisions)
             self.decisions += 1
         wanted = self.chunk[self.step_in_chunk]
-        target = torch.minimum(torch.maximum(wanted, measured - self.max_offset), measured + self.max_offset)
-        target = torch.minimum(torch.maximum(target, self.low), self.high)
         if not bool(torch.isfinite(wanted).all()):
             raise ValueError("The policy computed an action that is not finite: stop the robot, then call reset().")
+        target = torch.clamp(wanted, measured - self.max_offset, measured + self.max_offset)
+        target = torch.clamp(target, self.low, self.high)
         if self.past_target_history > 0:
             self._push(self.past_target_key, target, self.past_target_history)
         self.step_in_chunk = (self.step_in_chunk + 1) % self.chunk_length
         return target.clone()
 
-    def _checked(self, observations: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def _checked(self, observations: dict[str, Tensor]) -> dict[str, Tensor]:
         """Refuse what the policy was not trained on, before any state changes."""
         expected = ", ".join(self.input_names)
-        for name in observations.keys():
+        for name in observations:
             if name not in self.shapes:
-                raise ValueError("Unknown observation '" + name + "'; expected exactly: " + expected + ".")
-        frames: Dict[str, Tensor] = {}
+                raise ValueError(f"Unknown observation '{name}'; expected exactly: {expected}.")
+        frames: dict[str, Tensor] = {}
         for name in self.input_names:
             if name not in observations:
-                raise ValueError("Observation '" + name + "' is missing; expected exactly: " + expected + ".")
+                raise ValueError(f"Observation '{name}' is missing; expected exactly: {expected}.")
             frames[name] = self._checked_frame(name, observations[name])
         return frames
 
     def _checked_frame(self, name: str, frame: Tensor) -> Tensor:
         shape = self.shapes[name]
         if frame.dtype != torch.float32 and frame.dtype != torch.float64:
-            raise ValueError("Observation '" + name + "' must be float32 or float64; convert it with .float().")
+            raise ValueError(f"Observation '{name}' must be float32 or float64; convert it with .float().")
         if list(frame.shape) != shape:
             if len(shape) == 2 and frame.dim() == 2 and frame.shape[1] == shape[1]:
                 raise ValueError(
-                    "Observation '{}' has {} points, the policy was trained with {}: resample the cloud to {} points.".format(
-                        name, frame.shape[0], shape[0], shape[0]
-                    )
+                    f"Observation '{name}' has {frame.shape[0]} points, the policy was trained with {shape[0]}: "
+                    f"resample the cloud to {shape[0]} points."
                 )
             raise ValueError(
-                "Observation '{}' has shape {}, expected {} (one control step, no batch axis).".format(
-                    name, list(frame.shape), shape
-                )
+                f"Observation '{name}' has shape {list(frame.shape)}, expected {shape} "
+                "(one control step, no batch axis)."
             )
         # A copy: a driver that reuses its buffer must not change the history.
         frame = frame.detach().to(device=self.low.device, dtype=torch.float32, copy=True)
         if not bool(torch.isfinite(frame).all()):
-            raise ValueError("Observation '" + name + "' holds NaN or infinity.")
+            raise ValueError(f"Observation '{name}' holds NaN or infinity.")
         return frame
 
-    def _advance(self, frames: Dict[str, Tensor]) -> None:
+    def _advance(self, frames: dict[str, Tensor]) -> None:
         """Append the newest frames; right after a reset a window is filled with copies of the first frame."""
         if self.past_target_history > 0 and self.past_target_key not in self.windows:
             # Nothing was commanded yet: the simulator takes the measured position for it.

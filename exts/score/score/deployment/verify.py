@@ -83,7 +83,8 @@ class CapsuleReport:
             found.append("recorded actions leave the limits of the manifest")
         if not self.latency_ms["slowest_step"] < self.budget_ms:
             found.append(
-                f"the slowest control step takes {self.latency_ms['slowest_step']:.1f} ms, the budget is {self.budget_ms:g} ms"
+                f"the slowest control step takes {self.latency_ms['slowest_step']:.1f} ms, "
+                f"the budget is {self.budget_ms:g} ms"
             )
         return found
 
@@ -91,12 +92,12 @@ class CapsuleReport:
         """The findings for the console."""
         took = self.latency_ms
         lines = [
-            f"Capsule {self.capsule} ({self.task}), {self.steps} recorded control steps, in a process with torch alone:",
-            f"  actions    largest difference from the simulator {self.max_difference:.1e} (at most {self.tolerance:.0e})",
+            f"Capsule {self.capsule} ({self.task}), {self.steps} recorded control steps, torch alone:",
+            f"  actions    at most {self.max_difference:.1e} from the simulator's (limit {self.tolerance:.0e})",
             f"  decisions  {'at the same steps' if self.same_decisions else 'AT OTHER STEPS'}",
             f"  limits     {'kept' if self.within_limits else 'NOT KEPT'}",
-            f"  latency    slowest step {took['slowest_step']:.1f} ms (budget {self.budget_ms:g} ms on one core); all calls: "
-            f"median {took['p50']:.2f}, p99 {took['p99']:.1f}, longest {took['max']:.1f} ms",
+            f"  latency    slowest step {took['slowest_step']:.1f} ms (budget {self.budget_ms:g} ms on one core); "
+            f"all calls: median {took['p50']:.2f}, p99 {took['p99']:.1f}, longest {took['max']:.1f} ms",
         ]
         verdict = [f"FAILED: {failure}." for failure in self.failures] or ["Passed."]
         return "\n".join(lines + verdict)

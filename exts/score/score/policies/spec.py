@@ -148,16 +148,16 @@ def require_match(policy: PolicySpec, task: PolicySpec) -> None:
             problems += _observation_problems(name, needed, task.observations[name])
         else:
             near = near_names(name, task.observations) or f" (it has {', '.join(map(repr, task.observations))})"
-            problems.append(f"observation '{name}' is missing in the task{near}")
+            problems.append(f"observation '{name}' is missing in the task{'.' if '?' in near else ''}{near}")
     problems += _name_problems("action names", policy.actions.names, task.actions.names)
     if policy.actions.units != task.actions.units:
         problems.append(f"actions are in '{policy.actions.units}' and the task takes '{task.actions.units}'")
     if not math.isclose(policy.control_rate_hz, task.control_rate_hz, rel_tol=_RATE_TOLERANCE):
         problems.append(f"control rate is {policy.control_rate_hz:g} Hz and the task's {task.control_rate_hz:g} Hz")
     if problems:
-        listed = "; ".join(problem.rstrip(".") for problem in problems)
+        listed = "; ".join(problems)
         raise UserError(
-            f"The base policy does not fit the task: {listed}. Use the base policy of this task, or change"
+            f"The base policy does not fit the task: {listed}{'' if listed.endswith('?') else '.'} Use the base policy of this task, or change"
             " the task's observations and actions to what the policy was trained on."
         )
 

@@ -187,7 +187,7 @@ def resolve_checkpoint(selector: str, root: Path | str, task: str) -> Path:
                 selector,
                 library=LIBRARY,
                 task=task,
-                checkpoint_pattern=r"model_\d+\.pt",
+                checkpoint_pattern=r"model_\d+\.pt" if selector == "latest" else r"model_(\d+|best)\.pt",
                 preferred_checkpoint_pattern=r"model_best\.pt",
             )
         )

@@ -73,8 +73,9 @@ class ChunkedVecEnv(VecEnv):
         missing = [name for name in (SUCCESS, GUARD) if name not in task.ended_by()]
         if missing:
             raise UserError(
-                f"The task has no termination term {' and '.join(map(repr, missing))} (it has"
-                f" {', '.join(task.ended_by())}): training counts successes by the one and never credits what the other ended. Add it to the task."
+                f"The task has no termination term {' and '.join(map(repr, missing))} (it"
+                f" has {', '.join(task.ended_by())}): training counts successes by the one, and never credits what the"
+                " other ended. Add it to the task."
             )
         self.task = task
         self.base_policy = base_policy
@@ -93,7 +94,7 @@ class ChunkedVecEnv(VecEnv):
         self._observations = TensorDict({}, batch_size=[self.num_envs])
 
     @property
-    def episode_length_buf(self) -> torch.Tensor:  # type: ignore[override]
+    def episode_length_buf(self) -> torch.Tensor:
         """Control steps done in each present episode, shape (N,)."""
         return self.task.episode_length_buf
 

@@ -119,8 +119,8 @@ class BoundedGaussianDistribution(GaussianDistribution):
 
     def init_mlp_weights(self, mlp: torch.nn.Module) -> None:
         """Start the head at zero, so that the first mean is 0 in every state."""
-        torch.nn.init.zeros_(mlp[-1].weight)  # type: ignore[index, arg-type]
-        torch.nn.init.zeros_(mlp[-1].bias)  # type: ignore[index, arg-type]
+        torch.nn.init.zeros_(mlp[-1].weight)  # type: ignore[index]
+        torch.nn.init.zeros_(mlp[-1].bias)  # type: ignore[index]
 
 
 def kl_from_prior(mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ import datetime
 import io
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rsl_rl.utils.log_writer import LogWriter
@@ -40,11 +41,40 @@ class TensorboardWriter(LogWriter):
         self._writer.close()
 
 
+@dataclass(frozen=True)
+class EvaluationScore:
+    """Result of the evaluation on fixed starts, with the mean latent."""
+
+    iteration: int
+    """Iterations done."""
+
+    successes: int
+    """Episodes that succeeded."""
+
+    episodes: int
+    """Episodes, the first of each environment and reset."""
+
+    mean_steps: float
+    """Control steps of all episodes, mean; a failed one counts what it lasted."""
+
+    @property
+    def rate(self) -> float:
+        """Fraction of episodes that succeeded."""
+        return self.successes / self.episodes
+
+    def better_than(self, other: EvaluationScore) -> bool:
+        """Whether this one marks a better checkpoint: more successes, and of equals the one with fewer steps."""
+        return (self.rate, -self.mean_steps) > (other.rate, -other.mean_steps)
+
+
 class SteeringLogger(Logger):
     """rsl_rl's logger, quiet, and open for as long as the run lasts.
 
     rsl_rl opens and closes its logger in each call of ``learn``; a steering run calls it once per segment.
     """
+
+    writer: Any
+    """Where scalars go; None without a folder, and in all but the first of several processes."""
 
     on_iteration: Callable[[int, IterationTimes], None] | None = None
     """Called after each iteration, with its number."""
@@ -126,7 +156,23 @@ def iteration_line(
     warnings += f" | not finite {summary.nonfinite}" if summary.nonfinite else ""
     return (
         f"{iteration:4d}/{target} | success {rate} of {summary.episodes:3d} | KL {support['kl']:6.2f}"
-        f" | std {support['std']:.2f} | {env_steps:9,d} env steps, {steps / times.total:5.0f}/s (physics {summary.physics_seconds:.1f} s,"
-        f" base policy {summary.policy_seconds:.1f} s, learner {times.learn:.1f} s)"
-        f" | {datetime.timedelta(seconds=round(seconds_left))} left{warnings}"
+        f" | std {support['std']:.2f} | {env_steps:9,d} env steps, {steps / times.total:5.0f}/s"
+        f" (physics {summary.physics_seconds:.1f} s, base policy {summary.policy_seconds:.1f} s,"
+        f" learner {times.learn:.1f} s) | {datetime.timedelta(seconds=round(seconds_left))} left{warnings}"
+    )
+
+
+def evaluation_line(target: int, score: EvaluationScore, best: EvaluationScore, file: str) -> str:
+    """Return the console's line of an evaluation.
+
+    Args:
+        target: Number of the last iteration.
+        score: Result of the evaluation.
+        best: Best result so far, this one included.
+        file: Checkpoint that was written.
+    """
+    mark = "best so far" if best is score else f"best {100 * best.rate:.0f} % at {best.iteration}"
+    return (
+        f"{score.iteration:4d}/{target} | mean latent on fixed starts: success {100 * score.rate:3.0f} % of"
+        f" {score.episodes}, {score.mean_steps:.0f} steps ({mark}) | wrote {file}"
     )

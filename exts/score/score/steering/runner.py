@@ -18,7 +18,7 @@ import copy
 import io
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,36 +35,10 @@ from .config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
 from .policy import SteeringPolicy
 from .random_state import random_state, set_random_state
-from .run_log import SteeringLogger, iteration_line
+from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
 
 TRAINING_STARTS = 3_000_000
 """Offset of the seeds from which the starts of training are derived; evaluations own all seeds below."""
-
-
-@dataclass(frozen=True)
-class EvaluationScore:
-    """Result of the evaluation on fixed starts, with the mean latent."""
-
-    iteration: int
-    """Iterations done."""
-
-    successes: int
-    """Episodes that succeeded."""
-
-    episodes: int
-    """Episodes, the first of each environment and reset."""
-
-    mean_steps: float
-    """Control steps of all episodes, mean; a failed one counts what it lasted."""
-
-    @property
-    def rate(self) -> float:
-        """Fraction of episodes that succeeded."""
-        return self.successes / self.episodes
-
-    def better_than(self, other: EvaluationScore | None) -> bool:
-        """Whether this one marks a better checkpoint: more successes, and of equals the one with fewer steps."""
-        return other is None or (self.rate, -self.mean_steps) > (other.rate, -other.mean_steps)
 
 
 class SteeringRunner(OnPolicyRunner):
@@ -125,7 +99,7 @@ class SteeringRunner(OnPolicyRunner):
             "base_policy_sha256": base_policy_sha256,
             "chunk_steps": env.chunk_steps,
             "basis": env.basis.kind,
-            "knots": cfg.steering.knots,
+            "knots": env.basis.columns.shape[1],
             "bound": cfg.steering.bound,
             "horizon": env.basis.horizon,
             "action_dim": env.basis.action_dim,
@@ -178,9 +152,9 @@ class SteeringRunner(OnPolicyRunner):
         """
         if self.logger.writer is None:  # no folder, or not the first of several processes
             return
-        self.last = self._evaluate()
-        if self.last.better_than(self.best):
-            self.best = self.last
+        score = self.last = self._evaluate()
+        if self.best is None or score.better_than(self.best):
+            self.best = score
             # The best goes first: a run killed between the two is evaluated again when it is resumed.
             save_checkpoint(self.state(), Path(path).with_name(BEST_NAME))
             save_json(
@@ -189,13 +163,7 @@ class SteeringRunner(OnPolicyRunner):
             )
         self._snapshot = copy.deepcopy(self.state())
         save_checkpoint(self._snapshot, Path(path))
-        mark = (
-            "best so far" if self.best is self.last else f"best {100 * self.best.rate:.0f} % at {self.best.iteration}"
-        )  # type: ignore[union-attr]
-        self._report(
-            f"{self.completed:4d}/{self._target} | evaluation on fixed starts, mean latent: success"
-            f" {100 * self.last.rate:.0f} % of {self.last.episodes}, {self.last.mean_steps:.0f} steps ({mark}) | wrote {Path(path).name}"
-        )
+        self._report(evaluation_line(self._target, score, self.best, Path(path).name))
 
     def load(
         self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None

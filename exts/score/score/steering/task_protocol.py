@@ -7,7 +7,7 @@ The method depends on tasks by this protocol alone, so that it runs the same on 
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -20,37 +20,47 @@ SUCCESS = "success"
 """Name of the termination term that is the task's success."""
 
 
-class TaskObservations(TypedDict):
-    """One set of observations of all environments."""
+TaskObservations = dict[str, Any]
+"""One set of observations of all N environments.
 
-    policy: dict[str, torch.Tensor]
-    r"""Observation windows, the base policy's input: key -> (N, history, \*shape), or (N, \*shape) without history."""
-
-    critic: torch.Tensor
-    """True state for the critic, shape (N, Dc). Never available on a robot."""
+* ``policy``: the base policy's windows, a dict of name -> (N, history, *shape), or (N, *shape) for a single frame.
+* ``critic``: the true state, (N, Dc), which is never available on a robot.
+"""
 
 
 @runtime_checkable
 class SteerableTask(Protocol):
     """A vectorised task with N environments that reset themselves when their episode ends."""
 
-    num_envs: int
-    """Number of environments, N."""
+    @property
+    def num_envs(self) -> int:
+        """Number of environments, N."""
+        ...
 
-    device: torch.device | str
-    """Device of every tensor."""
+    @property
+    def device(self) -> torch.device | str:
+        """Device of every tensor."""
+        ...
 
-    step_dt: float
-    """Seconds of one control step."""
+    @property
+    def step_dt(self) -> float:
+        """Seconds of one control step."""
+        ...
 
-    max_episode_length: int
-    """Control steps after which an episode is truncated."""
+    @property
+    def max_episode_length(self) -> int:
+        """Control steps after which an episode is truncated."""
+        ...
 
-    spec: PolicySpec
-    """Observations and actions that the task offers."""
+    @property
+    def spec(self) -> PolicySpec:
+        """Observations and actions that the task offers."""
+        ...
 
-    episode_length_buf: torch.Tensor
-    """Control steps done in the present episode, (N,), int64; written in place while an environment holds still."""
+    @property
+    def episode_length_buf(self) -> torch.Tensor:
+        """Control steps done in the present episode, (N,), int64; written in place while an environment holds still."""
+        ...
 
     def reset(self, seed: int | None = None) -> TaskObservations:
         """Start a new episode in every environment; with a seed, always the same episodes on one machine and engine."""

@@ -29,7 +29,8 @@ from .checkpoint import BEST_NAME, LIBRARY, iteration_of, load_checkpoint, weigh
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, validate_runner_cfg
 from .latent import LatentBasis
-from .runner import EvaluationScore, SteeringRunner
+from .run_log import EvaluationScore
+from .runner import SteeringRunner
 from .task_protocol import SteerableTask
 
 _PACKAGES = ("isaaclab", "rsl-rl-lib", "torch", "newton", "ovphysx", "warp-lang", "numpy")
@@ -228,12 +229,13 @@ def _announce(
     env = runner.env
     steps = cfg.num_steps_per_env * cfg.steering.chunk_steps * env.num_envs
     report(
-        f"Writes to {log_dir}: params/, run.json, TensorBoard events, {BEST_NAME}, and model_<i>.pt every"
+        f"Writes to {log_dir}: params/, git/, run.json, TensorBoard events, {BEST_NAME}, and model_<i>.pt every"
         f" {cfg.save_interval} iterations."
     )
     report(
-        f"Latent {env.basis.horizon} x {env.basis.action_dim}, basis {env.basis.kind}: PPO sets {env.num_actions} numbers"
-        f" every {env.chunk_steps} control steps, in {env.num_envs} environments; up to {steps:,} control steps an iteration."
+        f"Latent {env.basis.horizon} x {env.basis.action_dim}, basis {env.basis.kind}: PPO sets {env.num_actions}"
+        f" numbers every {env.chunk_steps} control steps, in {env.num_envs} environments; up to {steps:,} control steps"
+        " an iteration."
     )
     if resume is not None:
         report(f"Resumes {resume} after iteration {runner.completed}.")

@@ -1,0 +1,194 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from score.imitation import DemonstrationSet, PretrainCfg, TrainingResult, read_demonstrations, train_base_policy
+from score.imitation.settings import updates_for_epochs
+from score.imitation.train import training_directory
+from score.imitation.trainer import Trainer, learning_rate_factor
+from score.policies.bundle import load_bundle
+from score.utils.errors import UserError
+
+from .conftest import tiny_cfg, write_demonstrations
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "pretrain.py"
+
+
+@pytest.fixture
+def data(demonstrations: Path) -> DemonstrationSet:
+    return read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"])
+
+
+def _train(data: DemonstrationSet, output: Path, cfg: PretrainCfg, **keywords: bool) -> TrainingResult:
+    return train_base_policy(data, output, cfg, console=Console(file=io.StringIO()), **keywords)
+
+
+def _stop_after(monkeypatch: pytest.MonkeyPatch, update: int) -> None:
+    """Press Ctrl-C after some updates, as far as the trainer can tell."""
+    step = Trainer.step
+
+    def stepping(self: Trainer) -> float:
+        if self.update == update:
+            raise KeyboardInterrupt
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", stepping)
+
+
+def test_training_leaves_bundle_curves_and_events(data: DemonstrationSet, tmp_path: Path) -> None:
+    result = train_base_policy(data, tmp_path / "base", tiny_cfg(), label="Toy", console=Console(file=io.StringIO()))
+    policy = load_bundle(result.bundle)
+    assert policy.latent_shape == (4, 2)
+    assert sorted(path.name for path in result.bundle.iterdir()) == ["policy.safetensors", "policy.yaml"]
+    facts = yaml.safe_load((result.bundle / "policy.yaml").read_text())["training"]
+    assert (facts["task"], facts["updates"], facts["episodes"], facts["data_sha256"]) == ("Toy", 12, 6, data.sha256)
+    assert (result.training / "curves.png").read_bytes()[:4] == b"\x89PNG"
+    events = EventAccumulator(str(result.training)).Reload()
+    assert [scalar.step for scalar in events.Scalars("loss/validation")] == [4, 8, 12]
+    assert {"loss/train", "learning_rate", "action_error/row_0", "action_error/row_3"} <= set(events.Tags()["scalars"])
+
+
+def test_same_seed_same_policy_other_seed_other_policy(data: DemonstrationSet, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        _train(data, tmp_path / name, tiny_cfg(seed=seed))
+    weights = {name: (tmp_path / name / "policy.safetensors").read_bytes() for name in "abc"}
+    assert weights["a"] == weights["b"] != weights["c"]
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(
+    data: DemonstrationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _train(data, tmp_path / "whole", tiny_cfg())
+    with monkeypatch.context() as patch:
+        _stop_after(patch, 7)  # between two validations and not at a checkpoint
+        with pytest.raises(KeyboardInterrupt, match="after 7 of 12 updates is in .*parts; --resume goes on"):
+            _train(data, tmp_path / "parts", tiny_cfg())
+    assert load_bundle(tmp_path / "parts").latent_shape == (4, 2)  # usable as it is
+    parts = _train(data, tmp_path / "parts", tiny_cfg(), resume=True)
+    assert parts.measurements == whole.measurements
+    assert (parts.bundle / "policy.safetensors").read_bytes() == (whole.bundle / "policy.safetensors").read_bytes()
+    events = EventAccumulator(str(parts.training)).Reload()
+    assert [scalar.step for scalar in events.Scalars("loss/validation")] == [4, 8, 12]
+
+
+def test_resume_refuses_other_settings_other_data_and_damage(data: DemonstrationSet, tmp_path: Path) -> None:
+    _train(data, tmp_path / "base", tiny_cfg())
+    with pytest.raises(UserError, match="belongs to another training .*learning_rate was 0.001 and is 0.1"):
+        _train(data, tmp_path / "base", tiny_cfg(learning_rate=0.1), resume=True)
+    write_demonstrations(tmp_path / "other.hdf5", episodes=7)
+    other = read_demonstrations(tmp_path / "other.hdf5", ["joint_pos"], ["point_cloud"])
+    with pytest.raises(UserError, match="belongs to another training .*data_sha256 was"):
+        _train(other, tmp_path / "base", tiny_cfg(), resume=True)
+    (training_directory(tmp_path / "base") / "checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="checkpoint.pt is no checkpoint of pretrain.py"):
+        _train(data, tmp_path / "base", tiny_cfg(), resume=True)
+    with pytest.raises(UserError, match="Nothing to resume: .*checkpoint.pt does not exist"):
+        _train(data, tmp_path / "elsewhere", tiny_cfg(), resume=True)
+
+
+def test_existing_output_is_kept_unless_told(data: DemonstrationSet, tmp_path: Path) -> None:
+    _train(data, tmp_path / "base", tiny_cfg())
+    before = (tmp_path / "base" / "policy.safetensors").read_bytes()
+    with pytest.raises(UserError, match="base already exists: give --resume .*, --overwrite to replace it"):
+        _train(data, tmp_path / "base", tiny_cfg(seed=3))
+    assert (tmp_path / "base" / "policy.safetensors").read_bytes() == before
+    _train(data, tmp_path / "base", tiny_cfg(seed=3), overwrite=True)
+    assert (tmp_path / "base" / "policy.safetensors").read_bytes() != before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    with pytest.raises(UserError, match="holds other things than a base policy"):
+        _train(data, tmp_path / "mine", tiny_cfg(), overwrite=True)
+
+
+def test_a_loss_that_explodes_is_reported(data: DemonstrationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "_loss", lambda self, policy, condition, *_: condition.sum() * float("nan"))
+    with pytest.raises(UserError, match="Training loss became nan at update 1: lower the learning rate"):
+        _train(data, tmp_path / "base", tiny_cfg())
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    """Actions that follow from the observation (joint + 0.1 times its last motion) are predicted from it."""
+    data = read_demonstrations(write_demonstrations(tmp_path / "d.hdf5", episodes=20, steps=30), ["joint_pos"])
+    for episode in data.episodes:
+        joints = episode.observations["joint_pos"]
+        episode.actions.copy_(joints + torch.diff(joints, dim=0, prepend=joints[:1]))
+    cfg = tiny_cfg(
+        point_cloud=None, horizon=1, updates=400, warmup=20, batch_size=64, validation_every=200, learning_rate=3e-3
+    )
+    first, last = _train(data, tmp_path / "base", cfg).measurements
+    # Offsets have a deviation of 0.1: guessing one at random errs by about 0.1.
+    assert last.action_error[0] < 0.03
+    assert last.validation_loss < 0.5
+
+
+def test_learning_rate_by_hand() -> None:
+    cfg = tiny_cfg(warmup=4, updates=12)
+    # Warm-up 1/4, 2/4, 3/4, 1; half way through the cosine (update 8 of 4..12) 0.5; at the end 0.
+    factors = [learning_rate_factor(update, cfg) for update in (0, 1, 3, 4, 8, 12)]
+    assert factors == pytest.approx([0.25, 0.5, 1.0, 1.0, 0.5, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"updates": 0}, "Setting updates is 0, and must be at least 1"),
+        ({"learning_rate": -1.0}, "Setting learning_rate is -1.0"),
+        ({"validation_fraction": 1.0}, "Setting validation_fraction is 1.0"),
+        ({"histories": {"joint_pos": 0}}, r"Setting histories\[joint_pos\] is 0"),
+        ({"measured": "joints"}, "Setting measured 'joints' is none of the observations"),
+    ],
+)
+def test_bad_settings_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        tiny_cfg(**changes)
+
+
+def test_epochs_by_hand() -> None:
+    # 3 passes over 100 steps in batches of 8: 300 / 8 = 37.5.
+    assert updates_for_epochs(3, 100, 8) == 38
+    with pytest.raises(UserError, match="epochs is 0"):
+        updates_for_epochs(0, 100, 8)
+
+
+def _script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, env=environment, timeout=300
+    )
+
+
+def test_command_line(tmp_path: Path, demonstrations: Path) -> None:
+    output = tmp_path / "base"
+    result = _script("--dataset", str(demonstrations), "--output", str(output), "--updates", "2", "--batch_size", "2")
+    assert result.returncode == 0, result.stderr
+    assert "6 episodes, 72 steps, 50% successful" in result.stdout
+    assert f"Wrote {output}" in result.stdout
+    assert load_bundle(output).spec.control_rate_hz == 10.0
+
+
+def test_command_line_ends_in_one_line_on_bad_input(tmp_path: Path, demonstrations: Path) -> None:
+    missing = _script("--dataset", str(tmp_path / "demo.hdf5"), "--output", str(tmp_path / "base"))
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("error: Demonstrations ") and missing.stderr.count("\n") == 1
+    assert not (tmp_path / "base").exists()
+    device = _script("--dataset", str(demonstrations), "--output", str(tmp_path / "base"), "--device", "cdua")
+    assert device.returncode == 2
+    assert "error: Device 'cdua' cannot be used" in device.stderr and "give --device cpu" in device.stderr
+
+
+def test_checkpoint_is_plain_data(data: DemonstrationSet, tmp_path: Path) -> None:
+    result = _train(data, tmp_path / "base", tiny_cfg())
+    state = torch.load(result.training / "checkpoint.pt", weights_only=True)  # would refuse anything but plain data
+    assert json.loads(state["identity"])["data_sha256"] == data.sha256

@@ -1,0 +1,334 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Whole runs on a scripted task: learning, resuming bit for bit, what is written, what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tests.steering.scripted_task import PointTask, TwoWayPolicy
+
+from score.evaluation.arms import base_arm, steered_arm
+from score.evaluation.rollout import run_episodes
+from score.steering.checkpoint import load_checkpoint, resolve_checkpoint, save_checkpoint, weights_sha256
+from score.steering.config import SteeringRunnerCfg
+from score.steering.policy import load_steering_policy
+from score.steering.run_log import EvaluationScore
+from score.steering.train import TrainSummary, run_directory, train
+from score.utils.errors import UserError
+
+NAME = "SCORE-Point-v0"
+
+
+def run(
+    cfg: SteeringRunnerCfg,
+    folder: Path,
+    resume: Path | None = None,
+    task: PointTask | None = None,
+    policy: TwoWayPolicy | None = None,
+    lines: list[str] | None = None,
+) -> TrainSummary:
+    """Train on 8 environments."""
+    # What another process would find is anything but what this one left.
+    torch.manual_seed(np.random.randint(1000) if resume else 0)
+    lines = [] if lines is None else lines
+    return train(
+        task or PointTask(8), policy or TwoWayPolicy(), cfg, folder, resume, task_name=NAME, report=lines.append
+    )
+
+
+def curves(folder: Path) -> dict[str, dict[int, float]]:
+    """Every curve that does not measure time."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {
+        tag: {event.step: event.value for event in events.Scalars(tag)}
+        for tag in events.Tags()["scalars"]
+        if not tag.startswith(("Seconds/", "Perf/"))
+    }
+
+
+def same(one: Any, two: Any) -> bool:
+    """Bit-exact equality of nested values."""
+    if isinstance(one, torch.Tensor):
+        return isinstance(two, torch.Tensor) and torch.equal(one, two)
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one if key != "seconds")
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
+    return bool(one == two)
+
+
+@pytest.mark.slow
+def test_it_learns(tmp_path: Path) -> None:
+    """From a base policy that succeeds half of the time to over 90 %, in seconds."""
+    cfg = SteeringRunnerCfg()
+    cfg.seed = 1
+    cfg.max_iterations = 10
+    cfg.save_interval = 5
+    cfg.algorithm.num_learning_epochs = 6
+    cfg.algorithm.num_mini_batches = 4
+    cfg.steering.chunk_steps = 4
+    cfg.actor.hidden_dims = cfg.critic.hidden_dims = [64, 64]
+    task, policy = PointTask(32), TwoWayPolicy()
+    base = run_episodes(task, policy, base_arm(), episodes=128, seed=5, chunk_steps=4).success.mean()
+    assert 0.35 < base < 0.7
+    summary = train(task, policy, cfg, tmp_path / "run", task_name=NAME, report=lambda line: None)
+    assert summary.best is not None
+    assert summary.best.rate > 0.9
+    # And on other starts, with the checkpoint read back.
+    steered = load_steering_policy(tmp_path / "run" / "model_best.pt", policy)
+    arm = steered_arm(steered)
+    assert run_episodes(task, policy, arm, episodes=128, seed=5, chunk_steps=4).success.mean() > 0.9
+    assert curves(tmp_path / "run")["Steering/success"][10] > 0.8
+
+
+@pytest.mark.parametrize("killed_after", [2, 3])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    small_cfg: SteeringRunnerCfg, tmp_path: Path, killed_after: int
+) -> None:
+    whole = run(small_cfg, tmp_path / "whole")
+    # A run that was killed inside its second segment: the checkpoint of iteration 2, and log entries beyond it.
+    part_cfg = copy.deepcopy(small_cfg)
+    part_cfg.max_iterations = killed_after
+    run(part_cfg, tmp_path / "part")
+    (tmp_path / "part" / "model_3.pt").unlink(missing_ok=True)
+    resumed = run(small_cfg, tmp_path / "part", tmp_path / "part" / "model_2.pt")
+
+    one, two = (load_checkpoint(tmp_path / name / "model_4.pt") for name in ("whole", "part"))
+    assert same(one, two)
+    assert same(*(load_checkpoint(tmp_path / name / "model_best.pt") for name in ("whole", "part")))
+    assert (resumed.iterations, resumed.env_steps, resumed.decisions) == (
+        whole.iterations,
+        whole.env_steps,
+        whole.decisions,
+    )
+    expected, found = curves(tmp_path / "whole"), curves(tmp_path / "part")
+    assert expected.keys() == found.keys()
+    for tag, points in expected.items():
+        # No iteration twice, none left out.
+        assert found[tag] == points, tag
+    assert list(found["Loss/value"]) == [1, 2, 3, 4]
+    assert list(found["Evaluation/success"]) == [0, 2, 4]
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.save_interval = 10
+    small_cfg.max_iterations = 3
+    task = PointTask(8)
+    # Evaluation of iteration 0: at most 30 steps; then 32 steps per iteration: this is in iteration 2.
+    task.interrupt_at = 30 + 32 + 16
+    with pytest.raises(KeyboardInterrupt, match=r"saved .*model_1.pt; --checkpoint latest goes on from iteration 2"):
+        run(small_cfg, tmp_path / "run", task=task)
+    assert load_checkpoint(tmp_path / "run" / "model_1.pt")["iter"] == 1
+    summary = run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_1.pt")
+    assert summary.iterations == 3
+    assert list(curves(tmp_path / "run")["Loss/value"]) == [1, 2, 3]
+
+
+def test_ctrl_c_at_once_keeps_iteration_0(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    task = PointTask(8)
+    task.interrupt_at = 5
+    with pytest.raises(KeyboardInterrupt, match=r"saved .*model_0.pt"):
+        run(small_cfg, tmp_path / "run", task=task)
+    summary = run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_0.pt")
+    assert summary.iterations == 4
+    # What the interrupted evaluation of iteration 0 did not say is made up for.
+    assert list(curves(tmp_path / "run")["Evaluation/success"]) == [0, 2, 4]
+
+
+def test_the_run_folder(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    lines: list[str] = []
+    policy = TwoWayPolicy()
+    folder = tmp_path / "run"
+    summary = run(small_cfg, folder, policy=policy, lines=lines)
+    names = sorted(file.name for file in folder.iterdir())
+    assert [name for name in names if name.startswith("model")] == [
+        "model_0.pt",
+        "model_2.pt",
+        "model_4.pt",
+        "model_best.json",
+        "model_best.pt",
+    ]
+    manifest = json.loads((folder / "run.json").read_text())
+    assert manifest["task"] == NAME
+    assert manifest["metadata"]["seed"] == "3"
+    assert manifest["metadata"]["base_policy_sha256"] == weights_sha256(policy)
+    assert "torch 2." in manifest["metadata"]["versions"]
+    assert {"git_commit", "device", "command", "num_envs"} <= manifest["metadata"].keys()
+    agent = yaml.safe_load((folder / "params" / "agent.yaml").read_text())
+    assert agent["steering"]["chunk_steps"] == 4
+    assert (folder / "params" / "env.yaml").exists()
+    best = json.loads((folder / "model_best.json").read_text())
+    assert summary.best is not None
+    assert (best["iteration"], best["rate"]) == (summary.best.iteration, summary.best.rate)
+    assert load_checkpoint(folder / "model_best.pt")["iter"] == best["iteration"]
+    # It says what it writes and where before it starts, one line per iteration, and what it left.
+    assert lines[0].startswith(f"Writes to {folder}: params/, git/, run.json, TensorBoard events, model_best.pt")
+    assert "PPO sets 4 numbers every 4 control steps, in 8 environments; up to 256 control steps" in lines[1]
+    assert sum(" env steps, " in line for line in lines) == 4
+    assert sum("mean latent on fixed starts: success" in line for line in lines) == 3
+    assert lines[-1].startswith("Done: 4 iterations, ")
+    assert resolve_checkpoint("latest", tmp_path, NAME) == (folder / "model_4.pt").resolve()
+
+
+def test_every_curve_that_is_promised(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations = 2
+    summary = run(small_cfg, tmp_path / "run")
+    found = EventAccumulator(str(tmp_path / "run"))
+    found.Reload()
+    wanted = {
+        "Steering/success", "Steering/episode_reward", "Latent/norm2_q05", "Latent/chi2_q95", "Latent/inside",
+        "Latent/at_bound", "Latent/kl", "Latent/std", "Guard/resets", "Steps/env_steps", "Steps/decisions",
+        "Seconds/physics", "Seconds/base_policy", "Seconds/learner", "Perf/env_steps_per_second", "Evaluation/success",
+    }  # fmt: skip
+    assert wanted <= set(found.Tags()["scalars"])
+    assert found.Scalars("Steps/env_steps")[-1].value == summary.env_steps
+    # 8 environments, 8 decisions, 2 iterations; evaluations do not count.
+    assert found.Scalars("Steps/decisions")[-1].value == summary.decisions == 128
+    # The head is zero and the std .5: 4 numbers of .5 (.25 - 1 - 2 ln .5) = .3181 nats.
+    assert found.Scalars("Latent/kl")[0].value == pytest.approx(4 * 0.31815, abs=1e-3)
+
+
+def test_training_leaves_the_base_policy_bit_for_bit(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    policy = TwoWayPolicy()
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    run(small_cfg, tmp_path / "run", policy=policy)
+    assert same(before, policy.state_dict())
+    assert not any(parameter.requires_grad for parameter in policy.parameters())
+
+
+def test_changed_base_policy_weights_are_a_defect(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    class Drifting(TwoWayPolicy):
+        def encode(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+            with torch.no_grad():
+                self.gain.data[0] += 1e-6
+            return super().encode(observations)
+
+    with pytest.raises(RuntimeError, match="base policy's weights changed during training"):
+        run(small_cfg, tmp_path / "run", policy=Drifting())
+
+
+def test_with_std_one_iteration_0_is_the_base_policy(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations = 1
+    small_cfg.steering.initial_std = 1.0
+    small_cfg.steering.bound = 1e4  # the bound cuts the tails; without it the sampled latent is the noise itself
+    policy = TwoWayPolicy()
+    run(small_cfg, tmp_path / "run", policy=policy)
+    steered = load_steering_policy(tmp_path / "run" / "model_0.pt", policy)
+    condition, noise = torch.randn(16, 2), torch.randn(16, 4, 1)
+    latent = steered.latent(condition, noise, sample=True)
+    assert torch.allclose(policy.decode(condition, latent), policy.decode(condition, noise), atol=1e-6)
+    assert steered.latent(condition, noise, sample=False).abs().max() == 0.0
+
+
+@pytest.mark.parametrize("basis", ["repeat", "dct"])
+def test_reduced_bases_train_and_load(small_cfg: SteeringRunnerCfg, tmp_path: Path, basis: str) -> None:
+    small_cfg.max_iterations = 2
+    small_cfg.steering.basis = basis
+    policy = TwoWayPolicy()
+    run(small_cfg, tmp_path / "run", policy=policy)
+    steered = load_steering_policy(tmp_path / "run" / "model_2.pt", policy)
+    assert (steered.basis.kind, steered.chunk_steps, steered.iteration) == (basis, 4, 2)
+    generator = torch.Generator().manual_seed(0)
+    latent = steered.latent(torch.zeros(50_000, 2), torch.randn(50_000, 4, 1, generator=generator), sample=True)
+    # Outside of the basis it is the noise, of variance 1; inside it has the trained spread.
+    complement = torch.eye(4) - steered.basis.columns @ steered.basis.columns.T
+    outside = torch.einsum("hg,bga->bha", complement, latent).square().sum(1).mean().item()
+    assert outside == pytest.approx(4 - steered.basis.columns.shape[1], rel=0.03)
+
+
+def test_resuming_with_other_settings_is_refused(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations = 2
+    run(small_cfg, tmp_path / "run")
+    last = tmp_path / "run" / "model_2.pt"
+    with pytest.raises(UserError, match=r"was trained with basis full, and now it is repeat. Use the settings"):
+        other = copy.deepcopy(small_cfg)
+        other.steering.basis = "repeat"
+        run(other, tmp_path / "other", last)
+    with pytest.raises(UserError, match=r"was trained with actor hidden dims \[32\], and now it is \[16\]"):
+        other = copy.deepcopy(small_cfg)
+        other.actor.hidden_dims = [16]
+        run(other, tmp_path / "third", last)
+    changed = TwoWayPolicy()
+    changed.gain.data[0] = 9.0
+    with pytest.raises(UserError, match="steers another base policy"):
+        run(small_cfg, tmp_path / "fourth", last, policy=changed)
+    with pytest.raises(UserError, match="steers another base policy"):
+        load_steering_policy(last, changed)
+
+
+def test_folders_that_cannot_be_used(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations = 4
+    run(small_cfg, tmp_path / "run")
+    with pytest.raises(
+        UserError, match=r"already holds a run. Choose another folder, or go on with --checkpoint latest"
+    ):
+        run(small_cfg, tmp_path / "run")
+    with pytest.raises(UserError, match=r"model_2.pt is not the last checkpoint of .*: model_4.pt came after it"):
+        run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_2.pt")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file"):
+        run(small_cfg, tmp_path / "file")
+    missing = tmp_path / "run" / "model_3.pt"
+    with pytest.raises(UserError, match=r"model_3.pt does not exist"):
+        run(small_cfg, tmp_path / "new", missing)
+    assert not (tmp_path / "new").exists()
+
+
+def test_where_a_run_goes(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations = 4
+    run(small_cfg, tmp_path / "run")
+    assert run_directory(tmp_path, resume=tmp_path / "run" / "model_4.pt") == (tmp_path / "run").resolve()
+    # Going on from an earlier checkpoint is another run.
+    assert run_directory(tmp_path, "again", tmp_path / "run" / "model_2.pt").name.endswith("_again")
+    assert run_directory(tmp_path).parent == tmp_path
+    # A checkpoint that was copied out of its run starts a new one.
+    (tmp_path / "copy").mkdir()
+    shutil.copy(tmp_path / "run" / "model_4.pt", tmp_path / "copy")
+    assert run_directory(tmp_path, resume=tmp_path / "copy" / "model_4.pt").parent == tmp_path
+
+
+def test_a_finished_run_has_nothing_to_do(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations = 2
+    run(small_cfg, tmp_path / "run")
+    lines: list[str] = []
+    run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_2.pt", lines=lines)
+    assert any("has 2 of 2 iterations (--max_iterations)" in line for line in lines)
+
+
+def test_a_disk_that_fills_up_ends_the_run_with_one_message(
+    small_cfg: SteeringRunnerCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = save_checkpoint
+
+    def full(state: dict[str, Any], path: Path) -> None:
+        if path.name == "model_4.pt":
+            monkeypatch.setattr(Path, "write_bytes", _no_space)
+        original(state, path)
+
+    monkeypatch.setattr("score.steering.runner.save_checkpoint", full)
+    with pytest.raises(UserError, match=r"model_4.pt: the disk is full. Earlier checkpoints in .* are intact"):
+        run(small_cfg, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "model_2.pt")["iter"] == 2
+
+
+def _no_space(self: Path, data: bytes) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_which_evaluation_is_better() -> None:
+    low = EvaluationScore(1, 5, 10, 20.0)
+    assert EvaluationScore(2, 6, 10, 30.0).better_than(low)
+    # Of equals, the one with fewer steps; an exact tie keeps the earlier.
+    assert EvaluationScore(2, 5, 10, 19.0).better_than(low)
+    assert not EvaluationScore(2, 5, 10, 20.0).better_than(low)
+    assert not EvaluationScore(2, 4, 10, 1.0).better_than(low)
