@@ -20,6 +20,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from score.evaluation.benchmark import SpeedCfg
+    from score.simulation import SteerableEnv
+    from score.steering.chunked_env import ChunkedVecEnv
+
+SUITES = ("speed", "soak")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,7 +33,10 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Hydra overrides such as physics=newton_mjwarp may follow.",
         allow_abbrev=False,
     )
-    parser.add_argument("--suite", default="speed", help="what to measure: speed (default)")
+    parser.add_argument("--suite", default="speed", help="what to measure: speed (default) or soak")
+    parser.add_argument(
+        "--steps", type=int, default=500_000, help="soak: environment steps of each mode (default 500000)"
+    )
     parser.add_argument("--task", default="SCORE-Insert-v0", help="gym id (default SCORE-Insert-v0)")
     parser.add_argument("--domain", default="sim", help="sim, or real: the stand-in for the robot (default sim)")
     parser.add_argument(
@@ -45,9 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path("logs/benchmark/speed.json"),
         metavar="FILE.json",
-        help="report (default: %(default)s)",
+        help="report (default: logs/benchmark/SUITE.json)",
     )
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     return parser
@@ -62,10 +68,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
     args, unknown = parser.parse_known_args(arguments)
     overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
-    if args.suite != "speed":
-        raise UserError(f"Unknown suite '{args.suite}'.{near_names(args.suite, ['speed'])} There is: speed.")
+    if args.suite not in SUITES:
+        raise UserError(
+            f"Unknown suite '{args.suite}'.{near_names(args.suite, SUITES)} There are: {', '.join(SUITES)}."
+        )
+    if args.output is None:
+        args.output = Path("logs") / "benchmark" / f"{args.suite}.json"
     if args.output.suffix != ".json":
         raise UserError(f"--output must name a .json file, got {args.output}.")
+    if args.suite == "soak":
+        return run_soak(args, overrides)
     envs = SPEED_ENVS if args.num_envs is None else tuple(args.num_envs)
     cfg = SpeedCfg(envs=envs, rounds=args.rounds, seconds=args.seconds)
     return run_worker(args, cfg, overrides) if args.worker else run_suite(args, cfg, overrides)
@@ -106,27 +118,94 @@ def run_suite(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> 
     return 1 if failed else 0
 
 
+def run_soak(args: argparse.Namespace, overrides: list[str]) -> int:
+    """Runs both soaks in one environment, writes the report and prints it; exit code 1 if a number was not finite."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from score.evaluation import loading
+    from score.evaluation.paired import write_report
+    from score.evaluation.provenance import command_line, source_commit
+    from score.evaluation.soak import SOAK_MODES, SoakReport, soak_actions, soak_latents
+    from score.simulation import open_task
+    from score.utils.files import require_writable
+
+    require_writable(args.output.resolve().parent)
+    num_envs = 64 if args.num_envs is None else args.num_envs[0]
+    print(f"Soaks {args.task} in '{args.domain}', {args.steps} environment steps a mode; writes {args.output}")
+    with open_task(
+        args.task, domain=args.domain, num_envs=num_envs, seed=args.seed, device=args.device, overrides=overrides
+    ) as task:
+        env = _chunked_env(args, task)
+        columns = (
+            TextColumn("{task.description:>8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns) as bars:
+            jobs = {mode: bars.add_task(mode, total=args.steps) for mode in SOAK_MODES}
+
+            def progress(report: SoakReport) -> None:
+                bars.update(jobs[report.mode], completed=report.env_steps)
+
+            reports = [
+                soak_latents(env, args.steps, args.seed, progress),
+                soak_actions(task, args.steps, args.seed, progress),
+            ]
+        facts = {
+            "task": args.task,
+            "domain": args.domain,
+            "physics": task.engine,
+            "num_envs": num_envs,
+            "seed": args.seed,
+        }
+    rows = {report.mode: report.as_dict() for report in reports}
+    write_report({**facts, "commit": source_commit(), "command": command_line(), "soak": rows}, args.output)
+    for report in reports:
+        print(
+            f"{report.mode}: {report.env_steps} environment steps, {report.episodes} episodes, guard resets"
+            f" {report.guard_resets}, not finite: caught {report.nonfinite_caught}, reached the learner"
+            f" {report.nonfinite_reached}, {report.env_steps / report.seconds:.0f} steps/s"
+        )
+    print(f"Wrote {args.output}")
+    return 1 if any(report.nonfinite_reached for report in reports) else 0
+
+
 def run_worker(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> int:
     """Measures one number of environments and writes its row."""
-    from score.evaluation import loading
     from score.evaluation.benchmark import engine_stepper, measure_speed, write_row
-    from score.policies import require_match
     from score.simulation import open_task
+
+    with open_task(
+        args.task, domain=args.domain, num_envs=cfg.envs[0], seed=args.seed, device=args.device, overrides=overrides
+    ) as task:
+        env = _chunked_env(args, task)
+        row = measure_speed(env, engine_stepper(task.env), cfg, args.seed)
+        write_row(row, args.worker, physics=task.engine, device=str(task.device))
+    return 0
+
+
+def _chunked_env(args: argparse.Namespace, task: SteerableEnv) -> ChunkedVecEnv:
+    """Puts the task under the steering of its own settings."""
+    from score.evaluation import loading
+    from score.policies import require_match
     from score.steering.chunked_env import ChunkedVecEnv
     from score.steering.latent import LatentBasis
 
     bundle = args.base_policy or loading.shipped_base_policy(args.task)
-    with open_task(
-        args.task, domain=args.domain, num_envs=cfg.envs[0], seed=args.seed, device=args.device, overrides=overrides
-    ) as task:
-        base_policy, _ = loading.load_policies(bundle, None, task.device)
-        require_match(base_policy.spec, task.spec)
-        steering = task.agent_cfg.steering
-        basis = LatentBasis(steering.basis, *base_policy.latent_shape, steering.knots, task.device)
-        env = ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
-        row = measure_speed(env, engine_stepper(task.env), cfg, args.seed)
-        write_row(row, args.worker, physics=task.engine, device=str(task.device))
-    return 0
+    base_policy, _ = loading.load_policies(bundle, None, task.device)
+    require_match(base_policy.spec, task.spec)
+    steering = task.agent_cfg.steering
+    basis = LatentBasis(steering.basis, *base_policy.latent_shape, steering.knots, task.device)
+    return ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
 
 
 if __name__ == "__main__":

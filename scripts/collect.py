@@ -20,7 +20,9 @@ def main() -> int:
     parser.add_argument("--episodes", type=int, default=200, help="episodes to record (default 200)")
     parser.add_argument("--output", type=Path, required=True, help="file to write, .hdf5")
     parser.add_argument("--domain", choices=DOMAINS, default="real", help="where to record (default real)")
-    parser.add_argument("--num_envs", type=int, default=None, help="environments at once (default: the episodes, at most 128)")
+    parser.add_argument(
+        "--num_envs", type=int, default=None, help="environments at once (default: the episodes, at most 128)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=None)
     args, overrides = parser.parse_known_args()
@@ -35,16 +37,27 @@ def main() -> int:
         args.task, domain=args.domain, num_envs=num_envs, seed=args.seed, device=args.device, overrides=overrides
     ) as task:
         demonstrator = demonstrator_class(task, seed=args.seed)
-        columns = (TextColumn("episodes"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("episodes"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns) as bar:
             job = bar.add_task("episodes", total=args.episodes)
             summary = record_demonstrations(
-                task, demonstrator, args.episodes, args.output, args.seed,
+                task,
+                demonstrator,
+                args.episodes,
+                args.output,
+                args.seed,
                 progress=lambda done, _: bar.update(job, completed=done),
             )
     print(
-        f"{summary['episodes']} episodes, success {summary['success_rate']:.3f}, {summary['mean_steps']:.0f} steps on average "
-        f"({summary['success_steps']:.0f} when successful), guard resets {summary['guard_resets']}"
+        f"{summary['episodes']} episodes, success {summary['success_rate']:.3f}, "
+        f"{summary['mean_steps']:.0f} steps on average ({summary['success_steps']:.0f} when successful), "
+        f"guard resets {summary['guard_resets']}"
     )
     return 0
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Train a base policy from demonstrations.
 
-    ./isaaclab.sh -p scripts/pretrain.py --dataset demos.hdf5 --output base_policy
+./isaaclab.sh -p scripts/pretrain.py --dataset demos.hdf5 --output base_policy
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--point_noise", type=float, default=0.001, help="augmentation of points [m]")
     parser.add_argument("--extrinsic_shift", type=float, default=0.002, help="augmentation of the cloud's place [m]")
     parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation of its direction [rad]")
-    parser.add_argument("--joint_noise", type=float, default=0.0, help="augmentation of joint positions [rad]")
+    parser.add_argument("--joint_noise", type=float, default=0.02, help="augmentation of joint positions [rad]")
+    parser.add_argument(
+        "--history_noise", type=float, default=0.01, help="augmentation of joint and target history [rad]"
+    )
     parser.add_argument("--absolute", action="store_true", help="predict absolute actions, not offsets from joint_pos")
     parser.add_argument("--no_point_cloud", action="store_true", help="train a policy that reads no point cloud")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training into the same folder")
@@ -66,6 +69,7 @@ def main() -> int:
         relative=not arguments.absolute,
         augmentation=AugmentationCfg(
             joint_noise=arguments.joint_noise,
+            history_noise=arguments.history_noise,
             point_noise=arguments.point_noise,
             extrinsic_shift=arguments.extrinsic_shift,
             extrinsic_rotation=arguments.extrinsic_rotation,

@@ -2,28 +2,46 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from score.imitation import AugmentationCfg
-from score.imitation.augmentation import _rotations, augment_cloud, augment_joints
+from score.imitation.augmentation import _rotations, augment_cloud, feature_noise_scale
 from score.imitation.ema import averaged_model, ema_decay
+from score.policies import ActionSpec, FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg, ObservationSpec, PolicySpec
+from score.policies.flow_matching import statistic_shapes
+from score.policies.normalisation import Statistic
 from score.utils.errors import UserError
 
-OFF = {"point_noise": 0.0, "extrinsic_shift": 0.0, "extrinsic_rotation": 0.0, "points": None}
+OFF: dict[str, Any] = {"point_noise": 0.0, "extrinsic_shift": 0.0, "extrinsic_rotation": 0.0, "points": None}
 
 
 def _generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_joint_noise_is_shared_by_the_frames_of_a_window() -> None:
-    window = torch.randn(500, 4, 7)
-    noise = augment_joints(window, AugmentationCfg(joint_noise=0.05), _generator()) - window
-    torch.testing.assert_close(noise[:, 0], noise[:, 3], atol=1e-6, rtol=0)  # the speed is untouched
-    assert noise[:, 0].std().item() == pytest.approx(0.05, rel=0.05)
-    assert augment_joints(window, AugmentationCfg(), _generator()) is window
+def test_noise_on_features_by_hand() -> None:
+    """Newest frame, then all that is relative to it, then plain windows; divided by the statistic's scale."""
+    spec = PolicySpec(
+        {
+            "q": ObservationSpec((1,), 3, "rad"),
+            "target": ObservationSpec((1,), 2, "rad"),
+            "grip": ObservationSpec((1,), 1, "m"),
+            "cloud": ObservationSpec((8, 3), 1, "m"),
+        },
+        ActionSpec(("a",), "rad", (-1.0,), (1.0,), "q"),
+        10.0,
+        2,
+    )
+    network = FlowNetworkCfg(embedding_dim=2, width=8, depth=1, relative_observations=("target",))
+    shapes = statistic_shapes(spec, network)
+    statistics = {name: Statistic(torch.zeros(shape), torch.full(shape, 0.5)) for name, shape in shapes.items()}
+    policy = FlowMatchingPolicy(spec, network, IntegratorCfg(), statistics)
+    scale = feature_noise_scale(policy, AugmentationCfg(joint_noise=0.02, history_noise=0.01))
+    # Embedding 2 x 0; newest 0.02 / 0.5; two older frames and two targets 0.01 / 0.5; grip 0.
+    torch.testing.assert_close(scale, torch.tensor([0, 0, 0.04, 0.02, 0.02, 0.02, 0.02, 0]))
 
 
 def test_point_noise_stays_within_its_half_range() -> None:
@@ -36,7 +54,9 @@ def test_point_noise_stays_within_its_half_range() -> None:
 
 def test_shift_and_rotation_move_a_cloud_as_one_body() -> None:
     cloud = torch.randn(50, 30, 3)
-    moved = augment_cloud(cloud, AugmentationCfg(**{**OFF, "extrinsic_shift": 0.002, "extrinsic_rotation": 0.2}), _generator())
+    moved = augment_cloud(
+        cloud, AugmentationCfg(**{**OFF, "extrinsic_shift": 0.002, "extrinsic_rotation": 0.2}), _generator()
+    )
     torch.testing.assert_close(torch.cdist(moved, moved), torch.cdist(cloud, cloud), atol=2e-3, rtol=0)
     shifted = augment_cloud(cloud, AugmentationCfg(**{**OFF, "extrinsic_shift": 0.002}), _generator()) - cloud
     torch.testing.assert_close(shifted[:, 0], shifted[:, 29], atol=1e-6, rtol=0)
@@ -81,4 +101,4 @@ def test_averaged_model_by_hand() -> None:
     for weight in (2.0, 4.0, 9.0):
         torch.nn.init.constant_(model.weight, weight)
         average.update_parameters(model)
-    assert average.module.weight.item() == pytest.approx(5.0)
+    assert next(average.parameters()).item() == pytest.approx(5.0)

@@ -19,10 +19,13 @@ def _read(path: Path) -> DemonstrationSet:
 
 
 def test_reads_what_was_written(tmp_path: Path) -> None:
-    path = write_demonstrations(tmp_path / "d.hdf5", episodes=11, action_low=[-1, -2], action_high=[1, 2], frames={"point_cloud": "tcp"})
+    path = write_demonstrations(
+        tmp_path / "d.hdf5", episodes=11, action_low=[-1, -2], action_high=[1, 2], frames={"point_cloud": "tcp"}
+    )
     data = _read(path)
     assert [episode.name for episode in data.episodes] == [f"demo_{i}" for i in range(11)]  # by number, not by letter
-    assert data.steps == 11 * 12 and len(data.episodes[0]) == 12
+    assert data.steps == 11 * 12
+    assert len(data.episodes[0]) == 12
     assert data.success_rate == pytest.approx(6 / 11)
     assert (data.control_rate_hz, data.action_names) == (10.0, ("a", "b"))
     assert data.units == {"actions": "rad", "joint_pos": "rad", "point_cloud": "m"}
@@ -44,7 +47,9 @@ def test_reads_the_file_of_isaac_labs_own_handler(tmp_path: Path) -> None:
     datasets = pytest.importorskip("isaaclab.utils.datasets")
     handler = datasets.HDF5DatasetFileHandler()
     handler.create(str(tmp_path / "lab.hdf5"), env_name="toy")
-    handler.add_env_args({"control_rate_hz": 10.0, "action_names": ["a", "b"], "units": {"actions": "rad", "joint_pos": "rad"}})
+    handler.add_env_args(
+        {"control_rate_hz": 10.0, "action_names": ["a", "b"], "units": {"actions": "rad", "joint_pos": "rad"}}
+    )
     for index in range(2):
         episode = datasets.EpisodeData()
         for step in range(3):
@@ -96,9 +101,9 @@ def test_bad_episode_is_named(demonstrations: Path, key: str, value: object, mes
 
 
 def test_missing_observation_names_near_ones(demonstrations: Path) -> None:
-    with pytest.raises(UserError, match="demo_0 lacks the dataset 'obs/joint_poss'. Did you mean 'joint_pos'"):
+    with pytest.raises(UserError, match=r"demo_0 lacks the dataset 'obs/joint_poss'. Did you mean 'joint_pos'"):
         read_demonstrations(demonstrations, ["joint_poss"])
-    with pytest.raises(UserError, match="lacks the dataset 'obs/zzz'. It has 'joint_pos', 'point_cloud'"):
+    with pytest.raises(UserError, match=r"lacks the dataset 'obs/zzz'. It has 'joint_pos', 'point_cloud'"):
         read_demonstrations(demonstrations, ["zzz"])
 
 
@@ -121,21 +126,21 @@ def test_bad_env_args_are_named(tmp_path: Path, env_args: dict, message: str) ->
 
 
 def test_files_that_are_no_demonstrations(tmp_path: Path, demonstrations: Path) -> None:
-    with pytest.raises(UserError, match="demo.hdf5 do not exist: .*Did you mean 'demos.hdf5'"):
+    with pytest.raises(UserError, match=r"demo.hdf5 do not exist: .*Did you mean 'demos.hdf5'"):
         _read(tmp_path / "demo.hdf5")
     (tmp_path / "text.hdf5").write_text("hello")
-    with pytest.raises(UserError, match="text.hdf5 is no HDF5 file, or a truncated one"):
+    with pytest.raises(UserError, match=r"text.hdf5 is no HDF5 file, or a truncated one"):
         _read(tmp_path / "text.hdf5")
     (tmp_path / "cut.hdf5").write_bytes(demonstrations.read_bytes()[:5000])
-    with pytest.raises(UserError, match="cut.hdf5 is no HDF5 file, or a truncated one"):
+    with pytest.raises(UserError, match=r"cut.hdf5 is no HDF5 file, or a truncated one"):
         _read(tmp_path / "cut.hdf5")
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match="other.hdf5 has no group 'data'"):
+    with pytest.raises(UserError, match=r"other.hdf5 has no group 'data'"):
         _read(tmp_path / "other.hdf5")
-    with pytest.raises(UserError, match="holds no episodes"):
+    with pytest.raises(UserError, match=r"holds no episodes"):
         _read(write_demonstrations(tmp_path / "none.hdf5", episodes=0))
     with h5py.File(demonstrations, "r+") as file:
         file["data"].attrs["env_args"] = "not json"
-    with pytest.raises(UserError, match="'env_args' of 'data' is no JSON"):
+    with pytest.raises(UserError, match=r"'env_args' of 'data' is no JSON"):
         _read(demonstrations)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def data(demonstrations: Path) -> DemonstrationSet:
     return read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"])
 
 
-def _train(data: DemonstrationSet, output: Path, cfg: PretrainCfg, **keywords: bool) -> TrainingResult:
+def _train(data: DemonstrationSet, output: Path, cfg: PretrainCfg, **keywords: Any) -> TrainingResult:
     return train_base_policy(data, output, cfg, console=Console(file=io.StringIO()), **keywords)
 
 
@@ -73,7 +74,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     whole = _train(data, tmp_path / "whole", tiny_cfg())
     with monkeypatch.context() as patch:
         _stop_after(patch, 7)  # between two validations and not at a checkpoint
-        with pytest.raises(KeyboardInterrupt, match="after 7 of 12 updates is in .*parts; --resume goes on"):
+        with pytest.raises(KeyboardInterrupt, match=r"after 7 of 12 updates is in .*parts; --resume goes on"):
             _train(data, tmp_path / "parts", tiny_cfg())
     assert load_bundle(tmp_path / "parts").latent_shape == (4, 2)  # usable as it is
     parts = _train(data, tmp_path / "parts", tiny_cfg(), resume=True)
@@ -85,36 +86,38 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 
 def test_resume_refuses_other_settings_other_data_and_damage(data: DemonstrationSet, tmp_path: Path) -> None:
     _train(data, tmp_path / "base", tiny_cfg())
-    with pytest.raises(UserError, match="belongs to another training .*learning_rate was 0.001 and is 0.1"):
+    with pytest.raises(UserError, match=r"belongs to another training .*learning_rate was 0.001 and is 0.1"):
         _train(data, tmp_path / "base", tiny_cfg(learning_rate=0.1), resume=True)
     write_demonstrations(tmp_path / "other.hdf5", episodes=7)
     other = read_demonstrations(tmp_path / "other.hdf5", ["joint_pos"], ["point_cloud"])
-    with pytest.raises(UserError, match="belongs to another training .*data_sha256 was"):
+    with pytest.raises(UserError, match=r"belongs to another training .*data_sha256 was"):
         _train(other, tmp_path / "base", tiny_cfg(), resume=True)
     (training_directory(tmp_path / "base") / "checkpoint.pt").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="checkpoint.pt is no checkpoint of pretrain.py"):
+    with pytest.raises(UserError, match=r"checkpoint.pt is no checkpoint of pretrain.py"):
         _train(data, tmp_path / "base", tiny_cfg(), resume=True)
-    with pytest.raises(UserError, match="Nothing to resume: .*checkpoint.pt does not exist"):
+    with pytest.raises(UserError, match=r"Nothing to resume: .*checkpoint.pt does not exist"):
         _train(data, tmp_path / "elsewhere", tiny_cfg(), resume=True)
 
 
 def test_existing_output_is_kept_unless_told(data: DemonstrationSet, tmp_path: Path) -> None:
     _train(data, tmp_path / "base", tiny_cfg())
     before = (tmp_path / "base" / "policy.safetensors").read_bytes()
-    with pytest.raises(UserError, match="base already exists: give --resume .*, --overwrite to replace it"):
+    with pytest.raises(UserError, match=r"base already exists: give --resume .*, --overwrite to replace it"):
         _train(data, tmp_path / "base", tiny_cfg(seed=3))
     assert (tmp_path / "base" / "policy.safetensors").read_bytes() == before
     _train(data, tmp_path / "base", tiny_cfg(seed=3), overwrite=True)
     assert (tmp_path / "base" / "policy.safetensors").read_bytes() != before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep me")
-    with pytest.raises(UserError, match="holds other things than a base policy"):
+    with pytest.raises(UserError, match=r"holds other things than a base policy"):
         _train(data, tmp_path / "mine", tiny_cfg(), overwrite=True)
 
 
-def test_a_loss_that_explodes_is_reported(data: DemonstrationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_explodes_is_reported(
+    data: DemonstrationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Trainer, "_loss", lambda self, policy, condition, *_: condition.sum() * float("nan"))
-    with pytest.raises(UserError, match="Training loss became nan at update 1: lower the learning rate"):
+    with pytest.raises(UserError, match=r"Training loss became nan at update 1: lower the learning rate"):
         _train(data, tmp_path / "base", tiny_cfg())
 
 
@@ -127,7 +130,7 @@ def test_training_learns(tmp_path: Path) -> None:
     cfg = tiny_cfg(
         point_cloud=None, horizon=1, updates=400, warmup=20, batch_size=64, validation_every=200, learning_rate=3e-3
     )
-    first, last = _train(data, tmp_path / "base", cfg).measurements
+    *_, last = _train(data, tmp_path / "base", cfg).measurements
     # Offsets have a deviation of 0.1: guessing one at random errs by about 0.1.
     assert last.action_error[0] < 0.03
     assert last.validation_loss < 0.5
@@ -158,7 +161,7 @@ def test_bad_settings_are_refused(changes: dict, message: str) -> None:
 def test_epochs_by_hand() -> None:
     # 3 passes over 100 steps in batches of 8: 300 / 8 = 37.5.
     assert updates_for_epochs(3, 100, 8) == 38
-    with pytest.raises(UserError, match="epochs is 0"):
+    with pytest.raises(UserError, match=r"epochs is 0"):
         updates_for_epochs(0, 100, 8)
 
 
@@ -181,11 +184,13 @@ def test_command_line(tmp_path: Path, demonstrations: Path) -> None:
 def test_command_line_ends_in_one_line_on_bad_input(tmp_path: Path, demonstrations: Path) -> None:
     missing = _script("--dataset", str(tmp_path / "demo.hdf5"), "--output", str(tmp_path / "base"))
     assert missing.returncode == 2
-    assert missing.stderr.startswith("error: Demonstrations ") and missing.stderr.count("\n") == 1
+    assert missing.stderr.startswith("error: Demonstrations ")
+    assert missing.stderr.count("\n") == 1
     assert not (tmp_path / "base").exists()
     device = _script("--dataset", str(demonstrations), "--output", str(tmp_path / "base"), "--device", "cdua")
     assert device.returncode == 2
-    assert "error: Device 'cdua' cannot be used" in device.stderr and "give --device cpu" in device.stderr
+    assert "error: Device 'cdua' cannot be used" in device.stderr
+    assert "give --device cpu" in device.stderr
 
 
 def test_checkpoint_is_plain_data(data: DemonstrationSet, tmp_path: Path) -> None:

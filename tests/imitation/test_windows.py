@@ -70,7 +70,8 @@ def test_windows_end_at_now_and_chunks_start_there(length: int, history: int, ho
     frames = torch.arange(length, dtype=torch.float32).unsqueeze(1)
     windows = observation_windows(frames, history).view(length, history)
     assert torch.equal(windows[:, -1], frames[:, 0])
-    assert bool((windows.diff(dim=1) >= 0).all()) and bool((windows.diff(dim=1) <= 1).all())
+    assert bool((windows.diff(dim=1) >= 0).all())
+    assert bool((windows.diff(dim=1) <= 1).all())
     chunks = action_chunks(frames, horizon).view(length, horizon)
     assert torch.equal(chunks[:, 0], frames[:, 0])
     assert chunks.max().item() == length - 1
@@ -78,7 +79,7 @@ def test_windows_end_at_now_and_chunks_start_there(length: int, history: int, ho
 
 def test_measured_observation_must_fit_the_actions() -> None:
     episode = Episode("demo", {"joint_pos": torch.zeros(3, 2)}, torch.zeros(3, 1), None)
-    with pytest.raises(UserError, match="'joint_pos' has 2 numbers and actions have 1"):
+    with pytest.raises(UserError, match=r"'joint_pos' has 2 numbers and actions have 1"):
         make_windows([episode], PretrainCfg(point_cloud=None))
 
 
@@ -87,13 +88,14 @@ def test_measured_observation_must_fit_the_actions() -> None:
 def test_split_is_a_partition_into_whole_episodes(count: int, fraction: float, seed: int) -> None:
     train, validation = split_episodes(count, fraction, seed)
     assert sorted(train + validation) == list(range(count))
-    assert train and validation
+    assert train
+    assert validation
     assert (train, validation) == split_episodes(count, fraction, seed)
 
 
 def test_split_sizes_and_too_few() -> None:
     assert [len(part) for part in split_episodes(200, 0.05, 0)] == [190, 10]
-    with pytest.raises(UserError, match="at least 2 episodes, one of them for validation, and got 1"):
+    with pytest.raises(UserError, match=r"at least 2 episodes, one of them for validation, and got 1"):
         split_episodes(1, 0.05, 0)
 
 

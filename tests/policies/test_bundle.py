@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def _edit(bundle: Path, **changes: object) -> None:
     path.write_text(yaml.safe_dump({key: value for key, value in data.items() if value != "DELETE"}))
 
 
-def _rewrite(bundle: Path, change) -> None:
+def _rewrite(bundle: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     """Change the tensors and keep the hash right, so that only the tensors themselves are judged."""
     path = bundle / "policy.safetensors"
     tensors = load_file(path)
@@ -42,7 +43,8 @@ def _rewrite(bundle: Path, change) -> None:
 def test_round_trip_is_bit_exact(bundle: Path, policy: FlowMatchingPolicy) -> None:
     loaded = load_bundle(bundle)
     assert loaded.spec == policy.spec
-    assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
     for name, tensor in policy.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor), name
     observations, latent = make_observations(3), torch.randn(3, 8, 7)
@@ -69,29 +71,31 @@ def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path, policy: Flow
     with pytest.raises(UserError, match=r"holds other things than a base policy \(thesis.tex\)"):
         save_bundle(policy, tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
-    with pytest.raises(UserError, match="is a file: a base policy is written as a folder"):
+    with pytest.raises(UserError, match=r"is a file: a base policy is written as a folder"):
         save_bundle(policy, tmp_path / "thesis.tex")
 
 
 def test_only_flow_policies_are_saved(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="type BasePolicy cannot be saved"):
+    with pytest.raises(UserError, match=r"type BasePolicy cannot be saved"):
         save_bundle(BasePolicy(insert_spec(), 5), tmp_path / "bundle")
 
 
 def test_missing_folder_names_near_ones(bundle: Path) -> None:
-    with pytest.raises(UserError, match="does not exist, so there is no policy.yaml.* Did you mean 'bundle'"):
+    with pytest.raises(UserError, match=r"does not exist, so there is no policy.yaml.* Did you mean 'bundle'"):
         load_bundle(bundle.with_name("bundel"))
 
 
 def test_a_pickled_checkpoint_is_refused(tmp_path: Path, bundle: Path) -> None:
     torch.save({"w": torch.zeros(1)}, tmp_path / "model.pt")
-    with pytest.raises(UserError, match="model.pt is a file: .* never loaded"):
+    with pytest.raises(UserError, match=r"model.pt is a file: .* never loaded"):
         load_bundle(tmp_path / "model.pt")
     torch.save({"w": torch.zeros(1)}, bundle / "policy.safetensors")
-    with pytest.raises(UserError, match="policy.safetensors is a pickle .* never loaded because they can run code"):
+    with pytest.raises(UserError, match=r"policy.safetensors is a pickle .* never loaded because they can run code"):
         load_bundle(bundle)
     (bundle / "policy.safetensors").rename(bundle / "policy.pt")
-    with pytest.raises(UserError, match=r"policy.safetensors is missing: .*Pickled files \(policy.pt\) are never loaded"):
+    with pytest.raises(
+        UserError, match=r"policy.safetensors is missing: .*Pickled files \(policy.pt\) are never loaded"
+    ):
         load_bundle(bundle)
 
 
@@ -99,10 +103,10 @@ def test_truncated_and_foreign_weights_are_refused(bundle: Path, policy: FlowMat
     path = bundle / "policy.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-100])
-    with pytest.raises(UserError, match="policy.safetensors is truncated or is no safetensors file"):
+    with pytest.raises(UserError, match=r"policy.safetensors is truncated or is no safetensors file"):
         load_bundle(bundle)
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(UserError, match="is not the file that policy.yaml beside it was written with"):
+    with pytest.raises(UserError, match=r"is not the file that policy.yaml beside it was written with"):
         load_bundle(bundle)
 
 
@@ -135,16 +139,16 @@ def test_settings_are_read_strictly(bundle: Path, changes: dict, message: str | 
 
 def test_settings_that_are_no_yaml_are_refused(bundle: Path) -> None:
     (bundle / "policy.yaml").write_text("format: [unclosed")
-    with pytest.raises(UserError, match="policy.yaml is not readable as YAML"):
+    with pytest.raises(UserError, match=r"policy.yaml is not readable as YAML"):
         load_bundle(bundle)
     (bundle / "policy.yaml").write_text("just words")
-    with pytest.raises(UserError, match="has format None"):
+    with pytest.raises(UserError, match=r"has format None"):
         load_bundle(bundle)
     (bundle / "policy.yaml").write_text("format: !!python/object/apply:os.getcwd []")
-    with pytest.raises(UserError, match="policy.yaml is not readable as YAML"):
+    with pytest.raises(UserError, match=r"policy.yaml is not readable as YAML"):
         load_bundle(bundle)
     (bundle / "policy.yaml").unlink()
-    with pytest.raises(UserError, match="has no policy.yaml"):
+    with pytest.raises(UserError, match=r"has no policy.yaml"):
         load_bundle(bundle)
 
 
@@ -153,7 +157,10 @@ def test_settings_that_are_no_yaml_are_refused(bundle: Path) -> None:
     [
         (lambda t: t.pop("integrator.field.leave.weight"), "misses 'integrator.field.leave.weight'"),
         (lambda t: t.update(extra=torch.zeros(1)), r"has the unknown 'extra' \(1 in all\)"),
-        (lambda t: t.update({"integrator.field.leave.bias": torch.zeros(3)}), r"'integrator.field.leave.bias' is \(3,\)"),
+        (
+            lambda t: t.update({"integrator.field.leave.bias": torch.zeros(3)}),
+            r"'integrator.field.leave.bias' is \(3,\)",
+        ),
         (lambda t: t.update({"integrator.field.leave.bias": torch.zeros(56).half()}), r"torch.float16 and must be"),
         (lambda t: t.pop("action_normaliser.scale"), "lacks the normalisation statistic 'action_normaliser.scale'"),
         (lambda t: t.update({"feature_normaliser.offset": torch.zeros(48)}), r"offset has shape \(48,\), and \(49,\)"),
@@ -161,7 +168,9 @@ def test_settings_that_are_no_yaml_are_refused(bundle: Path) -> None:
         (lambda t: t["action_normaliser.offset"].fill_(float("nan")), "action_normaliser: offset is not finite"),
     ],
 )
-def test_tensors_are_read_strictly(bundle: Path, change, message: str) -> None:
+def test_tensors_are_read_strictly(
+    bundle: Path, change: Callable[[dict[str, torch.Tensor]], object], message: str
+) -> None:
     _rewrite(bundle, change)
     with pytest.raises(UserError, match=message):
         load_bundle(bundle)

@@ -49,7 +49,10 @@ def test_gradient_with_respect_to_the_latent_matches_differences() -> None:
     assert torch.autograd.gradcheck(lambda z: policy.decode(condition, z)[:, ::4, ::3], (latent,), atol=1e-6)
 
 
-@pytest.mark.parametrize(("relative", "cloud", "method"), [(True, True, "midpoint"), (False, True, "euler"), (True, False, "midpoint")])
+@pytest.mark.parametrize(
+    ("relative", "cloud", "method"), [(True, True, "midpoint"), (False, True, "euler"), (True, False, "midpoint")]
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_script_parity_after_save_and_load(relative: bool, cloud: bool, method: str) -> None:
     policy = make_policy(relative, cloud, method)
     buffer = io.BytesIO()
@@ -78,7 +81,11 @@ def test_relative_actions_follow_the_newest_frame(policy: FlowMatchingPolicy) ->
 def test_feature_layout_by_hand() -> None:
     # One joint, three frames 1, 2, 4 (newest 4) and past targets 2, 5: [4 | 1-4, 2-4 | 2-4, 5-4].
     spec = PolicySpec(
-        {"q": ObservationSpec((1,), 3, "rad", names=("a",)), "target": ObservationSpec((1,), 2, "rad"), "grip": ObservationSpec((1,), 1, "m")},
+        {
+            "q": ObservationSpec((1,), 3, "rad", names=("a",)),
+            "target": ObservationSpec((1,), 2, "rad"),
+            "grip": ObservationSpec((1,), 1, "m"),
+        },
         ActionSpec(("a",), "rad", (-1.0,), (1.0,), "q"),
         10.0,
         2,
@@ -95,11 +102,11 @@ def test_feature_layout_by_hand() -> None:
 
 def test_missing_and_misshapen_windows_are_named(policy: FlowMatchingPolicy) -> None:
     observations = make_observations(2)
-    with pytest.raises(ValueError, match="Observation 'joint_pos_target' is missing"):
+    with pytest.raises(ValueError, match=r"Observation 'joint_pos_target' is missing"):
         policy.encode({key: window for key, window in observations.items() if key != "joint_pos_target"})
     with pytest.raises(ValueError, match=r"'joint_pos' has shape \[2, 3, 7\]; \(batch, \*\[4, 7\]\) is needed"):
         policy.encode({**observations, "joint_pos": observations["joint_pos"][:, 1:]})
-    with pytest.raises(ValueError, match="'point_cloud' has shape"):
+    with pytest.raises(ValueError, match=r"'point_cloud' has shape"):
         policy.encode({**observations, "point_cloud": observations["point_cloud"][:, :16]})
 
 
@@ -116,18 +123,18 @@ def test_specs_that_a_flow_policy_cannot_serve_are_refused() -> None:
     two_clouds = dataclasses.replace(
         spec, observations={**spec.observations, "cloud2": ObservationSpec((8, 3), 1, "m")}
     )
-    with pytest.raises(UserError, match="at most one"):
+    with pytest.raises(UserError, match=r"at most one"):
         _build(two_clouds)
     image = dataclasses.replace(spec, observations={**spec.observations, "image": ObservationSpec((8, 8, 3), 1, "")})
-    with pytest.raises(UserError, match="'image' has shape"):
+    with pytest.raises(UserError, match=r"'image' has shape"):
         _build(image)
     unknown = dataclasses.replace(spec, actions=dataclasses.replace(spec.actions, relative_to="joint_position"))
-    with pytest.raises(UserError, match="'joint_position' is no vector observation .* mean 'joint_pos'"):
+    with pytest.raises(UserError, match=r"'joint_position' is no vector observation .* mean 'joint_pos'"):
         _build(unknown)
     degrees = dataclasses.replace(spec, actions=dataclasses.replace(spec.actions, units="deg"))
     with pytest.raises(UserError, match=r"\[rad\], and actions have .*\[deg\]: they must agree"):
         _build(degrees)
-    with pytest.raises(UserError, match="relative_observations names 'joint_target'.* mean 'joint_pos_target'"):
+    with pytest.raises(UserError, match=r"relative_observations names 'joint_target'.* mean 'joint_pos_target'"):
         _build(spec, FlowNetworkCfg(relative_observations=("joint_target",)))
 
 
@@ -139,8 +146,10 @@ def test_missing_unknown_and_zero_statistics_are_errors() -> None:
         FlowMatchingPolicy(spec, network, IntegratorCfg(), without)
     with pytest.raises(UserError, match=r"unknown \['image'\]"):
         FlowMatchingPolicy(spec, network, IntegratorCfg(), {**statistics, "image": statistics["cloud"]})
-    with pytest.raises(UserError, match="Statistic of cloud: .* zero range"):
-        FlowMatchingPolicy(spec, network, IntegratorCfg(), {**statistics, "cloud": Statistic(torch.zeros(3), torch.zeros(3))})
+    with pytest.raises(UserError, match=r"Statistic of cloud: .* zero range"):
+        FlowMatchingPolicy(
+            spec, network, IntegratorCfg(), {**statistics, "cloud": Statistic(torch.zeros(3), torch.zeros(3))}
+        )
 
 
 @pytest.mark.parametrize(
@@ -185,8 +194,8 @@ def test_mean_pool_sees_what_max_pool_misses() -> None:
 
 def test_loss_is_zero_for_the_true_velocity_and_counts_sigma_zero_paths(policy: FlowMatchingPolicy) -> None:
     class Recorder(torch.nn.Module):
-        def forward(self, point, time, condition):
-            self.point, self.time = point, time
+        def forward(self, point: torch.Tensor, time: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+            self.point, self.condition = point, condition
             return torch.full_like(point, 0.5)
 
     policy.integrator.field = Recorder()
@@ -196,6 +205,12 @@ def test_loss_is_zero_for_the_true_velocity_and_counts_sigma_zero_paths(policy: 
     actions = policy.action_normaliser.inverse(torch.full((2, 8, 7), 2.0)) + policy.reference(condition).unsqueeze(1)
     loss = policy.loss(condition, actions, noise, torch.tensor([0.25, 1.0]))
     assert loss.item() == pytest.approx(2.25, abs=1e-3)
+    # A noisy view reaches the network and leaves target and path alone.
+    view = condition + 1.0
+    assert policy.loss(condition, actions, noise, torch.tensor([0.25, 1.0]), view).item() == pytest.approx(
+        2.25, abs=1e-3
+    )
+    assert policy.integrator.field.condition is view
     # Path: (1 - t) * 0 + t * 2 = 0.5 and 2.
     torch.testing.assert_close(policy.integrator.field.point[:, 0, 0], torch.tensor([0.5, 2.0]), atol=1e-3, rtol=0)
 

@@ -29,7 +29,9 @@ class LinearField(torch.nn.Module):
 
 def _solve(method: str, steps: int, start: float, slope: float) -> float:
     integrator = Integrator(LinearField(), method, steps)
-    return integrator(torch.tensor([[slope]], dtype=torch.float64), torch.tensor([[[start]]], dtype=torch.float64)).item()
+    return integrator(
+        torch.tensor([[slope]], dtype=torch.float64), torch.tensor([[[start]]], dtype=torch.float64)
+    ).item()
 
 
 def test_midpoint_step_by_hand() -> None:
@@ -66,11 +68,13 @@ def test_midpoint_is_of_second_order(start: float, slope: float) -> None:
 def test_committed_steps_cover_the_unit_interval(method: str, steps: int) -> None:
     schedule = make_schedule(method, steps)
     assert sum(g for g, c in zip(schedule.gains, schedule.commits, strict=True) if c) == pytest.approx(1.0)
-    assert schedule.times == sorted(schedule.times) and 0 <= min(schedule.times) and max(schedule.times) < 1
+    assert schedule.times == sorted(schedule.times)
+    assert min(schedule.times) >= 0
+    assert max(schedule.times) < 1
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(UserError, match="'midpiont' is unknown. Did you mean 'midpoint'"):
+    with pytest.raises(UserError, match=r"'midpiont' is unknown. Did you mean 'midpoint'"):
         make_schedule("midpiont", 5)
-    with pytest.raises(UserError, match="steps 0 is invalid"):
+    with pytest.raises(UserError, match=r"steps 0 is invalid"):
         make_schedule("euler", 0)

@@ -32,19 +32,19 @@ def test_zero_range_names_index_and_label() -> None:
 
 def test_rounding_noise_is_zero_range() -> None:
     samples = torch.full((100, 1), 0.1) + 1e-8 * torch.randn(100, 1)
-    with pytest.raises(UserError, match="zero range"):
+    with pytest.raises(UserError, match=r"zero range"):
         mean_std_statistic(samples, "x")
 
 
 def test_not_finite_wrong_shape_and_too_few_are_refused() -> None:
-    with pytest.raises(UserError, match="Statistic of x: offset is not finite"):
+    with pytest.raises(UserError, match=r"Statistic of x: offset is not finite"):
         mean_std_statistic(torch.tensor([[1.0], [float("nan")]]), "x")
     with pytest.raises(UserError, match=r"scale has shape \(2,\), and \(3,\) is needed"):
         checked_statistic(torch.zeros(3), torch.ones(2), "x", (3,))
-    with pytest.raises(UserError, match="at least 2 samples and got 1"):
+    with pytest.raises(UserError, match=r"at least 2 samples and got 1"):
         mean_std_statistic(torch.ones(1, 2), "x")
 
 
 def test_negative_scale_is_refused() -> None:
-    with pytest.raises(UserError, match="zero range"):
+    with pytest.raises(UserError, match=r"zero range"):
         checked_statistic(torch.zeros(1), -torch.ones(1), "x", (1,))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -38,25 +39,40 @@ def _renamed(spec: PolicySpec, old: str, new: str) -> PolicySpec:
     return dataclasses.replace(spec, observations={new if k == old else k: v for k, v in spec.observations.items()})
 
 
+SPEC = insert_spec()
 SWAPPED = (JOINTS[1], JOINTS[0], *JOINTS[2:])
+RENAMED = ("panda_joint_1", *JOINTS[1:])
+
+
+def _with_actions(**changes: object) -> PolicySpec:
+    return dataclasses.replace(SPEC, actions=dataclasses.replace(SPEC.actions, **changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (_renamed(insert_spec(), "joint_pos", "joint_poss"), r"'joint_pos' is missing in the task. Did you mean 'joint_poss' or"),
-        (dataclasses.replace(insert_spec(), observations={"zzz": ObservationSpec((1,), 1, "m")}), r"'point_cloud' is missing in the task \(it has 'zzz'\)"),
-        (_with_observation(insert_spec(), "point_cloud", shape=(64, 3)), r"'point_cloud' has shape \(32, 3\) and .*\(64, 3\)"),
-        (_with_observation(insert_spec(), "joint_pos", history=1), r"'joint_pos' has history 4 and the task's 1"),
-        (_with_observation(insert_spec(), "joint_pos", units="deg"), r"'joint_pos' has units 'rad' and the task's 'deg'"),
-        (_with_observation(insert_spec(), "point_cloud", frame="world"), r"frame 'panda_tcp' and the task's 'world'"),
-        (_with_observation(insert_spec(), "joint_pos", names=SWAPPED), r"names of observation 'joint_pos' are the same in another order"),
-        (dataclasses.replace(insert_spec(), actions=dataclasses.replace(insert_spec().actions, names=SWAPPED)), r"action names are the same in another order"),
-        (dataclasses.replace(insert_spec(), actions=dataclasses.replace(insert_spec().actions, names=("panda_joint_1", *JOINTS[1:]))), r"action names differ .*'panda_joint1' Did you mean 'panda_joint_1'"),
-        (dataclasses.replace(insert_spec(), actions=dataclasses.replace(insert_spec().actions, units="deg")), r"actions are in 'rad' and the task takes 'deg'"),
-        (dataclasses.replace(insert_spec(), control_rate_hz=30.0), r"control rate is 10 Hz and the task's 30 Hz"),
+        (
+            _renamed(SPEC, "joint_pos", "joint_poss"),
+            r"'joint_pos' is missing in the task. Did you mean 'joint_poss' or",
+        ),
+        (
+            dataclasses.replace(SPEC, observations={"zzz": ObservationSpec((1,), 1, "m")}),
+            r"'point_cloud' is missing in the task \(it has 'zzz'\)",
+        ),
+        (_with_observation(SPEC, "point_cloud", shape=(64, 3)), r"shape \(32, 3\) and the task's \(64, 3\)"),
+        (_with_observation(SPEC, "joint_pos", history=1), r"'joint_pos' has history 4 and the task's 1"),
+        (_with_observation(SPEC, "joint_pos", units="deg"), r"'joint_pos' has units 'rad' and the task's 'deg'"),
+        (_with_observation(SPEC, "point_cloud", frame="world"), r"frame 'panda_tcp' and the task's 'world'"),
+        (
+            _with_observation(SPEC, "joint_pos", names=SWAPPED),
+            r"names of observation 'joint_pos' are the same in another order",
+        ),
+        (_with_actions(names=SWAPPED), r"action names are the same in another order"),
+        (_with_actions(names=RENAMED), r"action names differ .*'panda_joint1' Did you mean 'panda_joint_1'"),
+        (_with_actions(units="deg"), r"actions are in 'rad' and the task takes 'deg'"),
+        (dataclasses.replace(SPEC, control_rate_hz=30.0), r"control rate is 10 Hz and the task's 30 Hz"),
     ],
-)  # fmt: skip
+)
 def test_mismatch_is_named(task: PolicySpec, message: str) -> None:
     with pytest.raises(UserError, match=message):
         require_match(insert_spec(), task)
@@ -64,7 +80,7 @@ def test_mismatch_is_named(task: PolicySpec, message: str) -> None:
 
 def test_every_mismatch_is_in_one_message() -> None:
     task = dataclasses.replace(_with_observation(insert_spec(), "joint_pos", units="deg"), control_rate_hz=5.0)
-    with pytest.raises(UserError, match="units .*; control rate"):
+    with pytest.raises(UserError, match=r"units .*; control rate"):
         require_match(insert_spec(), task)
 
 
@@ -89,7 +105,7 @@ def test_rounding_of_the_rate_is_no_mismatch() -> None:
         (lambda d: d["actions"].update(low=[1.0]), "7 names, 1 low and 7 high"),
     ],
 )
-def test_bad_dict_is_refused(change, message: str) -> None:
+def test_bad_dict_is_refused(change: Callable[[dict], object], message: str) -> None:
     data = insert_spec().to_dict()
     change(data)
     with pytest.raises(UserError, match=message):
@@ -109,6 +125,6 @@ def test_bad_dict_is_refused(change, message: str) -> None:
         (lambda: dataclasses.replace(insert_spec(), horizon=0), "horizon 0"),
     ],
 )
-def test_bad_values_are_refused(make, message: str) -> None:
+def test_bad_values_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make()

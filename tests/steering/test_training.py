@@ -120,6 +120,19 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     assert list(found["Evaluation/success"]) == [0, 2, 4]
 
 
+def test_a_resumed_run_remembers_the_best(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    part = copy.deepcopy(small_cfg)
+    part.max_iterations = 2
+    run(part, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run" / "model_2.pt")
+    unbeatable = EvaluationScore(iteration=1, successes=8, episodes=8, mean_steps=1.0)
+    state["score"]["best"] = vars(unbeatable)
+    save_checkpoint(state, tmp_path / "run" / "model_2.pt")
+    before = (tmp_path / "run" / "model_best.pt").read_bytes()
+    assert run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_2.pt").best == unbeatable
+    assert (tmp_path / "run" / "model_best.pt").read_bytes() == before
+
+
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     small_cfg.save_interval = 10
     small_cfg.max_iterations = 3

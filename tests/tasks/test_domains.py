@@ -12,7 +12,11 @@ MAY_OPEN_REAL = {"tasks/score_tasks/insert/real_env_cfg.py", "tasks/score_tasks/
 
 
 def _modules() -> list[Path]:
-    return sorted((ROOT / "exts").rglob("*.py")) + sorted((ROOT / "tasks").rglob("*.py")) + sorted((ROOT / "scripts").rglob("*.py"))
+    return (
+        sorted((ROOT / "exts").rglob("*.py"))
+        + sorted((ROOT / "tasks").rglob("*.py"))
+        + sorted((ROOT / "scripts").rglob("*.py"))
+    )
 
 
 def test_no_module_imports_the_real_settings() -> None:
@@ -27,9 +31,7 @@ def test_no_module_imports_the_real_settings() -> None:
 
 
 def test_only_the_registration_names_the_real_settings() -> None:
-    naming = {
-        str(path.relative_to(ROOT)) for path in _modules() if REAL_MODULE in path.read_text()
-    }
+    naming = {str(path.relative_to(ROOT)) for path in _modules() if REAL_MODULE in path.read_text()}
     assert naming <= MAY_OPEN_REAL
 
 
@@ -49,8 +51,12 @@ def test_ranges_of_the_two_domains_do_not_overlap() -> None:
 
     sim, real = InsertEnvCfg(), InsertRealEnvCfg()
     pairs = [
-        (cfg.events.peg_friction.params["static_friction_range"], cfg.events.peg_mass.params["mass_distribution_params"],
-         cfg.events.arm_gains.params["stiffness_distribution_params"], cfg.events.arm_gains.params["damping_distribution_params"])
+        (
+            cfg.events.peg_friction.params["static_friction_range"],
+            cfg.events.peg_mass.params["mass_distribution_params"],
+            cfg.events.arm_gains.params["stiffness_distribution_params"],
+            cfg.events.arm_gains.params["damping_distribution_params"],
+        )
         for cfg in (sim, real)
     ]
     for ours, theirs in zip(*pairs, strict=True):

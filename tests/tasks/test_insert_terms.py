@@ -5,9 +5,10 @@ import math
 
 import pytest
 import torch
+
 from isaaclab.utils.math import quat_from_euler_xyz
 
-from score_tasks.insert.frames import GEOMETRY, relative_to_socket
+from score_tasks.insert.frames import GEOMETRY, PegInSocket, relative_to_socket
 from score_tasks.insert.mdp import inserted
 
 DOWN = (math.pi, 0.0, 0.0)
@@ -17,13 +18,18 @@ def _quat(roll: float, pitch: float, yaw: float) -> torch.Tensor:
     return quat_from_euler_xyz(torch.tensor([roll]), torch.tensor([pitch]), torch.tensor([yaw]))
 
 
-def _relation(peg_pos: tuple[float, float, float], peg_euler=DOWN, socket_pos=(0.0, 0.0, 0.0), socket_yaw=0.0):
+def _relation(
+    peg_pos: tuple[float, float, float],
+    peg_euler: tuple[float, float, float] = DOWN,
+    socket_pos: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    socket_yaw: float = 0.0,
+) -> PegInSocket:
     return relative_to_socket(
         torch.tensor([peg_pos]), _quat(*peg_euler), torch.tensor([socket_pos]), _quat(0.0, 0.0, socket_yaw)
     )
 
 
-def _success(relation) -> bool:
+def _success(relation: PegInSocket) -> bool:
     return bool(inserted(relation.tip_depth, relation.tip_pos_s, relation.tilt, 0.6, 0.087))
 
 

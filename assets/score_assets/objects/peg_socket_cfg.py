@@ -23,8 +23,9 @@ SOCKET_CFG = RigidObjectCfg(
     spawn=sim_utils.UsdFileCfg(usd_path=str(USD_DIR / "socket_kinematic.usda")),
     init_state=RigidObjectCfg.InitialStateCfg(pos=(0.5, 0.0, 0.0)),
 )
-"""The socket as a kinematic rigid object, for PhysX: at reset write its pose, never its velocity (PhysX logs an error for
-each, so ``reset_root_state_uniform`` does not fit).
+"""The socket as a kinematic rigid object, for PhysX.
+
+At reset write its pose, never its velocity: PhysX logs an error for each, so ``reset_root_state_uniform`` does not fit.
 """
 
 SOCKET_WELDED_CFG = ArticulationCfg(
@@ -37,6 +38,6 @@ SOCKET_WELDED_CFG = ArticulationCfg(
 )
 """The socket as the root of a fixed-base articulation: write its root pose at reset to move it, nothing else moves it.
 
-For MuJoCo: it becomes a mocap body with 1 degree of freedom instead of 6, and the solver's cost grows with the square of
-their number. On PhysX the second articulation costs four times the kinematic body.
+For MuJoCo: it becomes a mocap body with 1 degree of freedom instead of 6, and the solver's cost grows with the square
+of their number. On PhysX the second articulation costs four times the kinematic body.
 """

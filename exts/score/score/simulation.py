@@ -24,7 +24,11 @@ from score.utils.errors import UserError, near_names
 DOMAINS = ("sim", "real")
 """``sim`` is the training side; ``real`` is the stand-in for the robot on the other physics engine (DESIGN 3.4)."""
 
-_ENGINE_PACKAGES = {"OvPhysxCfg": ("ovphysx", "ovphysx"), "PhysxCfg": ("isaacsim", "isaacsim_physx"), "NewtonCfg": ("newton", "newton_mjwarp")}
+_ENGINE_PACKAGES = {
+    "OvPhysxCfg": ("ovphysx", "ovphysx"),
+    "PhysxCfg": ("isaacsim", "isaacsim_physx"),
+    "NewtonCfg": ("newton", "newton_mjwarp"),
+}
 
 
 def register_tasks() -> list[str]:
@@ -95,7 +99,8 @@ def require_engine(physics_cfg: Any) -> str:
                 install = {"ovphysx": 'pip install "score-isaaclab[ovphysx]"', "isaacsim_physx": "an Isaac Sim install"}
                 raise UserError(
                     f"Physics engine '{name}' is not installed (no package '{package}'): it needs "
-                    f"{install.get(name, 'a new install of this project')}, or choose another with physics=newton_mjwarp."
+                    f"{install.get(name, 'a new install of this project')}, or choose another with "
+                    "physics=newton_mjwarp."
                 )
             return name
     return type(physics_cfg).__name__
@@ -104,7 +109,7 @@ def require_engine(physics_cfg: Any) -> str:
 def allow_unpinned_host_memory() -> None:
     """Lets isaaclab_ov allocate its host buffers on a machine without CUDA.
 
-    It asks for *pinned* memory, which Warp gets from the CUDA driver only; without a GPU plain memory is the same thing.
+    It asks for *pinned* memory, which Warp gets from the CUDA driver only; without a GPU plain memory is the same.
     """
     import warp as wp
 
@@ -139,15 +144,19 @@ class SteerableEnv:
         for attribute in ("hold_action", "commanded", "command_low", "command_high", "max_offset", "action_units"):
             if not hasattr(self._action, attribute):
                 raise UserError(
-                    f"Task '{task}': action term '{terms[0]}' has no '{attribute}'; use score_tasks.mdp.SafeJointPositionActionCfg "
-                    "or give the term these attributes (docs/ARCHITECTURE.md)."
+                    f"Task '{task}': action term '{terms[0]}' has no '{attribute}'; use "
+                    "score_tasks.mdp.SafeJointPositionActionCfg or give the term these attributes "
+                    "(docs/ARCHITECTURE.md)."
                 )
         self.spec = self._read_spec()
 
     def _read_spec(self) -> PolicySpec:
         manager = self.env.observation_manager
         if "policy" not in manager.active_terms or "critic" not in manager.active_terms:
-            raise UserError(f"Task '{self.task}' needs observation groups 'policy' and 'critic'; it has {list(manager.active_terms)}.")
+            raise UserError(
+                f"Task '{self.task}' needs observation groups 'policy' and 'critic'; it has "
+                f"{list(manager.active_terms)}."
+            )
         described: Mapping[str, Mapping[str, Any]] = self.env_cfg.observation_interface
         observations = {}
         names, dims = manager.active_terms["policy"], manager.group_obs_dim["policy"]
@@ -157,7 +166,11 @@ class SteerableEnv:
             shape = tuple(dim[1:]) if configs[name].history_length > 0 else tuple(dim)
             info = described.get(name, {})
             observations[name] = ObservationSpec(
-                shape=shape, history=history, units=info.get("units", ""), frame=info.get("frame", ""), names=tuple(info.get("names", ()))
+                shape=shape,
+                history=history,
+                units=info.get("units", ""),
+                frame=info.get("frame", ""),
+                names=tuple(info.get("names", ())),
             )
         action = ActionSpec(
             names=tuple(self._action.joint_names),
@@ -183,7 +196,9 @@ class SteerableEnv:
         observations, _ = self.env.reset(seed=seed)
         return observations
 
-    def step(self, action: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+    def step(
+        self, action: torch.Tensor
+    ) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """One control step; see ``isaaclab.envs.ManagerBasedRLEnv.step``."""
         return self.env.step(action)
 
@@ -207,7 +222,7 @@ def open_task(
     *,
     domain: str = "sim",
     num_envs: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     device: str | None = None,
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
@@ -220,7 +235,7 @@ def open_task(
         task: Gym id of the task.
         domain: ``sim`` or ``real``.
         num_envs: Number of environments; the task's own default if None.
-        seed: Seed of the environment (random numbers of resets, noise and randomisation).
+        seed: Seed of the environment (resets, noise, randomisation) and of the agent; the agent's own if None.
         device: Torch device such as ``cpu`` or ``cuda:0``; the task's default (a GPU if there is one) if None.
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
@@ -237,7 +252,9 @@ def open_task(
         raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
     for override in overrides:
         if "=" not in override:
-            raise UserError(f"Unknown argument '{override}'. Hydra overrides have the form key=value, e.g. physics=newton_mjwarp.")
+            raise UserError(
+                f"Unknown argument '{override}'. Hydra overrides have the form key=value, e.g. physics=newton_mjwarp."
+            )
     task_id, _ = task_kwargs(task, domain)
     from isaaclab.app import launch_simulation
     from isaaclab_tasks.utils import resolve_task_config
@@ -245,12 +262,17 @@ def open_task(
     try:
         env_cfg, agent_cfg = resolve_task_config(task_id, "rsl_rl_cfg_entry_point", overrides=list(overrides))
     except (ValueError, KeyError, AttributeError) as error:
-        raise UserError(f"Overrides {list(overrides)} do not fit task '{task}': {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"Overrides {list(overrides)} do not fit task '{task}': {str(error).splitlines()[0]}"
+        ) from error
     engine = require_engine(env_cfg.sim.physics)
     if num_envs is not None:
         env_cfg.scene.num_envs = num_envs
     env_cfg.sim.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
-    env_cfg.seed = seed
+    if seed is not None:
+        agent_cfg.seed = seed
+    env_cfg.seed = agent_cfg.seed
+    agent_cfg.device = env_cfg.sim.device
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:

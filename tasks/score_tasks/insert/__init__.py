@@ -1,5 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""SCORE-Insert-v0: peg insertion with a Franka Panda. ``SCORE-Insert-Real-v0`` is its ``real`` stand-in, never trained on."""
+"""SCORE-Insert-v0: peg insertion with a Franka Panda.
+
+``SCORE-Insert-Real-v0`` is its ``real`` stand-in, never trained on.
+"""
 
 import gymnasium as gym
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Scripted demonstrator with privileged state that behaves like a person teleoperating.
 
-Its flaws are *systematic*: it sees the hole about 1.5 mm beside where it is (parallax, much the same in all episodes), some
-episodes search on the rim and with different care, others just push, lift and try again. Independent noise alone would
-average out of a cloned policy: its zero latent would solve the task and steering would have nothing to choose.
+Its flaws are *systematic*: it sees the hole about 1.5 mm beside where it is (parallax, much the same in all episodes),
+some episodes search on the rim and with different care, others just push, lift and try again. Independent noise alone
+would average out of a cloned policy: its zero latent would solve the task and steering would have nothing to choose.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+
 from isaaclab.utils.math import (
     euler_xyz_from_quat,
     matrix_from_quat,
@@ -21,9 +22,9 @@ from isaaclab.utils.math import (
     quat_mul,
     wrap_to_pi,
 )
-from score_assets.robots.franka_kinematics import inverse_kinematics
 
 from score.simulation import SteerableEnv
+from score_assets.robots.franka_kinematics import inverse_kinematics
 from score_tasks.insert.frames import GEOMETRY, in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
 
 APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
@@ -196,12 +197,20 @@ class InsertDemonstrator:
 
         goal_xy = torch.where((e.phase == PRESS)[:, None], aim + swirl, aim)
         goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], goal_xy)
-        goal_z = torch.stack(
-            (level, rim - 0.004, tip[:, 2] - press, tip[:, 2] - 0.006, rim + e.lift), dim=-1
-        ).gather(1, e.phase[:, None])[:, 0]
+        goal_z = torch.stack((level, rim - 0.004, tip[:, 2] - press, tip[:, 2] - 0.006, rim + e.lift), dim=-1).gather(
+            1, e.phase[:, None]
+        )[:, 0]
         goal = torch.cat((goal_xy, torch.maximum(goal_z, socket_pos[:, 2] + 0.008)[:, None]), dim=-1)
-        speeds = torch.stack((e.speed, e.descend_speed, torch.full_like(e.speed, 0.003), torch.full_like(e.speed, 0.006),
-                              torch.full_like(e.speed, 0.004)), dim=-1).gather(1, e.phase[:, None])
+        speeds = torch.stack(
+            (
+                e.speed,
+                e.descend_speed,
+                torch.full_like(e.speed, 0.003),
+                torch.full_like(e.speed, 0.006),
+                torch.full_like(e.speed, 0.004),
+            ),
+            dim=-1,
+        ).gather(1, e.phase[:, None])
         # in contact the command starts from the measured tip, so that the press stays as light as intended
         start = torch.where(((e.phase == PRESS) | (e.phase == INSERT))[:, None], tip, e.tip_command)
         start = torch.where((e.phase == PRESS)[:, None], torch.cat((e.tip_command[:, :2], start[:, 2:]), -1), start)

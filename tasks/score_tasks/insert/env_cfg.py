@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""SCORE-Insert-v0, the training side (``sim``): a Panda holds a square peg and puts it into a socket, about 1 mm of clearance."""
+"""SCORE-Insert-v0, the training side (``sim``): a Panda holds a square peg and puts it into a socket, 1 mm wider."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 from isaaclab_tasks.utils import PresetCfg
+
 from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG, SOCKET_WELDED_CFG
 from score_assets.robots.franka_cfg import FRANKA_PANDA_GRIPPER_CFG
-
 from score_tasks import mdp as shared_mdp
 from score_tasks.camera import add_video_camera
 from score_tasks.insert import mdp
@@ -31,6 +31,12 @@ from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
 NUM_POINTS = (96, 160, 256)
 """Points of gripper, peg and socket in the cloud: 512 in all."""
+OBSERVATION_INTERFACE = {
+    "joint_pos": {"units": "rad", "names": ARM_JOINTS},
+    "joint_pos_target": {"units": "rad", "names": ARM_JOINTS},
+    "point_cloud": {"units": "m", "frame": "panda_tcp"},
+}
+"""Units, frames and names of the ``policy`` observations."""
 
 
 @configclass
@@ -133,7 +139,11 @@ class EventsCfg:
         mode="reset",
         params={
             "tcp_start": {
-                "x": (0.43, 0.57), "y": (-0.10, 0.10), "z": (0.16, 0.24), "roll": (-0.05, 0.05), "pitch": (-0.05, 0.05),
+                "x": (0.43, 0.57),
+                "y": (-0.10, 0.10),
+                "z": (0.16, 0.24),
+                "roll": (-0.05, 0.05),
+                "pitch": (-0.05, 0.05),
                 "yaw": (-0.30, 0.30),
             },
             "socket_range": {"x": (0.46, 0.54), "y": (-0.06, 0.06), "yaw": (-0.26, 0.26)},
@@ -144,8 +154,12 @@ class EventsCfg:
         func=isaac_mdp.randomize_rigid_body_material,
         mode="reset",
         params={
-            "asset_cfg": SceneEntityCfg("peg"), "static_friction_range": (0.4, 0.7), "dynamic_friction_range": (0.4, 0.7),
-            "restitution_range": (0.0, 0.0), "num_buckets": 64, "make_consistent": True,
+            "asset_cfg": SceneEntityCfg("peg"),
+            "static_friction_range": (0.4, 0.7),
+            "dynamic_friction_range": (0.4, 0.7),
+            "restitution_range": (0.0, 0.0),
+            "num_buckets": 64,
+            "make_consistent": True,
         },
     )
     peg_mass = EventTermCfg(
@@ -157,7 +171,9 @@ class EventsCfg:
         func=isaac_mdp.randomize_actuator_gains,
         mode="reset",
         params={
-            "asset_cfg": ARM, "stiffness_distribution_params": (0.85, 1.15), "damping_distribution_params": (0.85, 1.15),
+            "asset_cfg": ARM,
+            "stiffness_distribution_params": (0.85, 1.15),
+            "damping_distribution_params": (0.85, 1.15),
             "operation": "scale",
         },
     )
@@ -179,12 +195,8 @@ class InsertEnvCfg(ManagerBasedRLEnvCfg):
     """150 control steps at most."""
     compute_final_obs: bool = True
     """Keeps the true last observation of an episode for time-out bootstrapping."""
-    observation_interface: dict = {
-        "joint_pos": {"units": "rad", "names": ARM_JOINTS},
-        "joint_pos_target": {"units": "rad", "names": ARM_JOINTS},
-        "point_cloud": {"units": "m", "frame": "panda_tcp"},
-    }
-    """Units, frames and names of the ``policy`` observations, checked against a base policy's own."""
+    observation_interface: dict = OBSERVATION_INTERFACE
+    """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
 
     def add_video_camera(self, output_dir: str, length: int) -> None:
         """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.camera.add_video_camera`."""

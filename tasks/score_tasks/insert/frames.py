@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Poses that the insertion task reasons with. Suffix ``_e``: environment frame (robot base); ``_s``: socket frame.
 
-The peg's frame has its origin at the peg's centre and its +z axis towards the tip. The socket's frame has its origin at the
-centre of its base on the table and its +z axis out of the hole. Quaternions are x y z w.
+The peg's frame has its origin at the peg's centre and its +z axis towards the tip. The socket's frame has its origin at
+the centre of its base on the table and its +z axis out of the hole. Quaternions are x y z w.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+
 from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_conjugate, subtract_frame_transforms
+
 from score_assets.objects.peg_socket import PEG_SOCKET
 from score_assets.robots.franka import (
     ARM_JOINT_NAMES,

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Terms of the insertion task: segmented cloud, true state for the critic, success, lost peg, and the reset of an episode."""
+"""Terms of the insertion task: segmented cloud, true state for the critic, success, lost peg, reset of an episode."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+
 from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, SceneEntityCfg, TerminationTermCfg
 from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_from_euler_xyz, quat_mul, sample_uniform
+
 from score_assets.objects.peg_socket import peg_points, socket_points
 from score_assets.robots.franka import HOME_JOINT_POS
 from score_assets.robots.franka_kinematics import forward_kinematics, inverse_kinematics
-
 from score_tasks.insert.frames import (
     GEOMETRY,
     gripper_points_tcp,
@@ -48,12 +49,14 @@ class SegmentedCloud(ManagerTermBase):
         self._shift = torch.zeros(env.num_envs, 1, 3, device=env.device)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
+        """Draws the wrong camera calibration of a new episode."""
         ids = slice(None) if env_ids is None else env_ids
         self._shift[ids] = self.cfg.params["calibration_std"] * torch.randn_like(self._shift[ids])
 
     def __call__(
         self, env: ManagerBasedRLEnv, num_points: tuple[int, int, int], point_std: float, calibration_std: float
     ) -> torch.Tensor:
+        """Cloud (N, P, 3) of this control step: gripper points first, then peg, then socket, m."""
         tcp_pos, tcp_quat = tcp_pose_e(env)
         peg = transform_points(self._peg, *peg_pose_e(env))
         socket = transform_points(self._socket, *socket_pose_e(env))
@@ -64,8 +67,10 @@ class SegmentedCloud(ManagerTermBase):
 
 
 def true_state(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """What only the simulator knows, for the critic, (N, 31): peg in socket frame (tip position, depth, tilt, orientation
-    6-D), socket in tool frame (position, orientation 6-D), peg in tool frame (position, orientation 6-D), peg velocity.
+    """What only the simulator knows, for the critic, (N, 26).
+
+    Peg's tip in the socket frame (3), its depth (1), the peg's tilt (1), socket and peg in the tool frame (3 each), two
+    axes of their orientations (6 each), and the peg's velocity (3).
     """
     relation = peg_in_socket(env)
     tcp = tcp_pose_e(env)
@@ -75,8 +80,17 @@ def true_state(env: ManagerBasedRLEnv) -> torch.Tensor:
     velocity = env.scene["peg"].data.root_lin_vel_w.torch
     # centimetres and decimetres: differences that matter are millimetres
     state = torch.cat(
-        (100.0 * relation.tip_pos_s, 100.0 * relation.tip_depth[:, None], 10.0 * relation.tilt[:, None], 10.0 * socket_pos,
-         100.0 * peg_pos, axes, 10.0 * velocity), dim=-1)
+        (
+            100.0 * relation.tip_pos_s,
+            100.0 * relation.tip_depth[:, None],
+            10.0 * relation.tilt[:, None],
+            10.0 * socket_pos,
+            100.0 * peg_pos,
+            axes,
+            10.0 * velocity,
+        ),
+        dim=-1,
+    )
     return torch.nan_to_num(state).clamp(-100.0, 100.0)
 
 
@@ -93,11 +107,13 @@ class Inserted(ManagerTermBase):
         self.held_steps = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
+        """Starts the count of held steps anew."""
         self.held_steps[slice(None) if env_ids is None else env_ids] = 0
 
     def __call__(
         self, env: ManagerBasedRLEnv, min_depth_fraction: float, max_tilt: float, hold_steps: int
     ) -> torch.Tensor:
+        """Whether each peg has been in its hole for ``hold_steps`` control steps in a row, (N,) bool."""
         relation = peg_in_socket(env)
         inside = inserted(relation.tip_depth, relation.tip_pos_s, relation.tilt, min_depth_fraction, max_tilt)
         self.held_steps = torch.where(inside, self.held_steps + 1, 0)
@@ -154,6 +170,7 @@ class ResetEpisode(ManagerTermBase):
         socket_range: dict[str, tuple[float, float]],
         peg_in_hand: dict[str, tuple[float, float]],
     ) -> None:
+        """Draws and writes the start of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
         device = env.device
         env_ids = torch.arange(env.num_envs, device=device)[env_ids]  # a full reset passes a slice
         count = len(env_ids)
@@ -192,5 +209,7 @@ def reset_socket(env: ManagerBasedRLEnv, env_ids: torch.Tensor, pose: torch.Tens
 
 def _bounds(ranges: dict[str, tuple[float, float]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Lower and upper bounds (6,) of x, y, z, roll, pitch, yaw; a missing key is fixed at 0."""
-    pairs = torch.tensor([ranges.get(key, (0.0, 0.0)) for key in ("x", "y", "z", "roll", "pitch", "yaw")], device=device)
+    pairs = torch.tensor(
+        [ranges.get(key, (0.0, 0.0)) for key in ("x", "y", "z", "roll", "pitch", "yaw")], device=device
+    )
     return pairs[:, 0], pairs[:, 1]

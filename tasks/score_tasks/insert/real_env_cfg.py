@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""The ``real`` domain of SCORE-Insert-v0: a stand-in for the robot, on the other physics engine, with dynamics drawn from
-ranges that training never sees. Demonstrations come from here and headline numbers are measured here; nothing that trains
-may import this module (tests/tasks/test_domains.py).
+"""The ``real`` domain of SCORE-Insert-v0: a stand-in for the robot.
+
+It runs on the other physics engine, with dynamics drawn from ranges that training never sees. Demonstrations come from
+here and headline numbers are measured here; nothing that trains may import this module (tests/tasks/test_domains.py).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class RealSocketCfg(SocketCfg):
 
 @configclass
 class InsertRealEnvCfg(InsertEnvCfg):
-    """Same task, other engine, other friction, mass, gains, delay and sensor noise; the ranges do not overlap with ``sim``."""
+    """Same task on the other engine; friction, mass, gains, delay and sensor noise that ``sim`` never sees."""
 
     sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=RealPhysicsCfg())
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5, socket=RealSocketCfg())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+
 from isaaclab.envs.mdp.actions import JointPositionActionCfg
 from isaaclab.envs.mdp.actions.joint_actions import JointPositionAction
 from isaaclab.utils import configclass
@@ -58,6 +59,7 @@ class SafeJointPositionAction(JointPositionAction):
         return self._asset.data.joint_pos.torch[:, self._joint_ids]
 
     def process_actions(self, actions: torch.Tensor) -> None:
+        """Clamps the targets (N, A) of a control step: near the measured joint position, then within the limits."""
         self._raw_actions[:] = actions
         measured = self._measured()
         # a non-finite action (a diverged environment, a broken policy) holds the robot still
@@ -68,6 +70,7 @@ class SafeJointPositionAction(JointPositionAction):
         self._physics_step = 0
 
     def apply_actions(self) -> None:
+        """Hands the targets to the robot's drives, the previous ones until the delay of the episode is over."""
         # targets stay in the engine's buffers: write them only in physics steps in which one can change
         if self._physics_step <= self.cfg.delay_range[1]:
             target = torch.where(self._physics_step < self._delay, self._previous, self._processed_actions)
@@ -75,6 +78,7 @@ class SafeJointPositionAction(JointPositionAction):
         self._physics_step += 1
 
     def reset(self, env_ids: Sequence[int] | torch.Tensor | None = None) -> None:
+        """Takes the measured joint position as last target, and draws the delay of the episode."""
         super().reset(env_ids)
         ids = slice(None) if env_ids is None else env_ids
         measured = self._measured()[ids]
@@ -94,7 +98,7 @@ class SafeJointPositionActionCfg(JointPositionActionCfg):
     class_type: type = SafeJointPositionAction
 
     max_offset: float = 0.1
-    """A target is held within this distance of the measured joint position, rad (PLATFORM.md: 0.1 kept both engines finite)."""
+    """A target is held within this distance of the measured joint position, rad; 0.1 kept both engines finite."""
 
     limit_margin: float = 0.01
     """Targets stay this far inside the joint limits, rad."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import quat_apply
 
@@ -19,7 +20,7 @@ def joint_pos(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor
 
 
 def joint_pos_target(env: ManagerBasedRLEnv, action_name: str) -> torch.Tensor:
-    """Joint targets (N, A) really sent in the last control step (after clamping), rad; at reset the measured position."""
+    """Joint targets (N, A) sent in the last control step, after clamping, rad; at reset the measured position."""
     return env.action_manager.get_term(action_name).commanded.clone()
 
 

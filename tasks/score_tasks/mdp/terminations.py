@@ -25,6 +25,7 @@ def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
     if not type(env.cfg.sim.physics).__name__.startswith("Newton"):
         return none
     import warp as wp
+
     from isaaclab_newton.physics import NewtonManager
 
     data = getattr(NewtonManager._solver, "mjw_data", None)
@@ -36,7 +37,9 @@ def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
     return overflowed
 
 
-def unsound_physics(env: ManagerBasedRLEnv, asset_names: tuple[str, ...], max_joint_speed: float = 50.0) -> torch.Tensor:
+def unsound_physics(
+    env: ManagerBasedRLEnv, asset_names: tuple[str, ...], max_joint_speed: float = 50.0
+) -> torch.Tensor:
     """The guard (DESIGN 3.5): non-finite state, absurd joint speed or contact overflow, (N,) bool.
 
     Args:

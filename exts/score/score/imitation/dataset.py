@@ -2,13 +2,13 @@
 """Reading demonstrations in Isaac Lab's HDF5 episode layout.
 
 The layout is that of ``isaaclab.utils.datasets.HDF5DatasetFileHandler`` (read with h5py alone, so that no simulator
-is needed): group ``data`` with an attribute ``env_args`` (JSON), and one group ``demo_<i>`` per episode with the datasets
-``obs/<key>`` (T, ...) and ``actions`` (T, A) and an attribute ``success``. Row t of ``obs`` is what the robot saw before
-``actions[t]``, the commanded target, was sent. Observations are single frames; windows are made here.
+is needed): group ``data`` with an attribute ``env_args`` (JSON), and one group ``demo_<i>`` per episode with the
+datasets ``obs/<key>`` (T, ...) and ``actions`` (T, A) and an attribute ``success``. Row t of ``obs`` is what the robot
+saw before ``actions[t]``, the commanded target, was sent. Observations are single frames; windows are made later.
 
-``env_args`` must hold ``control_rate_hz``, ``action_names`` and ``units``: one string for the actions (and whatever has no
-entry), or a mapping from ``actions`` and observation names to units. It may hold ``action_low`` and ``action_high`` [units] and
-``frames`` (observation name -> coordinate frame).
+``env_args`` must hold ``control_rate_hz``, ``action_names`` and ``units``: a mapping from ``actions`` and observation
+names to units, or one string for all but point clouds, which are then in metres. It may hold ``action_low`` and
+``action_high`` [units] and ``frames`` (observation name -> coordinate frame).
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
         cloud_keys: Point clouds to read, each (T, P, 3).
 
     Raises:
-        UserError: The file is missing, no HDF5, or not of the layout above; an episode lacks a key, has a wrong shape or
-            a number that is not finite. The message names file, episode and key.
+        UserError: The file is missing, no HDF5, or not of the layout above; an episode lacks a key, has a wrong shape
+            or a number that is not finite. The message names file, episode and key.
     """
     path = Path(path)
     if not path.is_file():
@@ -120,7 +120,8 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
     action_names = tuple(str(name) for name in facts["action_names"])
     if len(action_names) != episodes[0].actions.shape[1]:
         raise UserError(
-            f"{path}: env_args names {len(action_names)} actions, and '{ACTIONS}' has {episodes[0].actions.shape[1]} columns."
+            f"{path}: env_args names {len(action_names)} actions, and '{ACTIONS}' has"
+            f" {episodes[0].actions.shape[1]} columns."
         )
     low, high = _action_limits(facts, episodes, len(action_names), path)
     return DemonstrationSet(
@@ -159,7 +160,9 @@ def _read_episode(group: h5py.Group, path: Path, name: str, keys: Sequence[str],
     observations = {}
     for key in (*keys, *clouds):
         if key in clouds:
-            array = _read_array(group, f"obs/{key}", where, "(T, P, 3)", lambda s: len(s) == 3 and s[1] > 0 and s[2] == 3)
+            array = _read_array(
+                group, f"obs/{key}", where, "(T, P, 3)", lambda s: len(s) == 3 and s[1] > 0 and s[2] == 3
+            )
         else:
             array = _read_array(group, f"obs/{key}", where, "(T, D), single frames", lambda s: len(s) == 2 and s[1] > 0)
         if len(array) != len(actions):

@@ -25,7 +25,7 @@ def ema_decay(count: int, power: float, maximum: float) -> float:
 
 
 def averaged_model(model: torch.nn.Module, power: float, maximum: float) -> AveragedModel:
-    """torch's averaged copy of a model, on the schedule of :func:`ema_decay`."""
+    """Torch's averaged copy of a model, on the schedule of :func:`ema_decay`."""
     return AveragedModel(model, multi_avg_fn=_average(power, maximum))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
 from isaaclab.utils.datasets import EpisodeData, HDF5DatasetFileHandler
 
 from score.utils.errors import UserError
@@ -32,6 +33,21 @@ class Demonstrator(Protocol):
 def newest_frames(observations: dict[str, torch.Tensor], histories: dict[str, int]) -> dict[str, torch.Tensor]:
     """Newest frame of every observation window: (N, *shape) each."""
     return {key: value[:, -1] if histories[key] > 1 else value for key, value in observations.items()}
+
+
+def describe_recording(task: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+    """What the numbers of a recording are: the ``env_args`` that ``score.imitation.dataset`` reads."""
+    spec = task.spec
+    return {
+        "domain": task.domain,
+        "engine": task.engine,
+        "control_rate_hz": spec.control_rate_hz,
+        "action_names": list(spec.actions.names),
+        "action_low": list(spec.actions.low),
+        "action_high": list(spec.actions.high),
+        "units": {"actions": spec.actions.units, **{key: spec.observations[key].units for key in keys}},
+        "frames": {key: spec.observations[key].frame for key in keys if spec.observations[key].frame},
+    }
 
 
 def record_demonstrations(
@@ -71,34 +87,27 @@ def record_demonstrations(
     guards = 0
     with atomic_file(path) as temporary:
         handler = HDF5DatasetFileHandler()
-        partial = temporary.with_suffix(".hdf5")  # the handler insists on the suffix
+        handler.create(str(temporary), env_name=task.task)  # the temporary name keeps the suffix that it insists on
         try:
-            handler.create(str(partial), env_name=task.task)
-            handler.add_env_args({
-                "domain": task.domain,
-                "engine": task.engine,
-                "spec": task.spec.to_dict(),
-                "control_rate_hz": task.spec.control_rate_hz,
-                "action_names": list(task.spec.actions.names),
-                "action_units": task.spec.actions.units,
-            })
+            handler.add_env_args(describe_recording(task, keys))
             while done_count < episodes:
                 steps, success, guard, frames = _record_batch(task, demonstrator, seed + batch, keys, histories)
-                for env in range(min(task.num_envs, episodes - done_count)):
-                    if guard[env]:  # unsound physics is no demonstration
-                        guards += 1
-                        continue
+                if bool(guard.all()):
+                    raise UserError(
+                        f"The guard ended every episode of batch {batch} (unsound physics or full contact buffers): nothing"
+                        " to record. Check the engine's settings."
+                    )
+                for env in (~guard).nonzero()[: episodes - done_count, 0].tolist():
                     _write_episode(handler, frames, env, int(steps[env]), bool(success[env]), seed + batch)
                     lengths.append(int(steps[env]))
                     successes.append(bool(success[env]))
                     done_count += 1
                     if progress is not None:
                         progress(done_count, episodes)
+                guards += int(guard.sum())
                 batch += 1
-            handler.close()
-            partial.replace(temporary)
         finally:
-            partial.unlink(missing_ok=True)
+            handler.close()
     solved = [length for length, success in zip(lengths, successes, strict=True) if success]
     return {
         "episodes": done_count,

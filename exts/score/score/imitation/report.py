@@ -25,8 +25,8 @@ class Measurement:
     validation_loss: float
     """The same loss of the averaged model on validation windows without augmentation."""
     action_error: tuple[float, ...]
-    """Mean absolute error of sampled actions of the averaged model on validation windows, for each row of the chunk [action units].
-    Demonstrations that differ on purpose keep it above zero."""
+    """Mean absolute error of sampled actions of the averaged model on validation windows, for each row of the chunk
+    [action units]. Demonstrations that differ on purpose keep it above zero."""
     learning_rate: float
     """Learning rate at that time."""
 

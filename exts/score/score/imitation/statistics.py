@@ -15,9 +15,9 @@ from score.policies.spec import PolicySpec
 def fit_statistics(windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg) -> dict[str, Statistic]:
     """Fit what a :class:`~score.policies.flow_matching.FlowMatchingPolicy` needs.
 
-    Features and action chunks get a mean and a deviation per dimension (actions: per row and number, relative to the newest
-    measured frame where the spec says so). A cloud gets a mean per axis and one deviation for all axes, as its
-    shape must not be distorted.
+    Features and action chunks get a mean and a deviation per dimension (actions: per row and number, relative to the
+    newest measured frame where the spec says so). A cloud gets a mean per axis and one deviation for all axes, as
+    its shape must not be distorted.
 
     Args:
         windows: Training windows without augmentation.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class TrainingResult:
 
 
 def training_directory(output: Path) -> Path:
-    """Folder of everything about a training that is no part of the bundle ``output``: ``<output>_training`` beside it."""
+    """Folder of what a training leaves besides the bundle ``output``: ``<output>_training``, next to it."""
     return output.with_name(f"{output.name}_training")
 
 
@@ -85,7 +86,8 @@ def train_base_policy(
     console.print(
         f"{len(train_indices)} episodes ({len(windows[0])} steps) to train on,"
         f" {len(validation_indices)} ({len(windows[1])}) to validate;"
-        f" {sum(p.numel() for p in trainer.policy.parameters()) / 1e6:.2f} million parameters"
+        f" {sum(p.numel() for p in trainer.policy.parameters()) / 1e6:.2f} million parameters",
+        soft_wrap=True,
     )
     facts = {
         "task": label,
@@ -101,6 +103,9 @@ def train_base_policy(
     def save() -> None:
         trainer.save(checkpoint, identity)
         save_bundle(trainer.averaged_policy, output, _provenance(facts, trainer))
+
+    def finish() -> None:
+        save()
         if trainer.measurements:
             draw_curves(trainer.measurements, data.units["actions"], training / CURVES_FILE)
 
@@ -108,14 +113,16 @@ def train_base_policy(
         try:
             _loop(trainer, cfg, writer, console, save)
         except KeyboardInterrupt as interrupt:
-            save()
+            finish()
             left = f"the base policy after {trainer.update} of {cfg.updates} updates is in {output}; --resume goes on"
             raise KeyboardInterrupt(left) from interrupt
-    save()
+    finish()
     return TrainingResult(output, training, tuple(trainer.measurements))
 
 
-def _loop(trainer: Trainer, cfg: PretrainCfg, writer: SummaryWriter, console: Console, save: Any) -> None:
+def _loop(
+    trainer: Trainer, cfg: PretrainCfg, writer: SummaryWriter, console: Console, save: Callable[[], None]
+) -> None:
     columns = (
         TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("elapsed"), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.4f}"),
@@ -128,7 +135,7 @@ def _loop(trainer: Trainer, cfg: PretrainCfg, writer: SummaryWriter, console: Co
             if trainer.update % cfg.validation_every == 0 or trainer.update == cfg.updates:
                 measurement = trainer.measure()
                 write_scalars(writer, measurement)
-                progress.console.print(_line(measurement, cfg.updates))
+                progress.console.print(_line(measurement, cfg.updates), soft_wrap=True)
             if trainer.update % cfg.checkpoint_every == 0 and trainer.update < cfg.updates:
                 save()
 
@@ -140,7 +147,8 @@ def _require_place(output: Path, checkpoint: Path, resume: bool, overwrite: bool
     taken = [path for path in (output, checkpoint) if path.exists() and (path.is_file() or any(path.iterdir()))]
     if taken and not (resume or overwrite):
         raise UserError(
-            f"{taken[0]} already exists: give --resume to go on with it, --overwrite to replace it, or another --output."
+            f"{taken[0]} already exists: give --resume to go on with it, --overwrite to replace it, or another"
+            " --output."
         )
     require_writable(checkpoint.parent)
     require_writable(output.parent)
@@ -161,6 +169,6 @@ def _provenance(facts: dict[str, Any], trainer: Trainer) -> dict[str, Any]:
 def _line(measurement: Measurement, updates: int) -> str:
     first, last = measurement.action_error[0], measurement.action_error[-1]
     return (
-        f"update {measurement.update}/{updates}: loss {measurement.train_loss:.4f}, validation {measurement.validation_loss:.4f},"
-        f" action error {first:.5f} (first row) to {last:.5f} (last)"
+        f"update {measurement.update}/{updates}: loss {measurement.train_loss:.4f},"
+        f" validation {measurement.validation_loss:.4f}, action error {first:.5f} (first row) to {last:.5f} (last)"
     )

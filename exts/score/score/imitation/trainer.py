@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from score.imitation.augmentation import augment_cloud, augment_joints
+from score.imitation.augmentation import augment_cloud, feature_noise_scale
 from score.imitation.ema import averaged_model
 from score.imitation.report import Measurement
 from score.imitation.settings import PretrainCfg
@@ -36,11 +36,13 @@ class Trainer:
     """
 
     def __init__(self, spec: PolicySpec, train: WindowSet, validation: WindowSet, cfg: PretrainCfg) -> None:
-        """Args:
-        spec: Interface of the policy.
-        train: Training windows.
-        validation: Validation windows.
-        cfg: Settings.
+        """Set up.
+
+        Args:
+            spec: Interface of the policy.
+            train: Training windows.
+            validation: Validation windows.
+            cfg: Settings.
         """
         self.cfg = cfg
         statistics = fit_statistics(train, spec, cfg.network)
@@ -48,11 +50,14 @@ class Trainer:
             torch.manual_seed(cfg.seed)
             policy = FlowMatchingPolicy(spec, cfg.network, cfg.integrator, statistics)
         self.policy = policy.to(cfg.device)
+        self.feature_noise = feature_noise_scale(self.policy, cfg.augmentation)
         self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max)
         self.optimiser = torch.optim.AdamW(
             self.policy.parameters(), cfg.learning_rate, betas=cfg.betas, weight_decay=cfg.weight_decay, fused=True
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda update: learning_rate_factor(update, cfg))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda update: learning_rate_factor(update, cfg)
+        )
         self.generator = torch.Generator().manual_seed(cfg.seed)
         self.train = train.to(cfg.device)
         step = max(1, math.ceil(len(validation) / cfg.validation_windows))
@@ -73,13 +78,14 @@ class Trainer:
         cfg = self.cfg
         indices = torch.randint(len(self.train), (cfg.batch_size,), generator=self.generator)
         observations, actions = self.train.take(indices.to(cfg.device))
-        observations[cfg.measured] = augment_joints(observations[cfg.measured], cfg.augmentation, self.generator)
         if cfg.point_cloud is not None:
             cloud = augment_cloud(observations[cfg.point_cloud], cfg.augmentation, self.generator)
             condition = self.policy.encode_cloud(observations, cloud)
         else:
             condition = self.policy.encode(observations)
-        loss = self._loss(self.policy, condition, actions, self.generator)
+        noise = torch.randn(condition.shape, generator=self.generator).to(cfg.device)
+        view = condition + self.feature_noise * noise
+        loss = self._loss(self.policy, condition, actions, view, self.generator)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.policy.parameters(), cfg.max_grad_norm)
@@ -103,7 +109,7 @@ class Trainer:
         generator = torch.Generator().manual_seed(_VALIDATION_SEED)
         observations, actions = self.validation.observations, self.validation.actions
         condition = policy.encode(observations)
-        loss = self._loss(policy, condition, actions, generator)
+        loss = self._loss(policy, condition, actions, condition, generator)
         latent = torch.randn(actions.shape, generator=generator).to(actions.device)
         error = (policy.decode(condition, latent) - actions).abs().mean(dim=(0, 2))
         measurement = Measurement(
@@ -149,7 +155,9 @@ class Trainer:
             saved = json.loads(state["identity"])
         except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path} is no checkpoint of pretrain.py ({reason}): start anew without --resume.") from error
+            raise UserError(
+                f"{path} is no checkpoint of pretrain.py ({reason}): start anew without --resume."
+            ) from error
         differing = [key for key in identity if json.dumps(identity[key]) != json.dumps(saved.get(key))]
         if differing:
             changes = ", ".join(f"{key} was {saved.get(key)!r} and is {identity[key]!r}" for key in differing[:3])
@@ -164,7 +172,14 @@ class Trainer:
         self.measurements = [Measurement.from_dict(entry) for entry in state["measurements"]]
         self._loss_sum, self._loss_count = state["running_loss"][0], int(state["running_loss"][1])
 
-    def _loss(self, policy: FlowMatchingPolicy, condition: Tensor, actions: Tensor, generator: torch.Generator) -> Tensor:
+    def _loss(
+        self,
+        policy: FlowMatchingPolicy,
+        condition: Tensor,
+        actions: Tensor,
+        view: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
         """Flow-matching loss with several draws of noise and time for each window.
 
         The cloud's encoder costs as much as the rest, and draws are free of it. Times are stratified over the draws.
@@ -173,7 +188,7 @@ class Trainer:
         noise = torch.randn(draws * count, *actions.shape[1:], generator=generator).to(actions.device)
         strata = torch.arange(draws).repeat_interleave(count)
         time = ((strata + torch.rand(draws * count, generator=generator)) / draws).to(actions.device)
-        return policy.loss(condition.repeat(draws, 1), actions.repeat(draws, 1, 1), noise, time)
+        return policy.loss(condition.repeat(draws, 1), actions.repeat(draws, 1, 1), noise, time, view.repeat(draws, 1))
 
 
 def learning_rate_factor(update: int, cfg: PretrainCfg) -> float:

@@ -131,7 +131,7 @@ def past_action_windows(actions: Tensor, before: Tensor, history: int) -> Tensor
 
 
 def action_chunks(actions: Tensor, horizon: int) -> Tensor:
-    """The actions sent from each step on, shape (T, horizon, A). After the end the last of ``actions`` (T, A) repeats."""
+    """The actions sent from each step on, (T, horizon, A). After the end the last of ``actions`` (T, A) repeats."""
     steps = torch.arange(len(actions)).unsqueeze(1) + torch.arange(horizon)
     return actions[steps.clamp(max=len(actions) - 1)]
 

@@ -16,12 +16,14 @@ class BasePolicy(torch.nn.Module):
     The latent is N(0, I) in training, so a standard normal latent gives the policy as it was trained.
     """
 
-    __jit_unused_properties__ = ["latent_shape"]
+    __jit_unused_properties__ = ["latent_shape"]  # noqa: RUF012 - a list for TorchScript
 
     def __init__(self, spec: PolicySpec, condition_dim: int) -> None:
-        """Args:
-        spec: Observations, actions, rate and horizon of the policy.
-        condition_dim: Length C of the condition vector.
+        """Set up.
+
+        Args:
+            spec: Observations, actions, rate and horizon of the policy.
+            condition_dim: Length C of the condition vector.
         """
         super().__init__()
         self.spec = spec

@@ -65,7 +65,9 @@ def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any]
     """
     directory = Path(directory)
     if not isinstance(policy, FlowMatchingPolicy):
-        raise UserError(f"Base policies of type {type(policy).__name__} cannot be saved as a bundle: known is {KINDS[0]}.")
+        raise UserError(
+            f"Base policies of type {type(policy).__name__} cannot be saved as a bundle: known is {KINDS[0]}."
+        )
     require_bundle_place(directory)
     with atomic_directory(directory, overwrite=True) as temporary:
         weights = temporary / WEIGHTS_FILE
@@ -127,23 +129,25 @@ def require_bundle_place(directory: Path) -> None:
     """
     if directory.is_file():
         raise UserError(f"{directory} is a file: a base policy is written as a folder. Name another one.")
-    foreign = sorted(set(path.name for path in directory.glob("*")) - {SETTINGS_FILE, WEIGHTS_FILE})
+    foreign = sorted({path.name for path in directory.glob("*")} - {SETTINGS_FILE, WEIGHTS_FILE})
     if foreign:
         raise UserError(
-            f"{directory} holds other things than a base policy ({', '.join(foreign[:3])}): writing there would replace"
-            " them. Name a new folder."
+            f"{directory} holds other things than a base policy ({', '.join(foreign[:3])}): writing there would"
+            " replace them. Name a new folder."
         )
 
 
 def _read_settings(directory: Path) -> dict[str, Any]:
     if directory.is_file():
         raise UserError(
-            f"{directory} is a file: a base policy is a folder with {SETTINGS_FILE} and {WEIGHTS_FILE}. Give that folder;"
+            f"{directory} is a file: a base policy is a folder with {SETTINGS_FILE} and {WEIGHTS_FILE}. Give that one;"
             " pickled checkpoints (.pt, .pth, .ckpt, .pkl) are never loaded."
         )
     path = directory / SETTINGS_FILE
     if not path.is_file():
-        near = near_names(directory.name, (p.name for p in directory.parent.glob("*/"))) if not directory.exists() else ""
+        near = (
+            near_names(directory.name, (p.name for p in directory.parent.glob("*/"))) if not directory.exists() else ""
+        )
         state = "has no" if directory.is_dir() else "does not exist, so there is no"
         raise UserError(f"Base policy {directory} {state} {SETTINGS_FILE}: give the folder of a base policy.{near}")
     try:
@@ -171,8 +175,8 @@ def _refuse_stochastic(data: Any, path: Path) -> None:
     for name in names:
         if str(name).lower() in STOCHASTIC_SAMPLERS:
             raise UserError(
-                f"{path}: sampler '{name}' draws fresh noise at every step, so the latent does not decide the action and"
-                " cannot be steered. Use the deterministic sampler DDIM (eta 0) with the same weights."
+                f"{path}: sampler '{name}' draws fresh noise at every step, so the latent does not decide the action"
+                " and cannot be steered. Use the deterministic sampler DDIM (eta 0) with the same weights."
             )
 
 
@@ -193,8 +197,8 @@ def _read_tensors(path: Path, expected_sha256: str) -> dict[str, torch.Tensor]:
     content = path.read_bytes()
     if content[:2] == b"PK" or content[:1] == b"\x80":
         raise UserError(
-            f"{path} is a pickle (torch.save) under another name, and pickles are never loaded because they can run code."
-            " Save the weights with safetensors."
+            f"{path} is a pickle (torch.save) under another name, and pickles are never loaded because they can run"
+            " code. Save the weights with safetensors."
         )
     try:
         tensors = load_tensors(content)
@@ -233,8 +237,8 @@ def _require_tensors(found: dict[str, torch.Tensor], needed: dict[str, torch.Ten
             )
     if problems:
         raise UserError(
-            f"{path} does not hold the tensors that {SETTINGS_FILE} describes: {'; '.join(problems[:4])}. Write the base"
-            " policy anew."
+            f"{path} does not hold the tensors that {SETTINGS_FILE} describes: {'; '.join(problems[:4])}. Write the"
+            " base policy anew."
         )
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 _CPU_GROUP = 4
-"""Clouds at a time on a CPU: the activations of 4 x 512 points fit its cache, which halves the time for a batch of 64."""
+"""Clouds at a time on a CPU: activations of 4 x 512 points fit its cache, which halves the time for a batch of 64."""
 
 POOLS = ("max", "max_mean")
 """Ways to pool the features of points, see :class:`PointNet`."""
@@ -30,11 +30,13 @@ class PointNet(torch.nn.Module):
         embedding_dim: int = 128,
         pool: str = "max_mean",
     ) -> None:
-        """Args:
-        point_widths: Widths of the per-point layers. The default costs 6.4 million multiply-adds for 512 points.
-        global_widths: Widths of the layers between pooling and embedding.
-        embedding_dim: Length E of the embedding.
-        pool: ``max`` or ``max_mean``.
+        """Set up.
+
+        Args:
+            point_widths: Widths of the per-point layers. The default costs 6.4 million multiply-adds for 512 points.
+            global_widths: Widths of the layers between pooling and embedding.
+            embedding_dim: Length E of the embedding.
+            pool: ``max`` or ``max_mean``.
         """
         super().__init__()
         self.cpu_group = _CPU_GROUP

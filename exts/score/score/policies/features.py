@@ -26,10 +26,12 @@ class WindowFeatures(torch.nn.Module):
     plain_keys: list[str]
 
     def __init__(self, spec: PolicySpec, relative_observations: tuple[str, ...]) -> None:
-        """Args:
-        spec: The policy's interface. Observations of shape (P, 3) are point clouds, at most one, of one frame; all
-            others must have one axis.
-        relative_observations: Observations to enter relative to the newest frame of ``spec.actions.relative_to``.
+        """Set up.
+
+        Args:
+            spec: The policy's interface. Observations of shape (P, 3) are point clouds, at most one, of one frame; all
+                others must have one axis.
+            relative_observations: Observations to enter relative to the newest frame of ``spec.actions.relative_to``.
 
         Raises:
             UserError: The spec does not fit the above.
@@ -40,11 +42,13 @@ class WindowFeatures(torch.nn.Module):
         for key in low_dim:
             if len(spec.observations[key].shape) != 1:
                 raise UserError(
-                    f"Observation '{key}' has shape {spec.observations[key].shape}: a flow policy reads vectors (D,) and"
-                    " one point cloud (P, 3)."
+                    f"Observation '{key}' has shape {spec.observations[key].shape}: a flow policy reads vectors (D,)"
+                    " and one point cloud (P, 3)."
                 )
         if len(clouds) > 1 or (clouds and spec.observations[clouds[0]].history != 1):
-            raise UserError(f"Point clouds {clouds}: a flow policy reads at most one, and of it only the current frame.")
+            raise UserError(
+                f"Point clouds {clouds}: a flow policy reads at most one, and of it only the current frame."
+            )
         if not low_dim:
             raise UserError("A flow policy needs a low-dimensional observation besides the point cloud.")
         self.cloud_key = clouds[0] if clouds else ""
@@ -56,6 +60,12 @@ class WindowFeatures(torch.nn.Module):
             key: list(entry.window_shape) for key, entry in spec.observations.items()
         }
         self.histories: dict[str, int] = {key: entry.history for key, entry in spec.observations.items()}
+        # Lengths of the two leading blocks: newest reference frame, everything relative to it.
+        self.newest_size = spec.observations[self.reference_key].shape[0] if self.reference_key else 0
+        relative_frames = sum(self.histories[key] for key in self.relative_keys)
+        if self.reference_key:
+            relative_frames += self.histories[self.reference_key] - 1
+        self.relative_size = relative_frames * self.newest_size
         self.size = sum(spec.observations[key].history * spec.observations[key].shape[0] for key in low_dim)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
@@ -125,7 +135,9 @@ def _check_relative(spec: PolicySpec, low_dim: list[str], reference_key: str, re
         )
     for key in relative_keys:
         if key not in low_dim or key == reference_key:
-            raise UserError(f"relative_observations names '{key}', no other vector observation.{near_names(key, low_dim)}")
+            raise UserError(
+                f"relative_observations names '{key}', no other vector observation.{near_names(key, low_dim)}"
+            )
         if spec.observations[key].shape != shape or spec.observations[key].units != reference.units:
             raise UserError(
                 f"relative_observations: '{key}' must have shape {shape} and units '{reference.units}' like"

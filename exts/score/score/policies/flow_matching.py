@@ -40,12 +40,14 @@ class FlowMatchingPolicy(BasePolicy):
         integrator: IntegratorCfg,
         statistics: dict[str, Statistic],
     ) -> None:
-        """Args:
-        spec: The policy's interface.
-        network: Sizes of the networks.
-        integrator: Integration method and steps.
-        statistics: Those that :func:`statistic_shapes` names, for example from
-            :func:`score.imitation.statistics.fit_statistics`.
+        """Set up.
+
+        Args:
+            spec: The policy's interface.
+            network: Sizes of the networks.
+            integrator: Integration method and steps.
+            statistics: Those that :func:`statistic_shapes` names, for example from
+                :func:`score.imitation.statistics.fit_statistics`.
 
         Raises:
             UserError: The spec cannot be served by this network, or a statistic is missing, unknown or mismatched.
@@ -95,7 +97,8 @@ class FlowMatchingPolicy(BasePolicy):
         Returns:
             Condition, shape (B, C).
         """
-        assert self.encoder is not None and self.cloud_normaliser is not None
+        assert self.encoder is not None
+        assert self.cloud_normaliser is not None
         embedding = self.encoder(self.cloud_normaliser(cloud))
         return torch.cat([embedding, self.feature_normaliser(self.features(observations))], dim=-1)
 
@@ -124,21 +127,24 @@ class FlowMatchingPolicy(BasePolicy):
             actions = actions - self.reference(condition).unsqueeze(1)
         return self.action_normaliser(actions)
 
-    def loss(self, condition: Tensor, actions: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+    def loss(
+        self, condition: Tensor, actions: Tensor, noise: Tensor, time: Tensor, view: Tensor | None = None
+    ) -> Tensor:
         """Flow-matching regression error.
 
         Args:
-            condition: Shape (B, C).
+            condition: Shape (B, C); actions are normalised by it.
             actions: Demonstrated chunks in units, shape (B, H, A).
             noise: Standard normal, shape (B, H, A).
             time: In [0, 1], shape (B,).
+            view: The condition as the network sees it, (B, C): a noisy copy in training, else ``condition`` itself.
 
         Returns:
             Mean squared error of the velocity in normalised units, a scalar.
         """
         target = self.normalise_actions(condition, actions)
         weight = time.view(-1, 1, 1)
-        velocity = self.integrator.field(torch.lerp(noise, target, weight), time, condition)
+        velocity = self.integrator.field(torch.lerp(noise, target, weight), time, condition if view is None else view)
         return torch.nn.functional.mse_loss(velocity, target - noise)
 
 

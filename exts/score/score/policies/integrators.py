@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Explicit integration of a velocity field from t = 0 (noise) to t = 1 (action) in uniform steps."""
 
-from typing import NamedTuple
-
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -65,13 +64,15 @@ class Integrator(torch.nn.Module):
     """
 
     def __init__(self, field: torch.nn.Module, method: str = "midpoint", steps: int = 5) -> None:
-        """Args:
-        field: The velocity field, see above.
-        method: See :func:`make_schedule`. Published: midpoint.
-        steps: Uniform steps. Published: 5, that is 10 network passes.
+        """Set up.
+
+        Args:
+            field: The velocity field, see above.
+            method: See :func:`make_schedule`. Published: midpoint.
+            steps: Uniform steps. Published: 5, that is 10 network passes.
         """
         super().__init__()
-        self.field = field
+        self.field: Any = field  # TorchScript knows no protocol for its two methods
         schedule = make_schedule(method, steps)
         self.times: list[float] = schedule.times
         self.gains: list[float] = schedule.gains

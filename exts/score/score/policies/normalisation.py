@@ -82,9 +82,16 @@ def checked_statistic(
 class Normaliser(torch.nn.Module):
     """Affine normalisation with its statistic as buffers, so that it travels with the weights."""
 
+    offset: Tensor
+    """What is subtracted."""
+    scale: Tensor
+    """What is divided by."""
+
     def __init__(self, statistic: Statistic) -> None:
-        """Args:
-        statistic: A checked statistic; it is copied.
+        """Set up.
+
+        Args:
+            statistic: A checked statistic; it is copied.
         """
         super().__init__()
         self.register_buffer("offset", statistic.offset.detach().clone().float())

@@ -36,7 +36,9 @@ class ObservationSpec:
         if self.history < 1:
             raise UserError(f"Observation history {self.history} is invalid: give at least 1 frame.")
         if self.names and len(self.names) != self.shape[-1]:
-            raise UserError(f"Observation has {len(self.names)} names for {self.shape[-1]} numbers: give one name each.")
+            raise UserError(
+                f"Observation has {len(self.names)} names for {self.shape[-1]} numbers: give one name each."
+            )
 
     @property
     def window_shape(self) -> tuple[int, ...]:
@@ -155,9 +157,8 @@ def require_match(policy: PolicySpec, task: PolicySpec) -> None:
     if not math.isclose(policy.control_rate_hz, task.control_rate_hz, rel_tol=_RATE_TOLERANCE):
         problems.append(f"control rate is {policy.control_rate_hz:g} Hz and the task's {task.control_rate_hz:g} Hz")
     if problems:
-        listed = "; ".join(problems)
         raise UserError(
-            f"The base policy does not fit the task: {listed}{'' if listed.endswith('?') else '.'} Use the base policy of this task, or change"
+            f"The base policy does not fit the task: {'; '.join(problems)}; use the base policy of this task, or change"
             " the task's observations and actions to what the policy was trained on."
         )
 

@@ -16,9 +16,11 @@ class ResidualBlock(torch.nn.Module):
     """LayerNorm -> scale and shift (FiLM) -> two-layer MLP -> add. Starts as the identity."""
 
     def __init__(self, width: int, hidden: int) -> None:
-        """Args:
-        width: Width of the stream.
-        hidden: Width between the two layers.
+        """Set up.
+
+        Args:
+            width: Width of the stream.
+            hidden: Width between the two layers.
         """
         super().__init__()
         self.norm = torch.nn.LayerNorm(width, elementwise_affine=False)
@@ -42,12 +44,17 @@ class VelocityNetwork(torch.nn.Module):
     U-Net as published (68 million parameters) would take seconds on a CPU.
     """
 
+    frequencies: Tensor
+    """Angular frequencies of the time features, shape (time_frequencies,) [rad]."""
+
     def __init__(self, horizon: int, action_dim: int, condition_dim: int, cfg: FlowNetworkCfg) -> None:
-        """Args:
-        horizon: Steps H of a chunk.
-        action_dim: Numbers A of an action.
-        condition_dim: Length C of the condition.
-        cfg: Sizes.
+        """Set up.
+
+        Args:
+            horizon: Steps H of a chunk.
+            action_dim: Numbers A of an action.
+            condition_dim: Length C of the condition.
+            cfg: Sizes.
         """
         super().__init__()
         width = cfg.width
