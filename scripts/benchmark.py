@@ -129,7 +129,6 @@ def run_soak(args: argparse.Namespace, overrides: list[str]) -> int:
         TimeRemainingColumn,
     )
 
-    from score.evaluation import loading
     from score.evaluation.paired import write_report
     from score.evaluation.provenance import command_line, source_commit
     from score.evaluation.soak import SOAK_MODES, SoakReport, soak_actions, soak_latents

@@ -31,6 +31,20 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--point_noise", type=float, default=0.001, help="augmentation of points [m]")
     parser.add_argument("--extrinsic_shift", type=float, default=0.002, help="augmentation of the cloud's place [m]")
     parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation of its direction [rad]")
+    parser.add_argument(
+        "--segments", type=int, nargs="*", default=[], metavar="N", help="points of each segment of a segmented cloud"
+    )
+    parser.add_argument(
+        "--action_compression",
+        type=float,
+        default=0.0,
+        metavar="C",
+        help="work on asinh(a / C) of actions (default: off)",
+    )
+    parser.add_argument(
+        "--point_widths", type=int, nargs="+", default=[64, 64, 128], metavar="N", help="per-point layers"
+    )
+    parser.add_argument("--points", type=int, default=256, help="random subset of points in training (default: 256)")
     parser.add_argument("--joint_noise", type=float, default=0.02, help="augmentation of joint positions [rad]")
     parser.add_argument(
         "--history_noise", type=float, default=0.01, help="augmentation of joint and target history [rad]"
@@ -51,6 +65,7 @@ def main() -> int:
     from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
     from score.imitation.settings import updates_for_epochs
     from score.imitation.train import training_directory
+    from score.policies.settings import FlowNetworkCfg
     from score.utils.errors import UserError
 
     try:
@@ -67,9 +82,15 @@ def main() -> int:
         point_cloud=cloud,
         horizon=arguments.horizon,
         relative=not arguments.absolute,
+        network=FlowNetworkCfg(
+            point_widths=tuple(arguments.point_widths),
+            segments=tuple(arguments.segments),
+            action_compression=arguments.action_compression,
+        ),
         augmentation=AugmentationCfg(
             joint_noise=arguments.joint_noise,
             history_noise=arguments.history_noise,
+            points=arguments.points,
             point_noise=arguments.point_noise,
             extrinsic_shift=arguments.extrinsic_shift,
             extrinsic_rotation=arguments.extrinsic_rotation,

@@ -18,13 +18,13 @@ DECIMATION = 12
 """Physics steps per control step: 10 Hz control."""
 
 
-
 @configclass
 class SparseMJWarpSolverCfg(MJWarpSolverCfg):
     """MuJoCo-Warp's solver with a sparse constraint Jacobian.
 
-    On a CPU the dense form spends three quarters of its time on the elliptic cones' Hessian, over every slot of the contact
-    buffer; the sparse form visits active rows only. Isaac Lab forwards every field that the solver's constructor takes.
+    On a CPU the dense form spends three quarters of its time on the elliptic cones' Hessian, over every slot of the
+    contact buffer; the sparse form visits active rows only. Isaac Lab forwards every field that the solver's
+    constructor takes.
     """
 
     jacobian: str = "sparse"

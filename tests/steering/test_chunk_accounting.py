@@ -127,8 +127,8 @@ def test_end_at_the_border_of_a_chunk() -> None:
 def test_time_out_inside_a_chunk_is_bootstrapped_with_the_true_last_state() -> None:
     env = make_env([[GO], [steps(1, 1, 1, end="time_out"), GO]])
     ppo = roll(env, 1, lam=0.95)
-    # 1 + .5 + .25 = 1.75 in 3 steps, then .5^3 * V(1003) = .125 * 10.03. Before the step the value is 10.00, at the start
-    # of the next episode 11.00.
+    # 1 + .5 + .25 = 1.75 in 3 steps, then .5^3 * V(1003) = .125 * 10.03. Before the step the value is 10.00, at the
+    # start of the next episode 11.00.
     assert ppo.storage.returns[0, 1].item() == pytest.approx(1.75 + 0.125 * 10.03)
     # Environment 0 goes on: 0 + .5^4 * V(4) = .0625 * .04.
     assert ppo.storage.returns[0, 0].item() == pytest.approx(0.0625 * 0.04)

@@ -55,7 +55,15 @@ class Habits:
     """Mean control steps on the rim before lifting, for the three."""
     approach_height: tuple[float, float] = (0.006, 0.030)
     """Height of the tip over the rim at the end of the approach."""
-    approach_speed: tuple[float, float] = (0.008, 0.016)
+    miss_std: float = 0.012
+    """Spread of the gross miss with which an approach first ends; it is corrected, mostly before coming down."""
+    miss_left: tuple[float, float] = (0.0, 0.35)
+    """Share of a gross miss that is left after a correction."""
+    blind_descent_probability: float = 0.25
+    """Chance to come down in spite of a gross miss, notice on the rim, lift and correct."""
+    distraction_probability: float = 0.008
+    """Chance per control step to drift off to some point over the socket and to come back."""
+    approach_speed: tuple[float, float] = (0.010, 0.018)
     """Path per control step while approaching."""
     descend_speed: tuple[float, float] = (0.0020, 0.0045)
     """Path per control step while coming down."""
@@ -81,6 +89,7 @@ class _Episode:
 
     phase: torch.Tensor
     bias: torch.Tensor
+    miss: torch.Tensor
     yaw_bias: torch.Tensor
     tilt_bias: torch.Tensor
     search: torch.Tensor
@@ -127,6 +136,7 @@ class InsertDemonstrator:
         self._episode = _Episode(
             phase=torch.full((n,), APPROACH, device=self.device),
             bias=torch.tensor(h.aim_bias_mean, device=self.device) + h.aim_bias_std * self._normal(2),
+            miss=h.miss_std * self._normal(2),
             yaw_bias=h.yaw_bias_std * self._normal(1)[:, 0],
             tilt_bias=h.tilt_bias_std * self._normal(2),
             search=search,
@@ -158,16 +168,21 @@ class InsertDemonstrator:
         e, h = self._episode, self.habits
         depth = peg_in_socket(self.env).tip_depth
         rim = socket_pos[:, 2] + GEOMETRY.rim_height
-        aim = socket_pos[:, :2] + e.bias
+        aim = socket_pos[:, :2] + e.bias + e.miss
+        gross = e.miss.norm(dim=-1) > 0.0025
         over = ((tip[:, :2] - aim).norm(dim=-1) < 0.0025) & ((tip[:, 2] - rim - e.height).abs() < 0.006)
         arrived = (e.phase == APPROACH) & over
-        e.pause = torch.where(arrived, e.pause - 1, e.pause)
-        down = arrived & (e.pause <= 0)
+        blind = self._uniform((0.0, 1.0)) < h.blind_descent_probability
+        correct = arrived & gross & ~blind
+        e.pause = torch.where(arrived & ~correct, e.pause - 1, e.pause)
+        down = arrived & ~correct & (e.pause <= 0)
         touched = (e.phase == DESCEND) & (depth > -0.0015)
-        inside = ((e.phase == PRESS) | (e.phase == DESCEND)) & (depth > 0.003)
+        inside = ((e.phase == PRESS) | (e.phase == DESCEND)) & (depth > 0.003) & ~gross
         e.steps_on_rim = torch.where(e.phase == PRESS, e.steps_on_rim + 1, 0.0)
-        impatient = (e.phase == PRESS) & ~inside & (e.steps_on_rim > e.patience)
+        patience = torch.where(gross, torch.full_like(e.patience, 4.0), e.patience)
+        impatient = (e.phase == PRESS) & ~inside & (e.steps_on_rim > patience)
         lifted = (e.phase == LIFT) & (tip[:, 2] > rim + 0.7 * e.lift)
+        distracted = (e.phase != INSERT) & (self._uniform((0.0, 1.0)) < h.distraction_probability)
         # in the air again, the peg's place between the fingers is seen afresh
         seen_pos, seen_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
         e.in_hand_pos = torch.where(lifted[:, None], seen_pos, e.in_hand_pos)
@@ -175,8 +190,17 @@ class InsertDemonstrator:
         # a new try: the aim is corrected a little, with a fresh error
         corrected = e.bias * self._uniform(h.retry_keeps_bias)[:, None] + h.retry_spread * self._normal(2)
         e.bias = torch.where(impatient[:, None], corrected, e.bias)
+        e.miss = torch.where((correct | lifted)[:, None], e.miss * self._uniform(h.miss_left)[:, None], e.miss)
+        e.miss = torch.where(distracted[:, None], h.miss_std * self._normal(2), e.miss)
         e.angle = torch.where(touched | impatient, 0.0, e.angle)
-        for condition, phase in ((down | lifted, DESCEND), (touched, PRESS), (inside, INSERT), (impatient, LIFT)):
+        far_lift = lifted & gross
+        for condition, phase in (
+            (down | lifted, DESCEND),
+            (touched, PRESS),
+            (inside, INSERT),
+            (impatient, LIFT),
+            (far_lift | distracted, APPROACH),
+        ):
             e.phase = torch.where(condition, phase, e.phase)
 
     def _next_tip(self, tip: torch.Tensor, socket_pos: torch.Tensor) -> torch.Tensor:
@@ -184,7 +208,7 @@ class InsertDemonstrator:
         e, h = self._episode, self.habits
         e.tremor = 0.8 * e.tremor + 0.6 * h.tremor_std * self._normal(2)
         rim = socket_pos[:, 2] + GEOMETRY.rim_height
-        aim = socket_pos[:, :2] + e.bias + e.tremor
+        aim = socket_pos[:, :2] + e.bias + e.miss + e.tremor
         kind = e.search
         pitch = torch.tensor(h.spiral_pitch, device=self.device)[kind]
         path = torch.tensor(h.spiral_speed, device=self.device)[kind]

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""The soak suite: many environment steps of random latents and of random actions, to see whether the physics stays sound.
+"""The soak suite: many environment steps of random latents and of random actions, to see whether physics stays sound.
 
-What counts is what reaches the learner: a diverged environment must be ended by the guard, and no number that is not finite
-may be in a reward, a condition or a state. The guard's resets are counted, not hidden.
+What counts is what reaches the learner: a diverged environment must be ended by the guard, and no number that is not
+finite may be in a reward, a condition or a state. The guard's resets are counted, not hidden.
 """
 
 from __future__ import annotations

@@ -58,13 +58,17 @@ def feature_noise_scale(policy: FlowMatchingPolicy, cfg: AugmentationCfg) -> Ten
     return torch.cat([deviation.new_zeros(policy.condition_dim - features.size), deviation])
 
 
-def augment_cloud(cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generator) -> Tensor:
+def augment_cloud(
+    cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generator, segments: tuple[int, ...] = ()
+) -> Tensor:
     """Take a random subset of points, turn and shift the cloud, add noise to each point.
 
     Args:
         cloud: Shape (B, P, 3) [m].
         cfg: Magnitudes.
         generator: Source of the noise, on the CPU.
+        segments: Points of each segment of a segmented cloud, whose order is then kept: the subset takes the same share
+            of each.
 
     Returns:
         Clouds of shape (B, min(P, cfg.points), 3) [m].
@@ -72,7 +76,7 @@ def augment_cloud(cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generato
     batch, count = cloud.shape[:2]
     if cfg.points is not None and cfg.points < count:
         # The smallest of random keys are a uniform subset without repetition, and another one for each window.
-        order = torch.rand(batch, count, generator=generator).topk(cfg.points, dim=1, sorted=False).indices
+        order = _subset(batch, segments or (count,), cfg.points / count, generator)
         cloud = cloud.gather(1, order.to(cloud.device).unsqueeze(-1).expand(-1, -1, 3))
     if cfg.extrinsic_rotation > 0:
         cloud = cloud @ _rotations(cfg.extrinsic_rotation * _symmetric((batch, 3), generator)).mT.to(cloud.device)
@@ -81,6 +85,17 @@ def augment_cloud(cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generato
     if cfg.point_noise > 0:
         cloud = cloud + cfg.point_noise * _symmetric(tuple(cloud.shape), generator).to(cloud.device)
     return cloud
+
+
+def _subset(batch: int, segments: tuple[int, ...], share: float, generator: torch.Generator) -> Tensor:
+    """Indices of a random subset of every segment, in the order of segments, shape (B, about share * P)."""
+    start, total, parts = 0, sum(segments), []
+    points = round(share * total)
+    for count in segments:
+        keys = torch.rand(batch, count, generator=generator)
+        parts.append(start + keys.topk(count * points // total, dim=1, sorted=False).indices)
+        start += count
+    return torch.cat(parts, dim=1)
 
 
 def _symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

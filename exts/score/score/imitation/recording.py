@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Records demonstrations into Isaac Lab's HDF5 episode layout.
 
-One episode is a group ``data/demo_<i>`` with ``obs/<key>`` (T, ...) as observed before each control step, ``actions`` (T, A)
-as really sent (after clamping), ``rewards`` (T,) and attributes ``success``, ``seed`` and ``num_samples``. The attribute
-``env_args`` of ``data`` says what the numbers are: names, units, rate, domain, engine.
+One episode is a group ``data/demo_<i>`` with ``obs/<key>`` (T, ...) as observed before each control step, ``actions``
+(T, A) as really sent (after clamping), ``rewards`` (T,) and attributes ``success``, ``seed`` and ``num_samples``. The
+attribute ``env_args`` of ``data`` says what the numbers are: names, units, rate, domain, engine.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def record_demonstrations(
                 steps, success, guard, frames = _record_batch(task, demonstrator, seed + batch, keys, histories)
                 if bool(guard.all()):
                     raise UserError(
-                        f"The guard ended every episode of batch {batch} (unsound physics or full contact buffers): nothing"
-                        " to record. Check the engine's settings."
+                        f"The guard ended every episode of batch {batch} (unsound physics or full contact buffers):"
+                        " nothing to record. Check the engine's settings."
                     )
                 for env in (~guard).nonzero()[: episodes - done_count, 0].tolist():
                     _write_episode(handler, frames, env, int(steps[env]), bool(success[env]), seed + batch)

@@ -34,6 +34,8 @@ def fit_statistics(windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg
         if spec.observations[spec.actions.relative_to].history > 1:
             newest = newest[:, -1]
         actions = actions - newest.unsqueeze(1)
+    if network.action_compression > 0.0:
+        actions = torch.asinh(actions / network.action_compression)
     statistics = {
         "features": mean_std_statistic(features(windows.observations), "observations", features.labels(spec)),
         "actions": mean_std_statistic(actions, "actions (row, number)", spec.actions.names),

@@ -79,7 +79,7 @@ class Trainer:
         indices = torch.randint(len(self.train), (cfg.batch_size,), generator=self.generator)
         observations, actions = self.train.take(indices.to(cfg.device))
         if cfg.point_cloud is not None:
-            cloud = augment_cloud(observations[cfg.point_cloud], cfg.augmentation, self.generator)
+            cloud = augment_cloud(observations[cfg.point_cloud], cfg.augmentation, self.generator, cfg.network.segments)
             condition = self.policy.encode_cloud(observations, cloud)
         else:
             condition = self.policy.encode(observations)

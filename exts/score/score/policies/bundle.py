@@ -17,7 +17,7 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save_file
+from safetensors.torch import save as dump_tensors
 
 from score.policies.base_policy import BasePolicy
 from score.policies.flow_matching import FlowMatchingPolicy, statistic_shapes
@@ -72,7 +72,7 @@ def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any]
     with atomic_directory(directory, overwrite=True) as temporary:
         weights = temporary / WEIGHTS_FILE
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in policy.state_dict().items()}
-        save_file(tensors, weights, metadata={"format": FORMAT})
+        weights.write_bytes(dump_tensors(tensors, metadata={"format": FORMAT}))  # save_file would make it private
         settings = _Settings(
             format=FORMAT,
             kind=KINDS[0],

@@ -71,6 +71,80 @@ class PointNet(torch.nn.Module):
         return pooled
 
 
+SEGMENT_SCALES = (1.0, 0.2, 0.05)
+"""Scales of centroid differences, in units of the normalised cloud (about 6 cm): far, near and at the goal."""
+
+
+class SegmentedPointNet(torch.nn.Module):
+    """Encoder of a cloud whose points come in segments, always in the same order (gripper, peg, socket).
+
+    A plain PointNet has to find out which point belongs to what. A segmented cloud says so: every segment is encoded on
+    its own, about its centroid (shared per-point MLP, max and mean pooling: shape and orientation), and where they are
+    relative to each other enters as differences of successive centroids. A centroid of n points averages noise by
+    sqrt(n), and a difference is free of a wrong camera calibration. ``tanh(d / scale)`` at several scales keeps a
+    millimetre as visible beside the goal as a decimetre is far from it; these numbers stay outside the LayerNorm.
+    """
+
+    def __init__(
+        self,
+        segments: tuple[int, ...],
+        point_widths: tuple[int, ...],
+        global_widths: tuple[int, ...],
+        embedding_dim: int,
+    ) -> None:
+        """Set up.
+
+        Args:
+            segments: Points of each segment, in the order of the cloud; at least two segments.
+            point_widths: Widths of the per-point layers.
+            global_widths: Widths of the layers between pooling and embedding.
+            embedding_dim: Length E of the embedding, centroid differences included.
+        """
+        super().__init__()
+        self.segments: list[int] = list(segments)
+        self.total = sum(segments)
+        self.scales: list[float] = list(SEGMENT_SCALES)
+        self.point_mlp = _mlp([3, *point_widths], last_relu=True)
+        pooled = 2 * point_widths[-1] * len(segments) + self.difference_dim(segments)
+        self.global_mlp = _mlp([pooled, *global_widths, embedding_dim - self.difference_dim(segments)], last_relu=False)
+        self.norm = torch.nn.LayerNorm(embedding_dim - self.difference_dim(segments), elementwise_affine=False)
+
+    @staticmethod
+    def difference_dim(segments: tuple[int, ...]) -> int:
+        """Numbers of the embedding that are centroid differences."""
+        return 3 * len(SEGMENT_SCALES) * (len(segments) - 1)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Encode clouds.
+
+        Args:
+            points: Normalised coordinates, shape (B, P, 3); P is the sum of the segments or a part of it that holds
+                the same share of each.
+
+        Returns:
+            Embeddings, shape (B, E).
+        """
+        pooled: list[Tensor] = []
+        differences: list[Tensor] = []
+        start = 0
+        previous = points[:, 0]
+        for index, count in enumerate(self.segments):
+            end = start + count * points.shape[1] // self.total
+            segment = points[:, start:end]
+            centroid = segment.mean(dim=1)
+            features = self.point_mlp(segment - centroid.unsqueeze(1))
+            pooled.append(features.amax(dim=1))
+            pooled.append(features.mean(dim=1))
+            if index > 0:
+                for scale in self.scales:
+                    differences.append(torch.tanh((centroid - previous) / scale))
+            previous = centroid
+            start = end
+        difference = torch.cat(differences, dim=-1)
+        embedding = self.global_mlp(torch.cat([torch.cat(pooled, dim=-1), difference], dim=-1))
+        return torch.cat([self.norm(embedding), difference], dim=-1)
+
+
 def _mlp(widths: list[int], last_relu: bool) -> torch.nn.Sequential:
     layers: list[torch.nn.Module] = []
     for i in range(len(widths) - 1):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from score.policies.base_policy import BasePolicy
-from score.policies.encoders import PointNet
+from score.policies.encoders import PointNet, SegmentedPointNet
 from score.policies.features import WindowFeatures
 from score.policies.integrators import Integrator
 from score.policies.normalisation import Normaliser, Statistic, checked_statistic
@@ -62,14 +62,11 @@ class FlowMatchingPolicy(BasePolicy):
         self.feature_normaliser = Normaliser(statistics["features"])
         self.action_normaliser = Normaliser(statistics["actions"])
         self.cloud_normaliser = Normaliser(statistics["cloud"]) if features.cloud_key else None
-        self.encoder = (
-            PointNet(network.point_widths, network.global_widths, network.embedding_dim, network.pool)
-            if features.cloud_key
-            else None
-        )
+        self.encoder = _make_encoder(spec, network, features.cloud_key)
         horizon, action_dim = self.latent_shape
         field = VelocityNetwork(horizon, action_dim, self.condition_dim, network)
         self.integrator = Integrator(field, integrator.method, integrator.steps)
+        self.compression = float(network.action_compression)
         self.relative = spec.actions.relative_to is not None
         # Slice of the condition and of its statistic that holds the newest frame of the reference observation.
         self.embedding_dim = embedding_dim
@@ -106,6 +103,8 @@ class FlowMatchingPolicy(BasePolicy):
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """See :meth:`BasePolicy.decode`."""
         chunk = self.action_normaliser.inverse(self.integrator(condition, latent))
+        if self.compression > 0.0:
+            chunk = self.compression * torch.sinh(chunk)
         if self.relative:
             chunk = chunk + self.reference(condition).unsqueeze(1)
         return chunk
@@ -125,6 +124,8 @@ class FlowMatchingPolicy(BasePolicy):
         """Inverse of what :meth:`decode` does after integration: actions (B, H, A) in units -> the flow's end point."""
         if self.relative:
             actions = actions - self.reference(condition).unsqueeze(1)
+        if self.compression > 0.0:
+            actions = torch.asinh(actions / self.compression)
         return self.action_normaliser(actions)
 
     def loss(
@@ -146,6 +147,20 @@ class FlowMatchingPolicy(BasePolicy):
         weight = time.view(-1, 1, 1)
         velocity = self.integrator.field(torch.lerp(noise, target, weight), time, condition if view is None else view)
         return torch.nn.functional.mse_loss(velocity, target - noise)
+
+
+def _make_encoder(spec: PolicySpec, network: FlowNetworkCfg, cloud_key: str) -> torch.nn.Module | None:
+    if not cloud_key:
+        return None
+    if not network.segments:
+        return PointNet(network.point_widths, network.global_widths, network.embedding_dim, network.pool)
+    points = spec.observations[cloud_key].shape[0]
+    if sum(network.segments) != points:
+        raise UserError(
+            f"network.segments {network.segments} add up to {sum(network.segments)},"
+            f" and '{cloud_key}' has {points} points."
+        )
+    return SegmentedPointNet(network.segments, network.point_widths, network.global_widths, network.embedding_dim)
 
 
 def statistic_shapes(spec: PolicySpec, network: FlowNetworkCfg) -> dict[str, tuple[int, ...]]:

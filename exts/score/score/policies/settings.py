@@ -22,6 +22,12 @@ class FlowNetworkCfg:
     """Length of the cloud's embedding. Published "fast": 64."""
     pool: str = "max_mean"
     """``max_mean`` or ``max`` (published), see :class:`~score.policies.encoders.PointNet`."""
+    segments: tuple[int, ...] = ()
+    """Points of each segment of a segmented cloud, in its order; empty for a cloud without segments. With segments the
+    encoder is :class:`~score.policies.encoders.SegmentedPointNet`, which always pools by maximum and mean."""
+    action_compression: float = 0.0
+    """c > 0 lets the flow work on asinh(a / c) of (relative) actions a, in action units: motions of the size of c keep
+    their resolution beside ones 30 times as large, which one scale for both would drown. 0 works on a itself."""
     width: int = 256
     """Width of the velocity network's residual stream."""
     depth: int = 3
@@ -35,7 +41,7 @@ class FlowNetworkCfg:
 
     def __post_init__(self) -> None:
         # Lists come from YAML; a frozen dataclass wants tuples to compare and hash.
-        for name in ("point_widths", "global_widths", "relative_observations"):
+        for name in ("point_widths", "global_widths", "relative_observations", "segments"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.pool not in POOLS:
             near = near_names(self.pool, POOLS) or f" Known are {', '.join(map(repr, POOLS))}."
@@ -44,7 +50,13 @@ class FlowNetworkCfg:
             raise UserError("network.point_widths is empty: give at least one width.")
         for name in ("embedding_dim", "width", "depth", "expansion", "time_frequencies"):
             _require_positive(name, getattr(self, name))
-        for name in ("point_widths", "global_widths"):
+        if not 0.0 <= self.action_compression < float("inf"):
+            raise UserError(
+                f"network.action_compression is {self.action_compression}: give 0 for none, or a positive number."
+            )
+        if len(self.segments) == 1:
+            raise UserError("network.segments names one segment: give two or more, or none.")
+        for name in ("point_widths", "global_widths", "segments"):
             for width in getattr(self, name):
                 _require_positive(name, width)
 

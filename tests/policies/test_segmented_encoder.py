@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The encoder of segmented clouds."""
+
+import pytest
+import torch
+
+from score.imitation.augmentation import AugmentationCfg, augment_cloud
+from score.policies.encoders import SEGMENT_SCALES, SegmentedPointNet
+from score.policies.settings import FlowNetworkCfg
+from score.utils.errors import UserError
+
+SEGMENTS = (6, 10, 16)
+
+
+def _encoder() -> SegmentedPointNet:
+    torch.manual_seed(0)
+    return SegmentedPointNet(SEGMENTS, (8, 16), (16,), 40).eval()
+
+
+def test_centroid_differences_enter_at_every_scale() -> None:
+    # segments at x = 0, 0.1 and 0.4: differences 0.1 and 0.3, their tanh(d / scale) at scales 1, 0.2, 0.05
+    cloud = torch.zeros(1, 32, 3)
+    cloud[:, 6:16, 0] = 0.1
+    cloud[:, 16:, 0] = 0.4
+    tail = _encoder()(cloud)[0, -18:].reshape(2, 3, 3)
+    for row, difference in enumerate((0.1, 0.3)):
+        for column, scale in enumerate(SEGMENT_SCALES):
+            assert tail[row, column, 0].item() == pytest.approx(
+                torch.tanh(torch.tensor(difference / scale)).item(), abs=1e-6
+            )
+            assert tail[row, column, 1:].abs().max().item() == 0.0
+
+
+def test_a_shift_of_the_whole_cloud_changes_nothing() -> None:
+    # a wrong camera calibration moves all segments alike
+    cloud = torch.randn(3, 32, 3)
+    encoder = _encoder()
+    assert torch.allclose(encoder(cloud), encoder(cloud + torch.tensor([0.3, -0.2, 0.1])), atol=1e-5)
+
+
+def test_order_inside_a_segment_is_of_no_matter_and_across_segments_is() -> None:
+    cloud = torch.randn(2, 32, 3)
+    encoder = _encoder()
+    inside = cloud.clone()
+    inside[:, 16:] = cloud[:, 16:].flip(1)
+    assert torch.allclose(encoder(cloud), encoder(inside), atol=1e-5)
+    assert not torch.allclose(encoder(cloud), encoder(cloud.flip(1)), atol=1e-2)
+
+
+def test_scripted_encoder_agrees() -> None:
+    encoder = _encoder()
+    cloud = torch.randn(4, 32, 3)
+    assert torch.allclose(torch.jit.script(encoder)(cloud), encoder(cloud), atol=1e-6)
+
+
+def test_a_random_subset_keeps_the_segments() -> None:
+    # points of a segment carry its number; half of 6, 10 and 16 points are 3, 5 and 8
+    cloud = torch.cat([torch.full((2, count, 3), float(index)) for index, count in enumerate(SEGMENTS)], dim=1)
+    cfg = AugmentationCfg(points=16, point_noise=0.0, extrinsic_shift=0.0, extrinsic_rotation=0.0)
+    subset = augment_cloud(cloud, cfg, torch.Generator().manual_seed(0), SEGMENTS)
+    assert subset[0, :, 0].tolist() == [0.0] * 3 + [1.0] * 5 + [2.0] * 8
+
+
+def test_one_segment_is_refused() -> None:
+    with pytest.raises(UserError, match="names one segment: give two or more, or none"):
+        FlowNetworkCfg(segments=(512,))
