@@ -10,8 +10,8 @@ import argparse
 import os
 from pathlib import Path
 
-# Before torch loads: two threads are the fastest for these sizes, and many are slower than one.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Before torch loads: at these sizes a second thread waits more than it works.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -57,12 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     from score.steering.train import run_directory, train
 
     overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
-    _, kwargs = task_kwargs(args.task)
-    if kwargs.get("domain", "sim") != "sim":
-        raise UserError(
-            f"'{args.task}' is the stand-in for the robot: training there would spoil its numbers."
-            " Train in its sim domain."
-        )
+    task_kwargs(args.task, "sim")  # refuses the stand-in for the robot: training there would spoil its numbers
     device = args.device
     if args.distributed:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"

@@ -55,7 +55,8 @@ class PointNet(torch.nn.Module):
         Returns:
             Embeddings, shape (B, E).
         """
-        if points.is_cuda:
+        # In training the graph keeps all activations anyway, and small groups only cost time.
+        if points.is_cuda or torch.is_grad_enabled():
             pooled = self._pool(points)
         else:
             pooled = torch.cat([self._pool(group) for group in points.split(self.cpu_group)])
