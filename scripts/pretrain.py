@@ -44,7 +44,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--point_widths", type=int, nargs="+", default=[64, 64, 128], metavar="N", help="per-point layers"
     )
-    parser.add_argument("--points", type=int, default=256, help="random subset of points in training (default: 256)")
+    parser.add_argument("--points", type=int, metavar="N", help="random subset of points in training (default: all)")
     parser.add_argument("--joint_noise", type=float, default=0.02, help="augmentation of joint positions [rad]")
     parser.add_argument(
         "--history_noise", type=float, default=0.01, help="augmentation of joint and target history [rad]"
@@ -97,6 +97,7 @@ def main() -> int:
         ),
         updates=updates,
         batch_size=arguments.batch_size,
+        emphasis=arguments.emphasis,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
         device=arguments.device,

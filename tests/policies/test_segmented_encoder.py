@@ -6,8 +6,11 @@ import torch
 
 from score.imitation.augmentation import AugmentationCfg, augment_cloud
 from score.policies.encoders import SEGMENT_SCALES, SegmentedPointNet
+from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.settings import FlowNetworkCfg
 from score.utils.errors import UserError
+
+from .conftest import make_observations
 
 SEGMENTS = (6, 10, 16)
 
@@ -64,3 +67,17 @@ def test_a_random_subset_keeps_the_segments() -> None:
 def test_one_segment_is_refused() -> None:
     with pytest.raises(UserError, match="names one segment: give two or more, or none"):
         FlowNetworkCfg(segments=(512,))
+
+
+def test_emphasis_weights_small_motions_more(policy: FlowMatchingPolicy) -> None:
+    # rms motions of 0.01 and 0.07 with c = 0.01: weights 1/2 and 1/8, divided by their mean 5/16: 1.6 and 0.4
+    condition = policy.encode(make_observations(1)).repeat(2, 1)
+    horizon, size = policy.latent_shape
+    motions = torch.tensor([0.01, 0.07]).view(2, 1, 1).expand(2, horizon, size)
+    actions = policy.reference(condition).unsqueeze(1) + motions
+    noise, time = torch.randn(2, horizon, size), torch.tensor([0.3, 0.8])
+    alone = torch.stack(
+        [policy.loss(condition[i : i + 1], actions[i : i + 1], noise[i : i + 1], time[i : i + 1]) for i in range(2)]
+    )
+    together = policy.loss(condition, actions, noise, time, emphasis=0.01)
+    assert together.item() == pytest.approx(((1.6 * alone[0] + 0.4 * alone[1]) / 2).item(), rel=1e-4)

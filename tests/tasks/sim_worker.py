@@ -72,6 +72,8 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
         tilt_bias_std=0.0,
         tremor_std=0.0,
         hesitation_probability=0.0,
+        miss_std=0.0,
+        distraction_probability=0.0,
     )
     demonstrator = InsertDemonstrator(task, 0, perfect)
     demonstrator.reset()

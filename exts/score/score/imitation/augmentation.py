@@ -34,7 +34,8 @@ class AugmentationCfg:
     extrinsic_rotation: float = 0.01
     """Half range of uniform Euler angles that turn the cloud about the origin of its frame [rad]."""
     points: int | None = 256
-    """Size of a random subset of the points, other for each window; None keeps all. Fewer points also train faster."""
+    """Size of a random subset of the points, other for each window; None keeps all. Fewer points also train faster, but
+    the centroid of 64 of 256 points of a 5 cm object is wrong by 2 mm: keep all where millimetres matter."""
 
     def __post_init__(self) -> None:
         for name in ("joint_noise", "history_noise", "point_noise", "extrinsic_shift", "extrinsic_rotation"):

@@ -40,6 +40,8 @@ class PretrainCfg:
     """Observation windows in an update, each encoded once."""
     draws: int = 4
     """Noise and time draws per window: the velocity network sees ``batch_size * draws`` samples (published: 256)."""
+    emphasis: float = 0.0
+    """c > 0 weights small motions more, see ``FlowMatchingPolicy.loss`` [action units]. Published: none."""
     learning_rate: float = 1e-3
     """Peak learning rate. Published: 1e-4, for a network 40 times as large."""
     betas: tuple[float, float] = (0.95, 0.999)
@@ -72,6 +74,7 @@ class PretrainCfg:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("validation_windows", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(0 <= self.emphasis < float("inf"), "emphasis", self.emphasis, "0 or more")
         _require(self.warmup >= 0, "warmup", self.warmup, "0 or more")
         for name in ("learning_rate", "max_grad_norm", "ema_power"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")

@@ -188,7 +188,8 @@ class Trainer:
         noise = torch.randn(draws * count, *actions.shape[1:], generator=generator).to(actions.device)
         strata = torch.arange(draws).repeat_interleave(count)
         time = ((strata + torch.rand(draws * count, generator=generator)) / draws).to(actions.device)
-        return policy.loss(condition.repeat(draws, 1), actions.repeat(draws, 1, 1), noise, time, view.repeat(draws, 1))
+        condition, actions, view = condition.repeat(draws, 1), actions.repeat(draws, 1, 1), view.repeat(draws, 1)
+        return policy.loss(condition, actions, noise, time, view, self.cfg.emphasis)
 
 
 def learning_rate_factor(update: int, cfg: PretrainCfg) -> float:

@@ -129,7 +129,13 @@ class FlowMatchingPolicy(BasePolicy):
         return self.action_normaliser(actions)
 
     def loss(
-        self, condition: Tensor, actions: Tensor, noise: Tensor, time: Tensor, view: Tensor | None = None
+        self,
+        condition: Tensor,
+        actions: Tensor,
+        noise: Tensor,
+        time: Tensor,
+        view: Tensor | None = None,
+        emphasis: float = 0.0,
     ) -> Tensor:
         """Flow-matching regression error.
 
@@ -139,14 +145,22 @@ class FlowMatchingPolicy(BasePolicy):
             noise: Standard normal, shape (B, H, A).
             time: In [0, 1], shape (B,).
             view: The condition as the network sees it, (B, C): a noisy copy in training, else ``condition`` itself.
+            emphasis: c > 0 weights a chunk by c / (c + rms of its relative actions) [action units], so that small
+                careful motions count as much as the large ones that would drown them; 0 weights all alike.
 
         Returns:
             Mean squared error of the velocity in normalised units, a scalar.
         """
         target = self.normalise_actions(condition, actions)
-        weight = time.view(-1, 1, 1)
-        velocity = self.integrator.field(torch.lerp(noise, target, weight), time, condition if view is None else view)
-        return torch.nn.functional.mse_loss(velocity, target - noise)
+        velocity = self.integrator.field(
+            torch.lerp(noise, target, time.view(-1, 1, 1)), time, condition if view is None else view
+        )
+        error = (velocity - (target - noise)).square().mean(dim=(1, 2))
+        if emphasis > 0.0:
+            motion = actions - self.reference(condition).unsqueeze(1) if self.relative else actions
+            weight = emphasis / (emphasis + motion.square().mean(dim=(1, 2)).sqrt())
+            error = error * weight / weight.mean()
+        return error.mean()
 
 
 def _make_encoder(spec: PolicySpec, network: FlowNetworkCfg, cloud_key: str) -> torch.nn.Module | None:
