@@ -44,6 +44,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--point_widths", type=int, nargs="+", default=[64, 64, 128], metavar="N", help="per-point layers"
     )
+    parser.add_argument(
+        "--emphasis", type=float, default=0.0, metavar="C", help="weight small motions more (default: off)"
+    )
     parser.add_argument("--points", type=int, metavar="N", help="random subset of points in training (default: all)")
     parser.add_argument("--joint_noise", type=float, default=0.02, help="augmentation of joint positions [rad]")
     parser.add_argument(
