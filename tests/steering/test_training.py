@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,11 @@ def run(
     lines: list[str] | None = None,
 ) -> TrainSummary:
     """Train on 8 environments."""
-    # What another process would find is anything but what this one left.
-    torch.manual_seed(np.random.randint(1000) if resume else 0)
+    if resume is not None:
+        # What another process would find is anything but what this one left.
+        torch.manual_seed(np.random.randint(1000))
+        # TensorBoard reads event files by their names, which begin with the second: a resumed run comes in a later one.
+        time.sleep(1.0 - time.time() % 1.0)
     lines = [] if lines is None else lines
     return train(
         task or PointTask(8), policy or TwoWayPolicy(), cfg, folder, resume, task_name=NAME, report=lines.append
