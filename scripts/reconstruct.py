@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""From a scan to a simulation asset, and its passport.
+
+    ./isaaclab.sh -p scripts/reconstruct.py asset mug.obj --name mug --unit mm --mass 0.25 --output assets/mug
+    ./isaaclab.sh -p scripts/reconstruct.py check assets/mug
+
+Exit code 0: all is well; 1: something was made or read and a check failed; 2: wrong input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+# Before numerical libraries load: small work is many times slower on several threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from score.utils.cli import run_command
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the command line; each sub-command names the function that runs it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_asset(commands)
+    _add_check(commands)
+    return parser
+
+
+def _add_asset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("asset", help="a scanned mesh to an asset folder", allow_abbrev=False)
+    add = command.add_argument
+    add("scan", type=Path, metavar="SCAN", help="mesh: .obj, .ply, .stl, .glb, .gltf or .off")
+    add("--name", required=True, help="name of the asset")
+    add("--output", type=Path, required=True, metavar="DIR", help="folder to make")
+    add("--unit", help="unit of the scan: m, cm, mm or in (default: what the format says)")
+    add("--known-length", metavar="AXIS=MM", help="extent of the upright object, for example z=191 or longest=191")
+    add("--up", default="auto", help="axis of the scan that points up: x, y, z, -x, -y, -z (default: auto)")
+    add("--table", default="auto", help="table in the scan: auto, scan (there must be one) or none")
+    add("--roi", type=float, nargs=6, metavar="V", help="box to keep, x0 x1 y0 y1 z0 z1 in the scan's frame and unit")
+    add("--mass", type=float, metavar="KG", help="weighed mass")
+    add("--material", help="preset density for a solid, or with --wall, where the mass is not known")
+    add("--wall", type=float, metavar="MM", help="measured wall thickness of a thin-walled object")
+    add("--friction", type=float, default=0.5, help="friction coefficient (default: 0.5)")
+    add("--collision", default="auto", help="auto, primitive, fit:slot, fit:ring, sectors, coacd or hull")
+    add("--measure", action="append", default=[], metavar="KEY=MM", help="measured dimension, may be repeated")
+    add("--voxel", type=float, metavar="MM", help="grid that closes the mesh (default: from the size)")
+    add("--coacd-threshold", type=float, default=0.05, help="concavity that CoACD may leave (default: 0.05)")
+    add("--coacd-timeout", type=float, default=120.0, metavar="S", help="longest time for CoACD (default: 120)")
+    add("--points", type=int, default=2048, help="surface points to store (default: 2048)")
+    add("--no-drop", action="store_true", help="leave the drop test out")
+    add("--overwrite", action="store_true", help="replace an existing folder")
+    command.set_defaults(run=_run_asset)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("check", help="the passport of an asset folder", allow_abbrev=False)
+    command.add_argument("directory", type=Path, metavar="DIR", help="asset folder, also a hand-made one")
+    command.add_argument("--insert", type=Path, metavar="PEG", help="also drop this asset into the folder's cavity")
+    command.add_argument("--drops", type=int, default=10, help="drops of --insert (default: 10)")
+    command.set_defaults(run=_run_check)
+
+
+def _run_asset(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.build import build_asset
+    from score.reconstruction.settings import AssetCfg, parse_measures
+
+    known = parse_measures([arguments.known_length], "--known-length") if arguments.known_length else {}
+    cfg = AssetCfg(
+        scan=arguments.scan,
+        name=arguments.name,
+        output=arguments.output,
+        unit=arguments.unit,
+        known_length=next(iter(known.items()), None),
+        up=arguments.up,
+        table=arguments.table,
+        roi=tuple(arguments.roi) if arguments.roi else None,
+        mass=arguments.mass,
+        material=arguments.material,
+        wall=arguments.wall / 1000.0 if arguments.wall is not None else None,
+        friction=arguments.friction,
+        collision=arguments.collision,
+        measures=parse_measures(arguments.measure),
+        voxel=arguments.voxel / 1000.0 if arguments.voxel is not None else None,
+        coacd_threshold=arguments.coacd_threshold,
+        coacd_timeout=arguments.coacd_timeout,
+        num_points=arguments.points,
+        overwrite=arguments.overwrite,
+    )
+    passport = build_asset(cfg, drop=not arguments.no_drop)
+    print(passport.summary())
+    return 0 if passport.passed else 1
+
+
+def _run_check(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.check import check_asset
+
+    passport = check_asset(arguments.directory, insert=arguments.insert, drops=arguments.drops)
+    print(passport.summary())
+    return 0 if passport.passed else 1
+
+
+def main() -> int:
+    """Run the command."""
+    arguments = make_parser().parse_args()
+    return int(arguments.run(arguments))
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))
