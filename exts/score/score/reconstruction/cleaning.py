@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Takes the one object out of a scan: region of interest, islands, a second object, doubled and flipped faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from score.utils.errors import UserError
+
+_GAP = 0.03
+"""Pieces nearer than this share of the object's size belong together: a scan breaks a surface at its holes."""
+_RIVAL_AREA = 0.1
+"""A piece with this share of the largest one's area is a second object, a smaller one an island."""
+
+
+@dataclass(frozen=True)
+class ObjectFaces:
+    """Which faces of a scan are the object."""
+
+    keep: NDArray[np.bool_]
+    """Faces of the object, shape (F,)."""
+    islands: int
+    """Pieces that were dropped."""
+
+
+def inside_roi(vertices: NDArray[np.float64], faces: NDArray[np.int64], roi: tuple[float, ...]) -> NDArray[np.bool_]:
+    """Faces whose corners all lie in a box.
+
+    Args:
+        vertices: Vertices, shape (V, 3).
+        faces: Triangles, shape (F, 3).
+        roi: x0, x1, y0, y1, z0, z1 in the vertices' frame and unit.
+
+    Raises:
+        UserError: None does.
+    """
+    low, high = np.array(roi[::2]), np.array(roi[1::2])
+    inside = ((vertices >= low) & (vertices <= high)).all(axis=1)[faces].all(axis=1)
+    if not inside.any():
+        bounds = np.round([vertices.min(axis=0), vertices.max(axis=0)], 4).tolist()
+        raise UserError(f"region: --roi holds no face; the scan reaches from {bounds[0]} to {bounds[1]}.")
+    return np.asarray(inside)
+
+
+def weld(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give vertices at one place one number, so that seams of the texture are no edges of the surface.
+
+    Returns:
+        The faces with the new numbers, shape (F, 3); they index the same ``vertices``.
+    """
+    digits = 1e-7 * float(np.ptp(vertices, axis=0).max())
+    _, first, inverse = np.unique(
+        np.round(vertices / digits).astype(np.int64), axis=0, return_index=True, return_inverse=True
+    )
+    return np.asarray(first[inverse.ravel()][faces], dtype=np.int64)
+
+
+def select_object(vertices: NDArray[np.float64], welded: NDArray[np.int64], where: str = "object") -> ObjectFaces:
+    """Keep the largest piece and what belongs to it.
+
+    Args:
+        vertices: Vertices, shape (V, 3).
+        welded: Faces from :func:`weld`, shape (F, 3).
+        where: Name of the stage, for the message.
+
+    Raises:
+        UserError: A second piece is too large to be an island.
+    """
+    piece, count = _pieces(len(vertices), welded)
+    areas = np.bincount(piece, weights=trimesh.triangles.area(vertices[welded]), minlength=count)
+    # Hundreds of crumbs would cost a search each, and none can be a bridge between two large pieces.
+    large = [int(p) for p in np.argsort(-areas) if areas[p] > 1e-3 * areas.max()][:60]
+    corners = {p: np.unique(welded[piece == p]) for p in large}
+    main = vertices[corners[large[0]]]
+    gap = _GAP * float(np.linalg.norm(np.ptp(main, axis=0)))
+    joined, waiting = [large[0]], large[1:]
+    while True:
+        tree = cKDTree(vertices[np.concatenate([corners[p] for p in joined])])
+        near = [p for p in waiting if tree.query(vertices[corners[p]], distance_upper_bound=gap)[0].min() < gap]
+        if not near:
+            break
+        joined += near
+        waiting = [p for p in waiting if p not in near]
+    for rival in waiting:
+        if areas[rival] > _RIVAL_AREA * areas[joined].sum():
+            center = np.round(vertices[corners[rival]].mean(axis=0), 4).tolist()
+            raise UserError(
+                f"{where}: the scan holds two objects; the second, with {areas[rival] / areas[joined].sum():.0%} of the"
+                f" first one's surface, is around {center}. Choose one with --roi x0 x1 y0 y1 z0 z1."
+            )
+    return ObjectFaces(np.isin(piece, joined), count - len(joined))
+
+
+def repaired(vertices: NDArray[np.float64], welded: NDArray[np.int64]) -> trimesh.Trimesh:
+    """Drop doubled, degenerate and bridging faces, and turn all faces the same way, outwards.
+
+    Returns:
+        The surface, usually still with holes.
+    """
+    distinct = (welded[:, 0] != welded[:, 1]) & (welded[:, 1] != welded[:, 2]) & (welded[:, 2] != welded[:, 0])
+    faces = welded[distinct]
+    _, first = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
+    faces = faces[np.sort(first)]
+    piece, count = _pieces(len(vertices), faces)
+    sizes = np.bincount(piece, minlength=count)
+    # Two faces back to back enclose nothing and break the manifold.
+    mesh = trimesh.Trimesh(vertices, faces[sizes[piece] > 4], process=False)
+    mesh.remove_unreferenced_vertices()
+    if not mesh.is_winding_consistent:
+        trimesh.repair.fix_winding(mesh)
+    if mesh.volume < 0.0:
+        mesh.invert()
+    return mesh
+
+
+def _pieces(num_vertices: int, faces: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Connected piece of each face, shape (F,), and their number; faces that share an edge are connected."""
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    owner = np.repeat(np.arange(len(faces)), 3)
+    _, edge = np.unique(edges[:, 0] * np.int64(num_vertices) + edges[:, 1], return_inverse=True)
+    edge = edge.ravel() + len(faces)
+    graph = coo_matrix((np.ones(len(edge), dtype=np.int8), (owner, edge)), shape=(edge.max() + 1,) * 2)
+    _, labels = connected_components(graph, directed=False)
+    _, piece = np.unique(labels[: len(faces)], return_inverse=True)
+    return np.asarray(piece.ravel(), dtype=np.int64), int(piece.max()) + 1
