@@ -38,13 +38,13 @@ class CavityRecord:
     """The open hollow of a cup, bowl or socket, in the asset frame."""
 
     center: tuple[float, float]
-    """x and y of its axis [m]."""
+    """x and y of the largest circle inside it at half depth [m]."""
     floor: float
     """z of its deepest point [m]."""
     rim: float
     """z up to which it holds [m]."""
     radius: float
-    """Radius of the largest upright cylinder that fits from floor to rim [m]."""
+    """Radius of that circle [m]."""
     volume: float
     """Volume [m^3]."""
 

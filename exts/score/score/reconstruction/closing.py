@@ -96,7 +96,7 @@ def as_manifold(mesh: trimesh.Trimesh) -> manifold3d.Manifold | None:
     """The mesh as a solid; None if it is no closed manifold."""
     solid = manifold3d.Manifold(
         manifold3d.Mesh64(
-            np.ascontiguousarray(mesh.vertices, dtype=np.float64), np.ascontiguousarray(mesh.faces, dtype=np.uint64)
+            np.array(mesh.vertices, dtype=np.float64, order="C"), np.array(mesh.faces, dtype=np.uint64, order="C")
         )
     )
     return solid if solid.status() == manifold3d.Error.NoError and not solid.is_empty() else None
