@@ -35,6 +35,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--segments", type=int, nargs="*", default=[], metavar="N", help="points of each segment of a segmented cloud"
     )
     parser.add_argument(
+        "--prediction",
+        choices=("action", "velocity"),
+        default="action",
+        help="what the network predicts: the end of the flow (default), or its velocity, as published",
+    )
+    parser.add_argument(
         "--action_compression",
         type=float,
         default=0.0,
@@ -89,6 +95,7 @@ def main() -> int:
             point_widths=tuple(arguments.point_widths),
             segments=tuple(arguments.segments),
             action_compression=arguments.action_compression,
+            prediction=arguments.prediction,
         ),
         augmentation=AugmentationCfg(
             joint_noise=arguments.joint_noise,

@@ -2,8 +2,9 @@
 """Scripted demonstrator with privileged state that behaves like a person teleoperating.
 
 Its flaws are *systematic*: it sees the hole about 1.5 mm beside where it is (parallax, much the same in all episodes),
-some episodes search on the rim and with different care, others just push, lift and try again. Independent noise alone
-would average out of a cloned policy: its zero latent would solve the task and steering would have nothing to choose.
+some episodes feel for the hole by sliding about on the rim, with different care, others just push, lift and try again.
+Independent noise alone would average out of a cloned policy: its zero latent would solve the task and steering would
+have nothing to choose.
 """
 
 from __future__ import annotations
@@ -35,23 +36,25 @@ APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
 class Habits:
     """Ranges from which the habits of one episode are drawn; lengths in m, angles in rad, times in control steps."""
 
-    aim_bias_mean: tuple[float, float] = (0.0013, -0.0009)
+    aim_bias_mean: tuple[float, float] = (0.0011, -0.0008)
     """Where the hole seems to be, relative to where it is, in the environment frame: the same for all episodes."""
-    aim_bias_std: float = 0.0008
+    aim_bias_std: float = 0.0006
     """Spread of that bias over episodes."""
     yaw_bias_std: float = 0.012
     """Spread of the wrong yaw."""
-    tilt_bias_std: float = 0.008
+    tilt_bias_std: float = 0.006
     """Spread of the wrong tilt about two axes."""
-    search_probability: tuple[float, float, float] = (0.40, 0.30, 0.30)
-    """Chances to press without searching, to search with a careful spiral, to search with a hasty one."""
-    spiral_pitch: tuple[float, float, float] = (0.0, 0.0009, 0.0016)
-    """Growth of the spiral's radius per turn, for the three."""
-    spiral_speed: tuple[float, float, float] = (0.0, 0.0014, 0.0020)
-    """Path along the spiral per control step, for the three."""
-    press_depth: tuple[float, float, float] = (0.0040, 0.0020, 0.0030)
+    search_probability: tuple[float, float, float] = (0.3, 0.4, 0.3)
+    """Chances to press without searching, to feel for the hole carefully, to do so hastily."""
+    search_std: tuple[float, float, float] = (0.0, 0.0010, 0.0015)
+    """Spread, about the believed hole, of the places that are felt, for the three."""
+    search_speed: tuple[float, float, float] = (0.0010, 0.0008, 0.0015)
+    """Path along the rim per control step, for the three."""
+    search_dwell: float = 0.2
+    """Chance per control step to go on to the next place."""
+    press_depth: tuple[float, float, float] = (0.0040, 0.0025, 0.0035)
     """How far below the measured tip the target is while pressing, for the three."""
-    patience: tuple[float, float, float] = (14.0, 45.0, 30.0)
+    patience: tuple[float, float, float] = (10.0, 22.0, 16.0)
     """Mean control steps on the rim before lifting, for the three."""
     approach_height: tuple[float, float] = (0.006, 0.030)
     """Height of the tip over the rim at the end of the approach."""
@@ -61,9 +64,9 @@ class Habits:
     """Share of a gross miss that is left after a correction."""
     blind_descent_probability: float = 0.25
     """Chance to come down in spite of a gross miss, notice on the rim, lift and correct."""
-    distraction_probability: float = 0.008
+    distraction_probability: float = 0.003
     """Chance per control step to drift off to some point over the socket and to come back."""
-    approach_speed: tuple[float, float] = (0.010, 0.018)
+    approach_speed: tuple[float, float] = (0.006, 0.012)
     """Path per control step while approaching."""
     descend_speed: tuple[float, float] = (0.0020, 0.0045)
     """Path per control step while coming down."""
@@ -73,7 +76,7 @@ class Habits:
     """Chance of a pause before coming down."""
     hesitation: tuple[float, float] = (3.0, 12.0)
     """Length of the pause."""
-    retry_keeps_bias: tuple[float, float] = (0.5, 0.95)
+    retry_keeps_bias: tuple[float, float] = (0.4, 0.9)
     """Share of the bias that is left after lifting: people correct, too little."""
     retry_spread: float = 0.0005
     """Fresh error of every new try."""
@@ -100,7 +103,7 @@ class _Episode:
     pause: torch.Tensor
     patience: torch.Tensor
     lift: torch.Tensor
-    angle: torch.Tensor
+    felt: torch.Tensor
     steps_on_rim: torch.Tensor
     tremor: torch.Tensor
     tip_command: torch.Tensor
@@ -147,7 +150,7 @@ class InsertDemonstrator:
             pause=pause.round(),
             patience=patience,
             lift=self._uniform(h.lift_height),
-            angle=torch.zeros(n, device=self.device),
+            felt=torch.zeros(n, 2, device=self.device),
             steps_on_rim=torch.zeros(n, device=self.device),
             tremor=torch.zeros(n, 2, device=self.device),
             tip_command=self._tip_e(),
@@ -192,7 +195,7 @@ class InsertDemonstrator:
         e.bias = torch.where(impatient[:, None], corrected, e.bias)
         e.miss = torch.where((correct | lifted)[:, None], e.miss * self._uniform(h.miss_left)[:, None], e.miss)
         e.miss = torch.where(distracted[:, None], h.miss_std * self._normal(2), e.miss)
-        e.angle = torch.where(touched | impatient, 0.0, e.angle)
+        e.felt = torch.where((touched | impatient)[:, None], 0.0, e.felt)
         far_lift = lifted & gross
         for condition, phase in (
             (down | lifted, DESCEND),
@@ -210,17 +213,15 @@ class InsertDemonstrator:
         rim = socket_pos[:, 2] + GEOMETRY.rim_height
         aim = socket_pos[:, :2] + e.bias + e.miss + e.tremor
         kind = e.search
-        pitch = torch.tensor(h.spiral_pitch, device=self.device)[kind]
-        path = torch.tensor(h.spiral_speed, device=self.device)[kind]
         press = torch.tensor(h.press_depth, device=self.device)[kind]
-        radius = (pitch * e.angle / (2.0 * math.pi)).clamp(max=0.004)
-        e.angle = torch.where(e.phase == PRESS, e.angle + torch.clamp(path / (radius + 2e-4), max=0.9), e.angle)
-        swirl = radius[:, None] * torch.stack((torch.cos(e.angle), torch.sin(e.angle)), dim=-1)
+        spread = torch.tensor(h.search_std, device=self.device)[kind]
+        move_on = (e.phase == PRESS) & (self._uniform((0.0, 1.0)) < h.search_dwell)
+        e.felt = torch.where(move_on[:, None], spread[:, None] * self._normal(2), e.felt)
         far = (tip[:, :2] - aim).norm(dim=-1) > 0.010
         level = torch.where(e.level_first & far, torch.maximum(e.tip_command[:, 2], rim + e.height), rim + e.height)
 
-        goal_xy = torch.where((e.phase == PRESS)[:, None], aim + swirl, aim)
-        goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], goal_xy)
+        goal_xy = torch.where((e.phase == PRESS)[:, None], aim + e.felt, aim)
+        goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], goal_xy)  # the hole leads
         goal_z = torch.stack((level, rim - 0.004, tip[:, 2] - press, tip[:, 2] - 0.006, rim + e.lift), dim=-1).gather(
             1, e.phase[:, None]
         )[:, 0]
@@ -229,15 +230,16 @@ class InsertDemonstrator:
             (
                 e.speed,
                 e.descend_speed,
-                torch.full_like(e.speed, 0.003),
+                torch.tensor(h.search_speed, device=self.device)[kind],
                 torch.full_like(e.speed, 0.006),
                 torch.full_like(e.speed, 0.004),
             ),
             dim=-1,
         ).gather(1, e.phase[:, None])
         # in contact the command starts from the measured tip, so that the press stays as light as intended
-        start = torch.where(((e.phase == PRESS) | (e.phase == INSERT))[:, None], tip, e.tip_command)
-        start = torch.where((e.phase == PRESS)[:, None], torch.cat((e.tip_command[:, :2], start[:, 2:]), -1), start)
+        pressing = e.phase == PRESS
+        start = torch.where((e.phase == INSERT)[:, None], tip, e.tip_command)
+        start = torch.where(pressing[:, None], torch.cat((start[:, :2], goal[:, 2:]), dim=-1), start)
         delta = goal - start
         return start + delta * (speeds / delta.norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
 

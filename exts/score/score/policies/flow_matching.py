@@ -2,7 +2,7 @@
 """A base policy trained by conditional flow matching.
 
 Convention (Lipman et al., "Flow Matching for Generative Modeling", 2023; linear path, sigma 0, no optimal-transport
-pairing): the path is ``x_t = (1 - t) * noise + t * action``, the network regresses ``action - noise``, and
+pairing): the path is ``x_t = (1 - t) * noise + t * action``, the velocity is the mean of ``action - noise``, and
 integration runs from the latent at t = 0 to the action at t = 1.
 """
 
@@ -149,13 +149,13 @@ class FlowMatchingPolicy(BasePolicy):
                 careful motions count as much as the large ones that would drown them; 0 weights all alike.
 
         Returns:
-            Mean squared error of the velocity in normalised units, a scalar.
+            Mean squared error of what the network predicts (end point or velocity), in normalised units, a scalar.
         """
-        target = self.normalise_actions(condition, actions)
-        velocity = self.integrator.field(
-            torch.lerp(noise, target, time.view(-1, 1, 1)), time, condition if view is None else view
-        )
-        error = (velocity - (target - noise)).square().mean(dim=(1, 2))
+        end = self.normalise_actions(condition, actions)
+        point = torch.lerp(noise, end, time.view(-1, 1, 1))
+        prediction = self.integrator.field(point, time, condition if view is None else view)
+        target = end if self.network_cfg.prediction == "action" else end - noise
+        error = (prediction - target).square().mean(dim=(1, 2))
         if emphasis > 0.0:
             motion = actions - self.reference(condition).unsqueeze(1) if self.relative else actions
             weight = emphasis / (emphasis + motion.square().mean(dim=(1, 2)).sqrt())

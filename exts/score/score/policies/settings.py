@@ -9,6 +9,9 @@ from score.policies.encoders import POOLS
 from score.policies.integrators import make_schedule
 from score.utils.errors import UserError, near_names
 
+PREDICTIONS = ("action", "velocity")
+"""What the network of a flow may predict, see :class:`~score.policies.velocity_network.VelocityNetwork`."""
+
 
 @dataclass(frozen=True)
 class FlowNetworkCfg:
@@ -28,6 +31,9 @@ class FlowNetworkCfg:
     action_compression: float = 0.0
     """c > 0 lets the flow work on asinh(a / c) of (relative) actions a, in action units: motions of the size of c keep
     their resolution beside ones 30 times as large, which one scale for both would drown. 0 works on a itself."""
+    prediction: str = "action"
+    """``action``: the network predicts the flow's end point, and the velocity follows; ``velocity`` (published): it
+    predicts the velocity. See :class:`~score.policies.velocity_network.VelocityNetwork`."""
     width: int = 256
     """Width of the velocity network's residual stream."""
     depth: int = 3
@@ -46,6 +52,9 @@ class FlowNetworkCfg:
         if self.pool not in POOLS:
             near = near_names(self.pool, POOLS) or f" Known are {', '.join(map(repr, POOLS))}."
             raise UserError(f"network.pool '{self.pool}' is unknown.{near}")
+        if self.prediction not in PREDICTIONS:
+            near = near_names(self.prediction, PREDICTIONS) or f" Known are {', '.join(map(repr, PREDICTIONS))}."
+            raise UserError(f"network.prediction '{self.prediction}' is unknown.{near}")
         if not self.point_widths:
             raise UserError("network.point_widths is empty: give at least one width.")
         for name in ("embedding_dim", "width", "depth", "expansion", "time_frequencies"):
