@@ -3,6 +3,7 @@
 
     ./isaaclab.sh -p scripts/reconstruct.py asset mug.obj --name mug --unit mm --mass 0.25 --output assets/mug
     ./isaaclab.sh -p scripts/reconstruct.py check assets/mug
+    ./isaaclab.sh -p scripts/reconstruct.py fuse recording --output mug.ply
 
 Exit code 0: all is well; 1: something was made or read and a check failed; 2: wrong input.
 """
@@ -27,6 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_asset(commands)
     _add_check(commands)
+    _add_fuse(commands)
     return parser
 
 
@@ -62,6 +64,18 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--insert", type=Path, metavar="PEG", help="also drop this asset into the folder's cavity")
     command.add_argument("--drops", type=int, default=10, help="drops of --insert (default: 10)")
     command.set_defaults(run=_run_check)
+
+
+def _add_fuse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("fuse", help="RGB-D frames with poses to a mesh for 'asset'", allow_abbrev=False)
+    add = command.add_argument
+    add("frames", type=Path, metavar="FRAMES", help="folder with cameras.json, depth and colour pictures")
+    add("--output", type=Path, required=True, metavar="FILE.ply", help="mesh to write, metres")
+    add("--voxel", type=float, default=1.0, metavar="MM", help="edge of a voxel (default: 1)")
+    add("--truncation", type=float, metavar="MM", help="half width of the band (default: 4 voxels or 4 x the noise)")
+    add("--roi", type=float, nargs=6, metavar="M", help="box to fuse, x0 x1 y0 y1 z0 z1 in metres (default: found)")
+    add("--device", help="torch device, e.g. cpu or cuda:0 (default: a GPU if there is one)")
+    command.set_defaults(run=_run_fuse)
 
 
 def _run_asset(arguments: argparse.Namespace) -> int:
@@ -103,9 +117,47 @@ def _run_check(arguments: argparse.Namespace) -> int:
     return 0 if passport.passed else 1
 
 
+def _run_fuse(arguments: argparse.Namespace) -> int:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from score.reconstruction.frames import read_frames
+    from score.reconstruction.fusion import FuseCfg, fuse, write_fused
+    from score.utils.errors import UserError
+    from score.utils.files import require_writable
+
+    if arguments.output.suffix.lower() != ".ply":
+        raise UserError(f"--output must name a .ply file, got {arguments.output}.")
+    if arguments.output.exists():
+        raise UserError(f"{arguments.output} already exists: remove it or name another file.")
+    cfg = FuseCfg(
+        voxel=arguments.voxel / 1000.0,
+        truncation=arguments.truncation / 1000.0 if arguments.truncation is not None else None,
+        roi=tuple(arguments.roi) if arguments.roi else None,
+        device=arguments.device,
+    )
+    frames = read_frames(arguments.frames)
+    require_writable(arguments.output.resolve().parent)
+    print(f"Fuses {len(frames.frames)} frames of {arguments.frames}; writes {arguments.output}")
+    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns) as bars:
+            job = bars.add_task("frames", total=len(frames.frames))
+            fused = fuse(frames, cfg, lambda done, total: bars.update(job, completed=done, total=total))
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"{arguments.output} was not written; run the command again.") from interrupt
+    write_fused(fused, arguments.output)
+    print(fused.summary())
+    print(f"Wrote {arguments.output}, metres: give it to 'reconstruct.py asset {arguments.output} --unit m ...'")
+    return 0
+
+
 def main() -> int:
     """Run the command."""
     arguments = make_parser().parse_args()
+    import warp
+
+    # Its messages on kernels and devices would push the command's own off the screen.
+    warp.config.log_level = warp.LOG_ERROR
     return int(arguments.run(arguments))
 
 
