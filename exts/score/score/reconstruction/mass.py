@@ -60,8 +60,8 @@ def mass_properties(closed: trimesh.Trimesh, surface_area: float, cfg: AssetCfg)
         source = f"{cfg.material}, wall {cfg.wall * 1e3:.2f} mm over {'half ' if sides == 2.0 else ''}the surface"
     elif wall < THIN_WALL:
         raise UserError(
-            f"mass: the walls are thin (median {wall * 1e3:.1f} mm, limit {THIN_WALL * 1e3:.0f} mm), and a scan gets the"
-            " volume of thin walls wrong by tens of percent: weigh it and give --mass, or add --wall in mm."
+            f"mass: the walls are thin (median {wall * 1e3:.1f} mm, limit {THIN_WALL * 1e3:.0f} mm), and a scan gets"
+            " the volume of thin walls wrong by tens of percent: weigh it and give --mass, or add --wall in mm."
         )
     else:
         mass, source = volume * DENSITIES[cfg.material], f"{cfg.material}, solid of {volume * 1e6:.1f} ml"
