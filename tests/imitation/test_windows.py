@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from score.imitation import Episode, PretrainCfg, read_demonstrations
-from score.imitation.statistics import fit_statistics
+from score.imitation.statistics import fit_action_axes, fit_statistics
 from score.imitation.windows import (
+    WindowSet,
     action_chunks,
     make_spec,
     make_windows,
@@ -114,7 +115,7 @@ def test_spec_of_the_demonstrations(demonstrations: Path) -> None:
 def test_statistics_have_the_shapes_a_policy_needs_and_actions_are_offsets(demonstrations: Path) -> None:
     data, cfg = read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"]), tiny_cfg()
     spec, windows = make_spec(data, cfg), make_windows(data.episodes, cfg)
-    statistics = fit_statistics(windows, spec, cfg.network)
+    statistics = fit_statistics(windows, spec, cfg.network, torch.eye(2))
     shapes = statistic_shapes(spec, cfg.network)
     assert {name: tuple(s.scale.shape) for name, s in statistics.items()} == shapes
     offsets = windows.actions - windows.observations["joint_pos"][:, -1:]
@@ -125,9 +126,25 @@ def test_statistics_have_the_shapes_a_policy_needs_and_actions_are_offsets(demon
     torch.testing.assert_close(statistics["cloud"].scale, expected.expand(3))
 
 
+def test_axes_keep_apart_what_two_joints_do_together(demonstrations: Path) -> None:
+    data, cfg = read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"]), tiny_cfg()
+    spec = make_spec(data, cfg)
+    # Offsets (0.3 s + 0.01 t, 0.4 s - 0.0075 t) with independent s and t: far along (3, 4) / 5, little across it,
+    # (4, -3) / 5, by 0.01 * 5 / 4 t. The axis of the larger variance comes first, its largest entry is positive.
+    torch.manual_seed(0)
+    s, t = torch.randn(2, 4000, cfg.horizon, 1)
+    windows = make_windows(data.episodes, cfg)
+    newest = torch.zeros(4000, 4, 2)
+    actions = s * torch.tensor([0.3, 0.4]) + t * torch.tensor([0.01, -0.0075])
+    windows = WindowSet({**windows.observations, "joint_pos": newest}, actions)
+    axes = fit_action_axes(windows, spec)
+    torch.testing.assert_close(axes, torch.tensor([[0.6, 0.8], [0.8, -0.6]]), atol=2e-3, rtol=0)
+    torch.testing.assert_close(axes.mT @ axes, torch.eye(2), atol=1e-6, rtol=0)
+
+
 def test_a_joint_that_never_moves_is_named(demonstrations: Path) -> None:
     data, cfg = read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"]), tiny_cfg()
     for episode in data.episodes:
         episode.observations["joint_pos"][:, 1] = 0.3
     with pytest.raises(UserError, match=r"Statistic of observations: .*'joint_pos\[0\] b'.* zero range"):
-        fit_statistics(make_windows(data.episodes, cfg), make_spec(data, cfg), cfg.network)
+        fit_statistics(make_windows(data.episodes, cfg), make_spec(data, cfg), cfg.network, torch.eye(2))

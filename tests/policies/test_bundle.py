@@ -165,6 +165,8 @@ def test_settings_that_are_no_yaml_are_refused(bundle: Path) -> None:
         (lambda t: t.pop("action_normaliser.scale"), "lacks the normalisation statistic 'action_normaliser.scale'"),
         (lambda t: t.update({"feature_normaliser.offset": torch.zeros(48)}), r"offset has shape \(48,\), and \(49,\)"),
         (lambda t: t["cloud_normaliser.scale"].zero_(), "cloud_normaliser: index .* has zero range"),
+        (lambda t: t["action_axes"].mul_(1.1), r"action_axes is not orthonormal \(off by 0.21\)"),
+        (lambda t: t["action_axes"].fill_(float("nan")), r"action_axes is not orthonormal"),
         (lambda t: t["action_normaliser.offset"].fill_(float("nan")), "action_normaliser: offset is not finite"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from score.policies import ActionSpec, FlowMatchingPolicy, FlowNetworkCfg, Integ
 from score.policies.encoders import PointNet
 from score.policies.features import WindowFeatures
 from score.policies.flow_matching import statistic_shapes
+from score.policies.integrators import Integrator
 from score.policies.normalisation import Statistic
+from score.policies.velocity_network import VelocityNetwork
 from score.utils.errors import UserError
 
 from .conftest import insert_spec, make_observations, make_policy
@@ -156,6 +159,7 @@ def test_missing_unknown_and_zero_statistics_are_errors() -> None:
     ("settings", "message"),
     [
         ({"pool": "mean"}, "network.pool 'mean' is unknown"),
+        ({"prediction": "actions"}, "network.prediction 'actions' is unknown. Did you mean 'action'"),
         ({"width": 0}, "network.width holds 0"),
         ({"depth": 2.5}, "network.depth holds 2.5"),
         ({"point_widths": ()}, "network.point_widths is empty"),
@@ -213,6 +217,59 @@ def test_loss_is_zero_for_the_true_velocity_and_counts_sigma_zero_paths(policy: 
     assert policy.integrator.field.condition is view
     # Path: (1 - t) * 0 + t * 2 = 0.5 and 2.
     torch.testing.assert_close(policy.integrator.field.point[:, 0, 0], torch.tensor([0.5, 2.0]), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("compression", [0.0, 0.05])
+def test_actions_are_given_along_the_axes(compression: float) -> None:
+    spec, network = insert_spec(), FlowNetworkCfg(action_compression=compression)
+    axes = torch.linalg.qr(torch.randn(7, 7, generator=torch.Generator().manual_seed(0))).Q
+    shapes = statistic_shapes(spec, network)
+    statistics = {name: Statistic(torch.zeros(shape), torch.ones(shape)) for name, shape in shapes.items()}
+    policy = FlowMatchingPolicy(spec, network, IntegratorCfg("euler", 1), statistics, axes)
+    policy.integrator.field.leave.forward = lambda stream: torch.eye(56)[9].expand(2, 56)  # type: ignore
+    condition = policy.encode(make_observations(2))
+    # The flow ends at 1 in row 1, axis 2, and 0 elsewhere: row 1 moves by that axis (by c sinh(1) of it), row 0 stays.
+    length = compression * math.sinh(1.0) if compression else 1.0
+    actions = policy.decode(condition, torch.randn(2, 8, 7))
+    motion = actions - policy.reference(condition).unsqueeze(1)
+    torch.testing.assert_close(motion[:, 1], length * axes[:, 2].expand(2, 7), atol=1e-5, rtol=0)
+    assert motion[:, 0].abs().max() < 1e-5
+    torch.testing.assert_close(policy.normalise_actions(condition, actions)[:, 1, 2], torch.ones(2), atol=1e-4, rtol=0)
+
+
+def test_axes_that_are_no_axes_are_refused() -> None:
+    spec, network = insert_spec(), FlowNetworkCfg()
+    statistics = {k: Statistic(torch.zeros(s), torch.ones(s)) for k, s in statistic_shapes(spec, network).items()}
+    with pytest.raises(UserError, match=r"action_axes has shape \(6, 6\), and \(7, 7\) is needed"):
+        FlowMatchingPolicy(spec, network, IntegratorCfg(), statistics, torch.eye(6))
+    with pytest.raises(UserError, match=r"action_axes is not orthonormal \(off by 3\)"):
+        FlowMatchingPolicy(spec, network, IntegratorCfg(), statistics, 2.0 * torch.eye(7))
+
+
+@pytest.mark.parametrize(("prediction", "expected"), [("action", 2.25), ("velocity", 12.25)])
+def test_loss_compares_with_what_the_network_predicts(prediction: str, expected: float) -> None:
+    policy = _build(insert_spec(), FlowNetworkCfg(prediction=prediction))
+    policy.integrator.field.forward = lambda point, time, condition: torch.full_like(point, 0.5)  # type: ignore
+    condition = policy.encode(make_observations(2))
+    actions = policy.action_normaliser.inverse(torch.full((2, 8, 7), 2.0)) + policy.reference(condition).unsqueeze(1)
+    # End point 2, noise -2. Predicted 0.5: as an end point it is off by 1.5, 1.5^2 = 2.25; the velocity is
+    # 2 - (-2) = 4, and off by 3.5, 3.5^2 = 12.25.
+    loss = policy.loss(condition, actions, torch.full((2, 8, 7), -2.0), torch.tensor([0.25, 0.75]))
+    assert loss.item() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(("method", "steps"), [("euler", 1), ("euler", 4), ("midpoint", 1), ("midpoint", 5)])
+def test_a_predicted_end_point_is_where_the_flow_ends(method: str, steps: int) -> None:
+    field = VelocityNetwork(2, 3, 4, FlowNetworkCfg(width=8, depth=1))
+    end = torch.randn(5, 6)
+    field.leave.forward = lambda stream: end  # type: ignore  # one end point whatever the noise
+    start = torch.randn(5, 2, 3)
+    # By hand, at t = 0.5 the velocity is (end - start) / (1 - 0.5).
+    torch.testing.assert_close(
+        field.velocity(start, 0.5, field.prepare(torch.zeros(5, 4))), 2.0 * (end.view(5, 2, 3) - start)
+    )
+    result = Integrator(field, method, steps)(torch.zeros(5, 4), start)
+    torch.testing.assert_close(result, end.view(5, 2, 3), atol=1e-5, rtol=0)
 
 
 def test_learns_a_bimodal_distribution() -> None:

@@ -41,6 +41,23 @@ def test_a_shift_of_the_whole_cloud_changes_nothing() -> None:
     assert torch.allclose(encoder(cloud), encoder(cloud + torch.tensor([0.3, -0.2, 0.1])), atol=1e-5)
 
 
+def test_a_segment_is_seen_at_unit_size_and_its_turn_at_unit_deviation() -> None:
+    encoder = _encoder()
+    cloud = torch.randn(3, 32, 3)
+    half = cloud.clone()
+    # The last segment at half its size about its centroid: the same shape, so the same pooled features.
+    centroid = cloud[:, 16:].mean(dim=1, keepdim=True)
+    half[:, 16:] = centroid + 0.5 * (cloud[:, 16:] - centroid)
+    assert torch.allclose(encoder(cloud), encoder(half), atol=1e-5)
+    # In training, pooled features get mean 0 and deviation 1 over the batch, whatever they were.
+    seen: list[torch.Tensor] = []
+    encoder.standardise.register_forward_hook(lambda module, given, result: seen.append(result))
+    encoder.train()(torch.randn(64, 32, 3))
+    assert seen[0].mean(dim=0).abs().max() < 1e-4
+    # (dead units stay 0, and a variance near BatchNorm's epsilon of 1e-5 falls short of 1)
+    assert seen[0].std(dim=0, correction=0).quantile(0.5) == pytest.approx(1.0, abs=0.01)
+
+
 def test_order_inside_a_segment_is_of_no_matter_and_across_segments_is() -> None:
     cloud = torch.randn(2, 32, 3)
     encoder = _encoder()
@@ -70,14 +87,14 @@ def test_one_segment_is_refused() -> None:
 
 
 def test_emphasis_weights_small_motions_more(policy: FlowMatchingPolicy) -> None:
-    # rms motions of 0.01 and 0.07 with c = 0.01: weights 1/2 and 1/8, divided by their mean 5/16: 1.6 and 0.4
+    # rms motions of 0.01 and 0.03 with c = 0.01: weights 1/2 and 1/10, divided by their mean 3/10: 5/3 and 1/3
     condition = policy.encode(make_observations(1)).repeat(2, 1)
     horizon, size = policy.latent_shape
-    motions = torch.tensor([0.01, 0.07]).view(2, 1, 1).expand(2, horizon, size)
+    motions = torch.tensor([0.01, 0.03]).view(2, 1, 1).expand(2, horizon, size)
     actions = policy.reference(condition).unsqueeze(1) + motions
     noise, time = torch.randn(2, horizon, size), torch.tensor([0.3, 0.8])
     alone = torch.stack(
         [policy.loss(condition[i : i + 1], actions[i : i + 1], noise[i : i + 1], time[i : i + 1]) for i in range(2)]
     )
     together = policy.loss(condition, actions, noise, time, emphasis=0.01)
-    assert together.item() == pytest.approx(((1.6 * alone[0] + 0.4 * alone[1]) / 2).item(), rel=1e-4)
+    assert together.item() == pytest.approx(((5 * alone[0] + alone[1]) / 6).item(), rel=1e-4)

@@ -26,6 +26,9 @@ class PretrainCfg:
     """Observation that measures what actions command; its first frame stands for past actions before the start."""
     relative: bool = True
     """Whether the network predicts offsets from the newest ``measured`` frame instead of absolute actions."""
+    principal_axes: bool = True
+    """Whether the flow works along the principal axes of the demonstrated actions instead of joint by joint, see
+    :class:`~score.policies.flow_matching.FlowMatchingPolicy`. Published: joint by joint."""
     horizon: int = 8
     """Steps in an action chunk. Published: 16."""
     network: FlowNetworkCfg = field(default_factory=FlowNetworkCfg)

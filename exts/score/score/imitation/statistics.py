@@ -12,10 +12,33 @@ from score.policies.settings import FlowNetworkCfg
 from score.policies.spec import PolicySpec
 
 
-def fit_statistics(windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg) -> dict[str, Statistic]:
+def fit_action_axes(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
+    """Principal axes of the actions, for :class:`~score.policies.flow_matching.FlowMatchingPolicy`.
+
+    All rows of all chunks count alike, each about its row's mean.
+
+    Args:
+        windows: Training windows without augmentation.
+        spec: The policy's interface.
+
+    Returns:
+        Orthonormal directions as columns, the one of the largest variance first, shape (A, A).
+    """
+    actions = _network_actions(windows, spec).double()
+    centred = (actions - actions.mean(dim=0)).flatten(0, 1)
+    _, axes = torch.linalg.eigh(centred.mT @ centred / len(centred))
+    axes = axes.flip(1)
+    # A direction is the same with either sign: its largest entry is positive.
+    largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
+    return (axes * largest.sign()).float()
+
+
+def fit_statistics(
+    windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg, action_axes: torch.Tensor
+) -> dict[str, Statistic]:
     """Fit what a :class:`~score.policies.flow_matching.FlowMatchingPolicy` needs.
 
-    Features and action chunks get a mean and a deviation per dimension (actions: per row and number, relative to the
+    Features and action chunks get a mean and a deviation per dimension (actions: per row and axis, relative to the
     newest measured frame where the spec says so). A cloud gets a mean per axis and one deviation for all axes, as
     its shape must not be distorted.
 
@@ -23,22 +46,18 @@ def fit_statistics(windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg
         windows: Training windows without augmentation.
         spec: The policy's interface.
         network: The network, for how features are laid out.
+        action_axes: Directions that actions are given along, shape (A, A).
 
     Raises:
         UserError: A dimension does not vary or is not finite. The message names it.
     """
     features = WindowFeatures(spec, network.relative_observations)
-    actions = windows.actions
-    if spec.actions.relative_to is not None:
-        newest = windows.observations[spec.actions.relative_to]
-        if spec.observations[spec.actions.relative_to].history > 1:
-            newest = newest[:, -1]
-        actions = actions - newest.unsqueeze(1)
+    actions = _network_actions(windows, spec) @ action_axes
     if network.action_compression > 0.0:
         actions = torch.asinh(actions / network.action_compression)
     statistics = {
         "features": mean_std_statistic(features(windows.observations), "observations", features.labels(spec)),
-        "actions": mean_std_statistic(actions, "actions (row, number)", spec.actions.names),
+        "actions": mean_std_statistic(actions, "actions (row, axis)"),
     }
     if features.cloud_key:
         cloud = windows.observations[features.cloud_key]
@@ -48,3 +67,13 @@ def fit_statistics(windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg
         deviation = torch.full((3,), (total / cloud.numel()) ** 0.5)
         statistics["cloud"] = checked_statistic(mean, deviation, f"observation '{features.cloud_key}'", (3,), "xyz")
     return statistics
+
+
+def _network_actions(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
+    """Actions (N, H, A) as the network sees them: relative to the newest measured frame where the spec says so."""
+    if spec.actions.relative_to is None:
+        return windows.actions
+    newest = windows.observations[spec.actions.relative_to]
+    if spec.observations[spec.actions.relative_to].history > 1:
+        newest = newest[:, -1]
+    return windows.actions - newest.unsqueeze(1)

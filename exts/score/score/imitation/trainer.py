@@ -17,7 +17,7 @@ from score.imitation.augmentation import augment_cloud, feature_noise_scale
 from score.imitation.ema import averaged_model
 from score.imitation.report import Measurement
 from score.imitation.settings import PretrainCfg
-from score.imitation.statistics import fit_statistics
+from score.imitation.statistics import fit_action_axes, fit_statistics
 from score.imitation.windows import WindowSet
 from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.spec import PolicySpec
@@ -45,13 +45,14 @@ class Trainer:
             cfg: Settings.
         """
         self.cfg = cfg
-        statistics = fit_statistics(train, spec, cfg.network)
+        axes = fit_action_axes(train, spec) if cfg.principal_axes else torch.eye(len(spec.actions.names))
+        statistics = fit_statistics(train, spec, cfg.network, axes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cfg.seed)
-            policy = FlowMatchingPolicy(spec, cfg.network, cfg.integrator, statistics)
+            policy = FlowMatchingPolicy(spec, cfg.network, cfg.integrator, statistics, axes)
         self.policy = policy.to(cfg.device)
         self.feature_noise = feature_noise_scale(self.policy, cfg.augmentation)
-        self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max)
+        self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max).eval()
         self.optimiser = torch.optim.AdamW(
             self.policy.parameters(), cfg.learning_rate, betas=cfg.betas, weight_decay=cfg.weight_decay, fused=True
         )

@@ -21,7 +21,7 @@ from safetensors.torch import save as dump_tensors
 
 from score.policies.base_policy import BasePolicy
 from score.policies.flow_matching import FlowMatchingPolicy, statistic_shapes
-from score.policies.normalisation import Statistic, checked_statistic
+from score.policies.normalisation import Statistic, checked_axes, checked_statistic
 from score.policies.settings import FlowNetworkCfg, IntegratorCfg
 from score.policies.spec import PolicySpec, read_fields
 from score.utils.errors import UserError, near_names
@@ -107,6 +107,7 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> BasePoli
     statistics = _read_statistics(tensors, statistic_shapes(spec, network), directory / WEIGHTS_FILE)
     policy = FlowMatchingPolicy(spec, network, integrator, statistics)
     _require_tensors(tensors, policy.state_dict(), directory / WEIGHTS_FILE)
+    checked_axes(tensors["action_axes"], len(spec.actions.names), f"{directory / WEIGHTS_FILE}: action_axes")
     policy.load_state_dict(tensors, strict=True)
     return policy.to(device).eval().requires_grad_(False)
 

@@ -79,6 +79,25 @@ def checked_statistic(
     return Statistic(offset, scale)
 
 
+def checked_axes(axes: Tensor, dimension: int, name: str) -> Tensor:
+    """Return ``axes``, orthonormal directions as columns of a (dimension, dimension) matrix, or say what is wrong.
+
+    Args:
+        axes: The matrix.
+        dimension: Length of a direction.
+        name: Where it comes from, for the message.
+
+    Raises:
+        UserError: Wrong shape, or not orthonormal to 1e-4.
+    """
+    if tuple(axes.shape) != (dimension, dimension):
+        raise UserError(f"{name} has shape {tuple(axes.shape)}, and {(dimension, dimension)} is needed.")
+    error = float((axes.mT @ axes - torch.eye(dimension, device=axes.device)).abs().max())
+    if not error < 1e-4:
+        raise UserError(f"{name} is not orthonormal (off by {error:.3g}): write the base policy anew.")
+    return axes
+
+
 class Normaliser(torch.nn.Module):
     """Affine normalisation with its statistic as buffers, so that it travels with the weights."""
 
