@@ -13,10 +13,10 @@ import psutil
 import torch
 import trimesh
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from score.reconstruction.frames import FrameSet, Intrinsics, read_color, read_depth
-from score.reconstruction.mesh_queries import MeshQueries
 from score.reconstruction.region import Region, Survey, object_region, survey
 from score.reconstruction.table import find_table
 from score.reconstruction.tsdf import BYTES_PER_VOXEL, TsdfGrid, depth_map, grid_shape, grid_window
@@ -28,7 +28,9 @@ __all__ = ["FuseCfg", "FusedMesh", "fuse", "write_fused"]
 LEAST_NOISE_RATIO = 3.0
 """A band narrower than this many standard deviations of the noise destroys thin walls."""
 LEAST_AGREEMENT = 0.7
-"""Share of the measured points that must lie near the fused surface: with wrong poses it is far less."""
+"""Share of the measured points that other frames must not contradict: with wrong poses it is far less."""
+SEEN_THROUGH = 0.3
+"""A point is contradicted when more than this share of the frames saw through it; noise at edges stays below."""
 _COARSE_CELLS = 80
 _CRUMB = 0.005
 """Pieces with less than this share of the largest one's faces are noise."""
@@ -77,9 +79,7 @@ class FusedMesh:
     noise: float
     """Noise of depth between neighbouring pixels [m]."""
     agreement: float
-    """Share of the measured points in the box that lie within the band of the surface."""
-    residual: float
-    """Median distance of those points from the surface [m]."""
+    """Share of the measured points in the box that other frames do not contradict."""
     seconds: float
     """Time taken [s]."""
 
@@ -89,8 +89,8 @@ class FusedMesh:
         lines = [
             f"Box {size} mm, voxel {self.voxel * 1e3:g} mm, band {self.truncation * 1e3:.1f} mm, depth noise"
             f" {self.noise * 1e3:.2f} mm",
-            f"{len(self.mesh.faces):,} faces; {self.agreement:.1%} of the measured points lie within the band, half of"
-            f" them within {self.residual * 1e3:.2f} mm; {self.seconds:.0f} s",
+            f"{len(self.mesh.faces):,} faces; {self.agreement:.1%} of the measured points are contradicted by no other"
+            f" frame; {self.seconds:.0f} s",
         ]
         if self.region.others:
             lines.append(f"{self.region.others} other things on the table were left out: choose with --roi")
@@ -116,17 +116,17 @@ def fuse(frames: FrameSet, cfg: FuseCfg, progress: Callable[[int, int], None] | 
     region = _box(cfg.roi) if cfg.roi is not None else _find_region(frames, look, device)
     require_memory(region, cfg.voxel, device)
     grid = _fuse_box(frames, region, cfg.voxel, truncation, look.noise, device, progress)
-    mesh = _without_crumbs(_surface(grid))
-    agreement, residual = _agreement(mesh, look, region, truncation)
+    agreement = _agreement(grid, look, region)
     if agreement < LEAST_AGREEMENT:
         raise UserError(
-            f"fuse: the frames contradict each other: only {agreement:.0%} of the measured points lie within"
-            f" {truncation * 1e3:.1f} mm of the fused surface (at least {LEAST_AGREEMENT:.0%}). Check poses (camera to"
-            " world, metres), convention, intrinsics and depth_unit."
+            f"fuse: the frames contradict each other: {1.0 - agreement:.0%} of the measured points lie where other"
+            f" frames saw nothing (at most {1.0 - LEAST_AGREEMENT:.0%}). Check poses (camera to world, metres),"
+            " convention, intrinsics and depth_unit."
         )
+    mesh = _without_crumbs(_surface(grid))
     mesh.visual.vertex_colors = _colors(mesh, frames, truncation)
     seconds = time.perf_counter() - start
-    return FusedMesh(mesh, region, cfg.voxel, truncation, look.noise, agreement, residual, seconds)
+    return FusedMesh(mesh, region, cfg.voxel, truncation, look.noise, agreement, seconds)
 
 
 def write_fused(fused: FusedMesh, path: Path) -> None:
@@ -231,18 +231,15 @@ def _without_crumbs(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     return mesh
 
 
-def _agreement(mesh: trimesh.Trimesh, look: Survey, region: Region, truncation: float) -> tuple[float, float]:
+def _agreement(grid: TsdfGrid, look: Survey, region: Region) -> float:
+    """Share of the measured points in the box through which few other frames see."""
     inside = ((look.points > region.low) & (look.points < region.high)).all(axis=1)
     points = look.points[inside]
-    points = points[:: max(1, len(points) // 40_000)]
-    if len(points) == 0:
-        return 0.0, float("inf")
-    distances = MeshQueries(mesh.vertices, mesh.faces).distances(points)
-    return float((distances < truncation).mean()), float(np.median(distances))
+    return float((grid.contradiction(points) < SEEN_THROUGH).mean()) if len(points) else 1.0
 
 
 def _colors(mesh: trimesh.Trimesh, frames: FrameSet, truncation: float) -> NDArray[np.uint8]:
-    """Mean colour (V, 4) of each vertex over the frames that see it; grey where none does."""
+    """Mean colour (V, 4) of each vertex over the frames that see it; grey without pictures."""
     vertices, normals = np.asarray(mesh.vertices), np.asarray(mesh.vertex_normals)
     total, weight = np.zeros((len(vertices), 3)), np.zeros(len(vertices))
     for frame in frames.frames:
@@ -259,7 +256,14 @@ def _colors(mesh: trimesh.Trimesh, frames: FrameSet, truncation: float) -> NDArr
         total[seen] += facing[:, None] * picture[row[near], column[near]]
         weight[seen] += facing
     colors = np.full((len(vertices), 4), 255, dtype=np.uint8)
-    colors[:, :3] = np.where(weight[:, None] > 1e-6, total / np.maximum(weight, 1e-6)[:, None], 160.0).astype(np.uint8)
+    seen = weight > 1e-6
+    if not seen.any():
+        colors[:, :3] = 160
+        return colors
+    mean = total[seen] / weight[seen, None]
+    colors[seen, :3] = mean.astype(np.uint8)
+    # What no frame saw, such as the bottom of a narrow cup, takes the colour of the nearest place that was seen.
+    colors[~seen, :3] = mean[cKDTree(vertices[seen]).query(vertices[~seen])[1]].astype(np.uint8)
     return colors
 
 

@@ -16,6 +16,8 @@ from score.utils.errors import UserError
 __all__ = ["Region", "Survey", "attention", "object_region", "survey"]
 
 _POINTS_PER_FRAME = 8_000
+_DISTANCE_RATIO = 2.5
+"""Median depth and distance from what the cameras look at differ by less than this factor in any recording."""
 _CELL = 0.004
 """Cells of the height map on the table [m]."""
 _LEAST_HEIGHT = 0.0006
@@ -32,8 +34,6 @@ class Survey:
 
     points: NDArray[np.float32]
     """Measured points, a sample of every frame [m], world frame, shape (N, 3)."""
-    frame: NDArray[np.int32]
-    """Frame of each point, shape (N,)."""
     noise: float
     """Standard deviation of depth between neighbouring pixels [m]."""
     center: NDArray[np.float64]
@@ -58,19 +58,25 @@ def survey(frames: FrameSet) -> Survey:
     """Read every depth picture once: sample points, measure noise, find where the cameras look.
 
     Raises:
-        UserError: A picture is unsound, or the cameras look away from what they have in common.
+        UserError: A picture is unsound, the cameras look away from what they have in common, or depth and poses are in different
+            units.
     """
     poses = np.array([frame.camera_to_world for frame in frames.frames])
     center, distance = attention(poses)
-    points, owner, noise = [], [], []
-    for index, frame in enumerate(frames.frames):
+    points, noise, ahead = [], [], []
+    for frame in frames.frames:
         depth = read_depth(frames, frame)
         noise.append(depth_noise(depth))
-        cloud = back_project(depth, frames.intrinsics, frame.camera_to_world, _POINTS_PER_FRAME)
-        points.append(cloud)
-        owner.append(np.full(len(cloud), index, dtype=np.int32))
+        ahead.append(float(np.median(depth[depth > 0.0])))
+        points.append(back_project(depth, frames.intrinsics, frame.camera_to_world, _POINTS_PER_FRAME))
+    measured = float(np.median(ahead))
+    if not distance / _DISTANCE_RATIO < measured < distance * _DISTANCE_RATIO:
+        raise UserError(
+            f"scale: the depth pictures say that the scene is {measured:.3g} m away, the poses {distance:.3g} m: check"
+            " depth_unit (metres of one count) and that the poses are in metres."
+        )
     sigma = float(np.nanmedian(noise)) if np.isfinite(noise).any() else 0.0
-    return Survey(np.concatenate(points), np.concatenate(owner), sigma, center, distance)
+    return Survey(np.concatenate(points), sigma, center, distance)
 
 
 def attention(poses: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

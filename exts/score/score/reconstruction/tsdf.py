@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from score.reconstruction.frames import Intrinsics
@@ -31,8 +32,12 @@ BYTES_PER_VOXEL = 45
 """Peak memory of fusing and meshing [bytes per voxel], measured (docs/RESULTS.md, section Fusing frames)."""
 UNRELIABLE_WEIGHT = 0.1
 """Weight of pixels whose normal cannot be told, at edges: they are used along the ray, and lose against any other."""
+LEAST_WEIGHT = 0.1
+"""Sum of weights below which a voxel's distance is noise."""
+LEAST_SHARE = 0.1
+"""The same as a share of the frames that saw a surface near the voxel."""
 CARVE_RATIO = 2.0
-"""A voxel in the band is free after all when it was seen as free this many times as often as near a surface."""
+"""A voxel is free when it was seen as free this many times as often as near a surface."""
 
 SHADOW_SHARE = 0.15
 """Share of the frames that must have a surface in front of a voxel before it counts as solid: fewer see a shadow."""
@@ -158,11 +163,26 @@ class TsdfGrid:
         pixels = pixel[index]
         plane = surface.plane[pixels]
         distance = plane[:, 0] * x[index] + plane[:, 1] * y[index] + plane[:, 2] * z[index] - plane[:, 3]
-        behind = (2.0 + 2.0 * distance / self._support).clamp(0.0, 1.0)
+        # Also along the ray: where a view grazes, half a pixel aside turns the sign of the plane's distance.
+        behind = (2.0 + 2.0 * torch.minimum(distance, gap[index]) / self._support).clamp(0.0, 1.0)
         weight = surface.weight[pixels] * behind
         self._sum[part][index] += weight * distance.clamp(-limit, limit)
         self._weight[part][index] += weight
         self._near[part][index] += 1
+
+    def contradiction(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Share of the frames that saw through measured points, of those that saw a surface there or through.
+
+        Args:
+            points: Measured points [m], world frame, shape (N, 3), inside the box.
+
+        Returns:
+            Shares, shape (N,): near 0 where the frames agree.
+        """
+        cells = np.rint((points - self.low) / self.voxel).astype(np.int64)
+        index = tuple(torch.as_tensor(cells, device=self.device).T)
+        free, near = self._free[index].double(), self._near[index].double()
+        return (free / (free + near).clamp_min(1.0)).cpu().numpy()
 
     def field(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """The fused field.
@@ -172,12 +192,15 @@ class TsdfGrid:
             grid's shape.
         """
         limit = self.truncation
-        known = self._weight > 1e-3
-        value = torch.where(known, self._sum / self._weight.clamp_min(1e-3), torch.full_like(self._sum, -limit))
-        carved = self._free > CARVE_RATIO * self._near
-        value = torch.where((self._free > 0) & (~known | carved), torch.full_like(value, limit), value)
-        known |= (self._free > 0) | (self._behind >= max(2.0, SHADOW_SHARE * self._frames))
-        return value.cpu().numpy(), known.cpu().numpy()
+        # Where most frames ended their say behind the surface, the few that noise kept in the band are no sample.
+        known = self._weight > torch.clamp_min(LEAST_SHARE * self._near, LEAST_WEIGHT)
+        value = torch.where(known, self._sum / self._weight.clamp_min(LEAST_WEIGHT), torch.full_like(self._sum, -limit))
+        # Frames that look at the back of something say nothing about a place; one that looks through it says all.
+        carved = (self._free > 0) & (~known | (self._free > CARVE_RATIO * self._near))
+        value = torch.where(carved, torch.full_like(value, limit), value)
+        known |= carved | (self._behind >= max(2.0, SHADOW_SHARE * self._frames))
+        values, open_space = value.cpu().numpy(), (carved & (self._free > 1)).cpu().numpy()
+        return _without_bubbles(values, open_space, limit), known.cpu().numpy()
 
     def _camera_coordinates(self, part: slice, world_to_camera: NDArray[np.float64]) -> list[Tensor]:
         """Camera coordinates of a slab's voxel centres: sums of one term per axis, as the grid is regular."""
@@ -199,6 +222,14 @@ class TsdfGrid:
         thickness = max(1, SLAB_VOXELS // (self.shape[1] * self.shape[2]))
         for start in range(0, self.shape[0], thickness):
             yield slice(start, min(start + thickness, self.shape[0]))
+
+
+def _without_bubbles(values: NDArray[np.float32], open_space: NDArray[np.bool_], limit: float) -> NDArray[np.float32]:
+    """Fill hollows that are connected with no space that was seen to be free: noise inside a solid."""
+    labels, _ = ndimage.label(values > 0.0)
+    reached = np.unique(labels[open_space])
+    values[(labels > 0) & ~np.isin(labels, reached)] = -limit
+    return values
 
 
 def grid_window(
