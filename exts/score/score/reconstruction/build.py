@@ -189,8 +189,8 @@ def _require_plausible(scan: Scan, scale: float) -> None:
 def _size_message(extents: NDArray[np.float64], cfg: AssetCfg) -> str:
     size = " x ".join(f"{value:.4g}" for value in extents)
     return (
-        f"unit: the object would be {size} m, and its longest side must be {SIZE_RANGE[0]:g} to {SIZE_RANGE[1]:g} m: the"
-        f" unit is wrong{f' (--unit {cfg.unit})' if cfg.unit else ''}, or the region is; give another --unit,"
+        f"unit: the object would be {size} m, and its longest side must be {SIZE_RANGE[0]:g} to {SIZE_RANGE[1]:g} m:"
+        f" the unit is wrong{f' (--unit {cfg.unit})' if cfg.unit else ''}, or the region is; give another --unit,"
         " --known-length or --roi."
     )
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import trimesh
@@ -11,7 +11,7 @@ import trimesh
 from score.reconstruction.cavity import Cavity, find_cavity
 from score.reconstruction.decomposition import coacd_pieces, hull_piece, sector_pieces
 from score.reconstruction.mesh_queries import MeshQueries
-from score.reconstruction.pieces import Piece
+from score.reconstruction.pieces import Piece, with_flat_foot
 from score.reconstruction.primitives import fit_primitive, ring_pieces, slot_pieces
 from score.reconstruction.settings import AssetCfg
 from score.utils.errors import UserError
@@ -38,13 +38,17 @@ def make_collision(mesh: trimesh.Trimesh, cfg: AssetCfg) -> Collision:
     """Make the collision pieces of an object.
 
     Args:
-        mesh: Closed mesh [m], asset frame.
+        mesh: Closed mesh [m], asset frame, standing on z = 0.
         cfg: Policy, measured dimensions and CoACD's settings.
 
     Raises:
         UserError: The policy does not fit the object.
     """
-    cavity = find_cavity(mesh)
+    chosen = _chosen(mesh, find_cavity(mesh), cfg)
+    return replace(chosen, pieces=with_flat_foot(chosen.pieces))
+
+
+def _chosen(mesh: trimesh.Trimesh, cavity: Cavity | None, cfg: AssetCfg) -> Collision:
     if cfg.collision == "auto":
         return _automatic(mesh, cavity, cfg)
     if cfg.collision == "sectors":

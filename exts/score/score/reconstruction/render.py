@@ -44,7 +44,10 @@ def write_pictures(directory: Path, visual: Scan, pieces: Sequence[Piece], axis_
     owner = np.repeat(np.arange(len(pieces)), [len(piece.mesh().faces) for piece in pieces])
     tiles = [
         _labelled(seen, f"seen: {len(visual.faces):,} faces"),
-        _labelled(_render(mesh, _PALETTE[owner % len(_PALETTE)]), f"collides: {len(pieces)} pieces"),
+        _labelled(
+            _render(mesh, _PALETTE[owner % len(_PALETTE)]),
+            f"collides: {len(pieces)} piece{'s' if len(pieces) > 1 else ''}",
+        ),
         _labelled(_section(visual, pieces, axis_xy), "section: mesh (line), pieces (filled)"),
     ]
     sheet = Image.new("RGB", (len(tiles) * TILE, TILE))
@@ -78,15 +81,26 @@ def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> I
     points = eye + distance[hit, None] * rays[hit]
     normals = np.asarray(mesh.face_normals)[face[hit]]
     normals = np.where(np.einsum("ij,ij->i", normals, rays[hit])[:, None] > 0.0, -normals, normals)
-    shade = 0.45 + 0.55 * np.clip(normals @ (_LIGHT / np.linalg.norm(_LIGHT)), 0.0, 1.0)
-    image[hit] = np.clip(_colors(mesh, look, points, face[hit]) * shade[:, None], 0.0, 255.0)
+    shade = 0.6 + 0.5 * np.clip(normals @ (_LIGHT / np.linalg.norm(_LIGHT)), 0.0, 1.0)
+    image[hit] = np.clip(surface_colors(mesh, look, points, face[hit]) * shade[:, None], 0.0, 255.0)
     picture = Image.fromarray(image.reshape(2 * TILE, 2 * TILE, 3).astype(np.uint8))
     return picture.resize((TILE, TILE), Image.Resampling.BOX)
 
 
-def _colors(
+def surface_colors(
     mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None, points: NDArray[np.float64], face: NDArray[np.int32]
 ) -> NDArray[np.float64]:
+    """Colours of points on a mesh.
+
+    Args:
+        mesh: The mesh.
+        look: Colours by face (F, 3), a scan with texture or vertex colours, or None for grey.
+        points: Points on the mesh, shape (N, 3).
+        face: Their faces, shape (N,).
+
+    Returns:
+        Red, green, blue, 0 to 255, shape (N, 3).
+    """
     if look is None:
         return np.tile(_GREY, (len(face), 1))
     if isinstance(look, np.ndarray):

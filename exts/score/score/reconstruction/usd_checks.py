@@ -11,8 +11,8 @@ from pxr import Usd, UsdGeom, UsdPhysics, UsdUtils, UsdValidation
 from score.reconstruction.pieces import MAX_PIECES
 from score.reconstruction.usd_reader import open_stage
 
-MAX_HULL_VERTICES = 64
-"""Vertices of a convex hull that PhysX takes on a GPU."""
+MAX_HULL_VERTICES = 60
+"""Vertices of a convex hull that PhysX surely takes on a GPU: 64 less the few that cooking adds."""
 _APPROXIMATIONS = (
     "none", "convexDecomposition", "convexHull", "boundingSphere", "boundingCube", "meshSimplification", "sdf",
     "sphereFill",

@@ -13,7 +13,6 @@ from pxr import Tf, Usd, UsdGeom, UsdPhysics, UsdShade
 from scipy.spatial.transform import Rotation
 
 from score.reconstruction.pieces import (
-    MAX_HULL_VERTICES,
     BoxPiece,
     ConvexPiece,
     CylinderPiece,
@@ -113,8 +112,6 @@ def _piece(prim: Usd.Prim, transform: NDArray[np.float64]) -> Piece | str:
                 f"mesh with approximation {approximation or 'none'!r}; bake it into convex pieces (--collision coacd)"
             )
         mesh = _triangles(prim, transform)
-        if len(mesh.vertices) > 4 * MAX_HULL_VERTICES:
-            return f"hull of {len(mesh.vertices)} vertices; PhysX takes 64 on a GPU"
         return ConvexPiece(np.asarray(mesh.vertices), np.asarray(mesh.faces))
     rotation = linear / scale
     if np.linalg.det(rotation) < 0.0 or not np.allclose(rotation.T @ rotation, np.eye(3), atol=1e-4):
