@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""One object out of a scan: islands, seams, a second object, doubled faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+from score.reconstruction.cleaning import inside_roi, repaired, select_object, weld
+from score.utils.errors import UserError
+
+
+def box(center: tuple[float, float, float], size: float = 0.05) -> trimesh.Trimesh:
+    made = trimesh.creation.box((size, size, size)).subdivide().subdivide()
+    made.apply_translation(center)
+    return made
+
+
+def test_crumbs_are_dropped_and_counted() -> None:
+    mesh = trimesh.util.concatenate([box((0.0, 0.0, 0.0)), box((0.1, 0.0, 0.0), 0.004), box((0.0, 0.1, 0.0), 0.003)])
+    found = select_object(mesh.vertices, weld(mesh.vertices, mesh.faces))
+    assert (found.keep.sum(), found.islands) == (12 * 16, 2)
+    assert mesh.vertices[mesh.faces[found.keep]].max() <= 0.025 + 1e-9
+
+
+def test_pieces_that_nearly_touch_are_one_object() -> None:
+    # A gap of 1 mm, under 3 % of the 87 mm diagonal.
+    mesh = trimesh.util.concatenate([box((0.0, 0.0, 0.0)), box((0.051, 0.0, 0.0))])
+    found = select_object(mesh.vertices, weld(mesh.vertices, mesh.faces))
+    assert found.keep.all()
+    assert found.islands == 0
+
+
+def test_two_objects_are_refused_and_the_second_is_located() -> None:
+    mesh = trimesh.util.concatenate([box((0.0, 0.0, 0.0)), box((0.2, 0.0, 0.0), 0.04)])
+    # 6 x 40^2 / (6 x 50^2) = 64 % of the surface.
+    with pytest.raises(UserError, match=r"two objects; the second, with 64% .* around \[0.2, .*--roi"):
+        select_object(mesh.vertices, weld(mesh.vertices, mesh.faces))
+
+
+def test_a_region_of_interest_chooses_one() -> None:
+    mesh = trimesh.util.concatenate([box((0.0, 0.0, 0.0)), box((0.2, 0.0, 0.0))])
+    keep = inside_roi(mesh.vertices, mesh.faces, (0.1, 0.3, -1.0, 1.0, -1.0, 1.0))
+    assert keep.sum() == len(mesh.faces) // 2
+    assert mesh.vertices[mesh.faces[keep]][..., 0].min() > 0.1
+
+
+def test_an_empty_region_says_how_far_the_scan_reaches() -> None:
+    mesh = box((0.0, 0.0, 0.0))
+    with pytest.raises(UserError, match=r"--roi holds no face; the scan reaches from \[-0.025"):
+        inside_roi(mesh.vertices, mesh.faces, (1.0, 2.0, 1.0, 2.0, 1.0, 2.0))
+
+
+def test_seams_of_the_texture_are_welded() -> None:
+    mesh = box((0.0, 0.0, 0.0))
+    vertices = mesh.vertices[mesh.faces.ravel()]  # every face with corners of its own
+    faces = np.arange(len(vertices)).reshape(-1, 3)
+    assert trimesh.Trimesh(vertices, weld(vertices, faces), process=False).is_watertight
+
+
+def test_doubled_and_flipped_faces_are_repaired() -> None:
+    mesh = box((0.0, 0.0, 0.0))
+    faces = np.concatenate([mesh.faces, mesh.faces[:20]])
+    faces[5:15] = faces[5:15, ::-1]
+    clean = repaired(mesh.vertices, faces)
+    assert clean.is_watertight
+    assert clean.volume == pytest.approx(0.05**3)
+
+
+def test_an_inside_out_scan_is_turned() -> None:
+    mesh = box((0.0, 0.0, 0.0))
+    assert repaired(mesh.vertices, mesh.faces[:, ::-1]).volume == pytest.approx(0.05**3)
