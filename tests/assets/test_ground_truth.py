@@ -10,6 +10,7 @@ import pytest
 import trimesh
 
 from score_assets.objects.ground_truth import GROUND_TRUTH, SEGMENTS, GroundTruth, mass_properties
+from score_assets.objects.peg_socket import PEG_SOCKET
 
 ROUND = SEGMENTS / (2.0 * math.pi) * math.sin(2.0 * math.pi / SEGMENTS)
 """Area of the regular polygon over that of its circle: every round object's volume carries this factor (0.9993)."""
@@ -53,10 +54,14 @@ def test_box_objects_have_the_inertia_of_the_formula() -> None:
 
 
 def test_socket_is_the_block_less_its_hole() -> None:
-    # 51 x 51 x 40 mm less 21 x 21 x 30 mm; centre: (104.04 * 20 - 13.23 * 25) / 90.81 mm above the table
+    cfg = PEG_SOCKET
+    block = cfg.outer_width**2 * cfg.rim_height
+    hole = cfg.hole_width**2 * cfg.depth
     socket = GROUND_TRUTH["socket"].properties
-    assert socket.volume == pytest.approx(0.051**2 * 0.04 - 0.021**2 * 0.03)
-    assert socket.center[2] == pytest.approx((104.04 * 20 - 13.23 * 25) / 90.81 * 1e-3, rel=1e-6)
+    assert socket.volume == pytest.approx(block - hole)
+    # The block's centre is half way up, the hole's in the middle of its depth.
+    height = (block * cfg.rim_height / 2 - hole * (cfg.base_thickness + cfg.depth / 2)) / (block - hole)
+    assert socket.center[2] == pytest.approx(height, rel=1e-6)
 
 
 def test_cup_is_a_frustum_less_its_cavity() -> None:

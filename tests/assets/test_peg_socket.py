@@ -16,9 +16,9 @@ from score_assets.shapes import BoxShape, CapsuleShape, Shape, contains, sample_
 
 
 def test_nominal_sizes() -> None:
-    assert PEG_SOCKET.hole_width == pytest.approx(0.021)
+    assert PEG_SOCKET.hole_width == pytest.approx(0.022)
     assert PEG_SOCKET.rim_height == pytest.approx(0.040)
-    assert PEG_SOCKET.outer_width == pytest.approx(0.051)  # 21 + 2 * 15 mm
+    assert PEG_SOCKET.outer_width == pytest.approx(0.052)  # 22 + 2 * 15 mm
     assert PEG_SOCKET.tip_offset == pytest.approx(0.045)  # 15 + 60 / 2 mm
     # Solid box: m / 12 (w^2 + l^2) = 0.05 / 12 * (0.0004 + 0.0036); m / 12 (w^2 + w^2) = 0.05 / 12 * 0.0008
     assert PEG_SOCKET.peg_inertia == pytest.approx((1.66667e-5, 1.66667e-5, 3.33333e-6), rel=1e-5)
@@ -26,8 +26,8 @@ def test_nominal_sizes() -> None:
 
 def test_five_boxes_fill_the_block_around_the_hole() -> None:
     volume = sum(8.0 * np.prod(box.half_size) for box in PEG_SOCKET.socket_boxes)
-    # Outline 51 x 51 x 40 mm minus hole 21 x 21 x 30 mm.
-    assert volume == pytest.approx(0.051**2 * 0.040 - 0.021**2 * 0.030)
+    # Outline 52 x 52 x 40 mm minus hole 22 x 22 x 30 mm.
+    assert volume == pytest.approx(0.052**2 * 0.040 - 0.022**2 * 0.030)
 
 
 @given(
@@ -77,13 +77,13 @@ def test_socket_points_are_visible_and_include_the_inside_of_the_hole() -> None:
     points = socket_points(20000).astype(np.float64)
     assert (points[:, 2] > 0).all()
     assert any(on_surface(box, points).any() for box in PEG_SOCKET.socket_boxes)
-    inside = np.max(np.abs(points[:, :2]), axis=1) < 0.0105 + 1e-6
-    # Floor 21^2 = 441, four inner walls 4 * 21 * 30 = 2520, rim 51^2 - 441 = 2160, outside 4 * 51 * 40 = 8160 mm^2.
-    assert inside.mean() == pytest.approx((441 + 2520) / (441 + 2520 + 2160 + 8160), abs=0.01)
+    inside = np.max(np.abs(points[:, :2]), axis=1) < 0.011 + 1e-6
+    # Floor 22^2 = 484, four inner walls 4 * 22 * 30 = 2640, rim 52^2 - 484 = 2220, outside 4 * 52 * 40 = 8320 mm^2.
+    assert inside.mean() == pytest.approx((484 + 2640) / (484 + 2640 + 2220 + 8320), abs=0.01)
     # No point in the material: neither deep in a box nor on a face where two boxes touch.
     for box in PEG_SOCKET.socket_boxes:
         assert not contains(box, points, -1e-6).any()
-    seam = (points[:, 2] > 0.0099) & (points[:, 2] < 0.0101) & (np.max(np.abs(points[:, :2]), axis=1) < 0.0254)
+    seam = (points[:, 2] > 0.0099) & (points[:, 2] < 0.0101) & (np.max(np.abs(points[:, :2]), axis=1) < 0.0259)
     assert (inside[seam]).all()
 
 

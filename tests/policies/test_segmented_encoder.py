@@ -41,7 +41,7 @@ def test_a_shift_of_the_whole_cloud_changes_nothing() -> None:
     assert torch.allclose(encoder(cloud), encoder(cloud + torch.tensor([0.3, -0.2, 0.1])), atol=1e-5)
 
 
-def test_a_segment_is_seen_at_unit_size_and_its_turn_at_unit_deviation() -> None:
+def test_a_segment_is_seen_at_unit_size() -> None:
     encoder = _encoder()
     cloud = torch.randn(3, 32, 3)
     half = cloud.clone()
@@ -49,13 +49,8 @@ def test_a_segment_is_seen_at_unit_size_and_its_turn_at_unit_deviation() -> None
     centroid = cloud[:, 16:].mean(dim=1, keepdim=True)
     half[:, 16:] = centroid + 0.5 * (cloud[:, 16:] - centroid)
     assert torch.allclose(encoder(cloud), encoder(half), atol=1e-5)
-    # In training, pooled features get mean 0 and deviation 1 over the batch, whatever they were.
-    seen: list[torch.Tensor] = []
-    encoder.standardise.register_forward_hook(lambda module, given, result: seen.append(result))
-    encoder.train()(torch.randn(64, 32, 3))
-    assert seen[0].mean(dim=0).abs().max() < 1e-4
-    # (dead units stay 0, and a variance near BatchNorm's epsilon of 1e-5 falls short of 1)
-    assert seen[0].std(dim=0, correction=0).quantile(0.5) == pytest.approx(1.0, abs=0.01)
+    half[:, 16:] *= torch.tensor([1.0, 1.0, 1.5])
+    assert not torch.allclose(encoder(cloud)[:, :-18], encoder(half)[:, :-18], atol=1e-3)
 
 
 def test_order_inside_a_segment_is_of_no_matter_and_across_segments_is() -> None:

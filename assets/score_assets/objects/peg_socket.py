@@ -32,8 +32,8 @@ class PegSocketCfg:
     """Length of the peg [m]."""
     peg_mass: float = 0.050
     """Mass of the peg [kg]."""
-    clearance: float = 0.001
-    """Width of the hole minus width of the peg [m] (both sides together)."""
+    clearance: float = 0.002
+    """Width of the hole minus width of the peg [m]: 1 mm on every side of a centred peg."""
     depth: float = 0.030
     """Depth of the hole [m]."""
     base_thickness: float = 0.010

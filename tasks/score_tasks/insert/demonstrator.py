@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Scripted demonstrator with privileged state that behaves like a person teleoperating.
 
-Its flaws are *systematic*: it sees the hole about 1.5 mm beside where it is (parallax, much the same in all episodes),
+Its flaws are *systematic*: it sees the hole about 2 mm beside where it is (parallax, much the same in all episodes),
 some episodes feel for the hole by sliding about on the rim, with different care, others just push, lift and try again.
 Independent noise alone would average out of a cloned policy: its zero latent would solve the task and steering would
 have nothing to choose.
@@ -36,9 +36,9 @@ APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
 class Habits:
     """Ranges from which the habits of one episode are drawn; lengths in m, angles in rad, times in control steps."""
 
-    aim_bias_mean: tuple[float, float] = (0.0011, -0.0008)
+    aim_bias_mean: tuple[float, float] = (0.0018, -0.0013)
     """Where the hole seems to be, relative to where it is, in the environment frame: the same for all episodes."""
-    aim_bias_std: float = 0.0006
+    aim_bias_std: float = 0.0009
     """Spread of that bias over episodes."""
     yaw_bias_std: float = 0.012
     """Spread of the wrong yaw."""
@@ -46,15 +46,15 @@ class Habits:
     """Spread of the wrong tilt about two axes."""
     search_probability: tuple[float, float, float] = (0.3, 0.4, 0.3)
     """Chances to press without searching, to feel for the hole carefully, to do so hastily."""
-    search_std: tuple[float, float, float] = (0.0, 0.0010, 0.0015)
+    search_std: tuple[float, float, float] = (0.0, 0.0013, 0.0020)
     """Spread, about the believed hole, of the places that are felt, for the three."""
-    search_speed: tuple[float, float, float] = (0.0010, 0.0008, 0.0015)
+    search_speed: tuple[float, float, float] = (0.0010, 0.0010, 0.0018)
     """Path along the rim per control step, for the three."""
     search_dwell: float = 0.2
     """Chance per control step to go on to the next place."""
     press_depth: tuple[float, float, float] = (0.0040, 0.0025, 0.0035)
     """How far below the measured tip the target is while pressing, for the three."""
-    patience: tuple[float, float, float] = (10.0, 22.0, 16.0)
+    patience: tuple[float, float, float] = (6.0, 14.0, 9.0)
     """Mean control steps on the rim before lifting, for the three."""
     approach_height: tuple[float, float] = (0.006, 0.030)
     """Height of the tip over the rim at the end of the approach."""
@@ -76,11 +76,11 @@ class Habits:
     """Chance of a pause before coming down."""
     hesitation: tuple[float, float] = (3.0, 12.0)
     """Length of the pause."""
-    retry_keeps_bias: tuple[float, float] = (0.4, 0.9)
+    retry_keeps_bias: tuple[float, float] = (0.6, 0.95)
     """Share of the bias that is left after lifting: people correct, too little."""
-    retry_spread: float = 0.0005
+    retry_spread: float = 0.0010
     """Fresh error of every new try."""
-    lift_height: tuple[float, float] = (0.004, 0.012)
+    lift_height: tuple[float, float] = (0.003, 0.008)
     """Height over the rim to which it lifts between tries."""
     tremor_std: float = 0.00015
     """Slow tremor of the hand (first-order noise, 5 steps)."""

@@ -196,14 +196,15 @@ def _read_tensors(path: Path, expected_sha256: str) -> dict[str, torch.Tensor]:
         hint = f" Pickled files ({', '.join(pickled)}) are never loaded: convert them." if pickled else ""
         raise UserError(f"{path} is missing: restore it or write the base policy anew.{hint}")
     content = path.read_bytes()
-    if content[:2] == b"PK" or content[:1] == b"\x80":
-        raise UserError(
-            f"{path} is a pickle (torch.save) under another name, and pickles are never loaded because they can run"
-            " code. Save the weights with safetensors."
-        )
     try:
         tensors = load_tensors(content)
     except SafetensorError as error:
+        # Only now: a sound file may begin with the same bytes, which are then the length of its header.
+        if content[:2] == b"PK" or content[:1] == b"\x80":
+            raise UserError(
+                f"{path} is a pickle (torch.save) under another name, and pickles are never loaded because they can run"
+                " code. Save the weights with safetensors."
+            ) from error
         raise UserError(f"{path} is truncated or is no safetensors file ({error}): copy it again.") from error
     if hashlib.sha256(content).hexdigest() != expected_sha256:
         raise UserError(

@@ -108,8 +108,6 @@ class SegmentedPointNet(torch.nn.Module):
         self.point_mlp = _mlp([3, *point_widths], last_relu=True)
         pooled = 2 * point_widths[-1] * len(segments) + self.difference_dim(segments)
         self.global_mlp = _mlp([pooled, *global_widths, embedding_dim - self.difference_dim(segments)], last_relu=False)
-        # A turn by a degree changes a pooled feature by a percent of its size: to unit deviation, or it is learnt last.
-        self.standardise = torch.nn.BatchNorm1d(2 * point_widths[-1] * len(segments), affine=False)
         self.norm = torch.nn.LayerNorm(embedding_dim - self.difference_dim(segments), elementwise_affine=False)
 
     @staticmethod
@@ -147,8 +145,7 @@ class SegmentedPointNet(torch.nn.Module):
             previous = centroid
             start = end
         difference = torch.cat(differences, dim=-1)
-        shapes = self.standardise(torch.cat(pooled, dim=-1))
-        embedding = self.global_mlp(torch.cat([shapes, difference], dim=-1))
+        embedding = self.global_mlp(torch.cat([torch.cat(pooled, dim=-1), difference], dim=-1))
         return torch.cat([self.norm(embedding), difference], dim=-1)
 
 

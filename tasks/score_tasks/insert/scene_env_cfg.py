@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""SCORE-Insert-Scene-v0: the insertion task with peg, socket and table from a scene file (``env.scene_file=FILE``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isaaclab.utils import configclass
+
+from score.reconstruction.scene import Scene, SceneObject, read_scene
+from score.utils.errors import UserError
+from score_tasks.insert.env_cfg import InsertEnvCfg
+from score_tasks.insert.frames import GEOMETRY
+from score_tasks.scene_file import object_cfg, table_cfg
+
+TOLERANCE = 0.003
+"""Scans are this wrong at worst; a peg or socket of another size is another task [m]."""
+
+
+@configclass
+class InsertSceneEnvCfg(InsertEnvCfg):
+    """Same task; what stands in the scene comes from a file made by ``reconstruct.py``.
+
+    The file needs objects ``peg`` (origin at its centre, +z to the tip, ``support: free``) and ``socket`` (origin at
+    the middle of its foot, ``fixed: true``) of the dimensions in :mod:`score_assets.objects.peg_socket`.
+    """
+
+    scene_file: str = ""
+    """Scene file."""
+
+    def validate_config(self) -> None:
+        """Puts the file's objects into the scene; Isaac Lab calls it when the environment is built."""
+        if not self.scene_file:
+            raise UserError("SCORE-Insert-Scene-v0 needs a scene file: add env.scene_file=FILE.yaml.")
+        scene = read_scene(Path(self.scene_file))
+        peg, socket = scene.named("peg"), scene.named("socket")
+        _require_fit(scene, peg, socket)
+        self.scene.table = table_cfg(scene)
+        self.scene.peg = object_cfg(peg, "Peg")
+        self.scene.socket = object_cfg(socket, "Socket")
+        # The task draws the socket's place itself: around the file's pose, within the file's ranges.
+        start = self.events.start.params["socket_range"]
+        x, y, _ = socket.position
+        for key, nominal in (("x", x), ("y", y), ("yaw", 0.0)):
+            low, high = socket.ranges.get(key, (0.0, 0.0))
+            start[key] = (nominal + low, nominal + high)
+
+
+def _require_fit(scene: Scene, peg: SceneObject, socket: SceneObject) -> None:
+    """Checks that the objects are those that the task's geometry, cloud and success term are written for."""
+    for item, wanted in (
+        (peg, (GEOMETRY.peg_width, GEOMETRY.peg_width, GEOMETRY.peg_length)),
+        (socket, (GEOMETRY.outer_width, GEOMETRY.outer_width, GEOMETRY.rim_height)),
+    ):
+        size = item.asset.record.size
+        if max(abs(a - b) for a, b in zip(size, wanted, strict=True)) > TOLERANCE:
+            raise UserError(
+                f"{scene.path}: objects.{item.name} is {_mm(size)} mm, and the insertion task needs {_mm(wanted)} mm"
+                f" within {TOLERANCE * 1e3:g} mm, along the axes of the asset."
+            )
+    if not socket.fixed or peg.fixed:
+        raise UserError(f"{scene.path}: objects.socket must be fixed: true and objects.peg fixed: false.")
+
+
+def _mm(size: tuple[float, ...]) -> str:
+    return " x ".join(f"{1e3 * value:.1f}" for value in size)
