@@ -110,6 +110,19 @@ def test_truncated_and_foreign_weights_are_refused(bundle: Path, policy: FlowMat
         load_bundle(bundle)
 
 
+def test_a_header_that_begins_like_a_pickle_is_none(bundle: Path) -> None:
+    # A safetensors file begins with the length of its header, little-endian: here 0x80, as a pickle of protocol 2 on.
+    path = bundle / "policy.safetensors"
+    tensors = load_file(path)
+    for padding in range(0, 256, 8):
+        save_file(tensors, path, metadata={"padding": "x" * padding})
+        if path.read_bytes()[:1] == b"\x80":
+            break
+    assert path.read_bytes()[:1] == b"\x80"
+    _edit(bundle, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    load_bundle(bundle)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
