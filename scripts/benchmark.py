@@ -5,6 +5,10 @@
 
 Environment steps per second of the bare engine, of the task, and of the task under steering, with peak memory, for 1,
 16, 64 and 256 environments, each in a process of its own.
+
+    ./isaaclab.sh -p scripts/benchmark.py --suite reconstruction
+
+Error of scans against truth: virtual scans of the project's own objects through ``reconstruct.py``, stage by stage.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from score.simulation import SteerableEnv
     from score.steering.chunked_env import ChunkedVecEnv
 
-SUITES = ("speed", "soak")
+SUITES = ("speed", "soak", "reconstruction")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -33,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Hydra overrides such as physics=newton_mjwarp may follow.",
         allow_abbrev=False,
     )
-    parser.add_argument("--suite", default="speed", help="what to measure: speed (default) or soak")
+    parser.add_argument("--suite", default="speed", help="what to measure: speed (default), soak or reconstruction")
     parser.add_argument(
         "--steps", type=int, default=500_000, help="soak: environment steps of each mode (default 500000)"
     )
@@ -55,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE.json",
         help="report (default: logs/benchmark/SUITE.json)",
     )
+    parser.add_argument("--objects", nargs="+", metavar="NAME", help="reconstruction: objects (default: all)")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     return parser
 
@@ -76,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         args.output = Path("logs") / "benchmark" / f"{args.suite}.json"
     if args.output.suffix != ".json":
         raise UserError(f"--output must name a .json file, got {args.output}.")
+    if args.suite == "reconstruction":
+        return run_reconstruction(args)
     if args.suite == "soak":
         return run_soak(args, overrides)
     envs = SPEED_ENVS if args.num_envs is None else tuple(args.num_envs)
@@ -116,6 +123,32 @@ def run_suite(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> 
         print(f"{row['num_envs']} environments failed, {row['error']}", file=sys.stderr)
     print(f"Wrote {args.output}")
     return 1 if failed else 0
+
+
+def run_reconstruction(args: argparse.Namespace) -> int:
+    """Scans the project's own objects virtually, reconstructs them, writes the errors and prints them."""
+    from rich.console import Console
+
+    from score.evaluation.paired import write_report
+    from score.evaluation.provenance import command_line, source_commit
+    from score.reconstruction.truth_benchmark import benchmark_truth, row_dict, truth_table
+    from score.utils.errors import UserError, near_names
+    from score.utils.files import require_writable
+    from score_assets.objects.ground_truth import GROUND_TRUTH
+
+    names = args.objects or list(GROUND_TRUTH)
+    for name in names:
+        if name not in GROUND_TRUTH:
+            near = near_names(name, GROUND_TRUTH) or f" There are: {', '.join(GROUND_TRUTH)}."
+            raise UserError(f"--objects '{name}' is unknown.{near}")
+    require_writable(args.output.resolve().parent)
+    print(f"Scans {', '.join(names)} virtually, seed {args.seed}; writes {args.output}")
+    rows = benchmark_truth([GROUND_TRUTH[name] for name in names], seed=args.seed)
+    facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
+    write_report({**facts, "rows": [row_dict(row) for row in rows]}, args.output)
+    Console(width=None if sys.stdout.isatty() else 140).print(truth_table(rows))
+    print(f"Wrote {args.output}")
+    return 0
 
 
 def run_soak(args: argparse.Namespace, overrides: list[str]) -> int:

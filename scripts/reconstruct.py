@@ -4,6 +4,7 @@
     ./isaaclab.sh -p scripts/reconstruct.py asset mug.obj --name mug --unit mm --mass 0.25 --output assets/mug
     ./isaaclab.sh -p scripts/reconstruct.py check assets/mug
     ./isaaclab.sh -p scripts/reconstruct.py fuse recording --output mug.ply
+    ./isaaclab.sh -p scripts/reconstruct.py scene scene.yaml --picture scene.png
 
 Exit code 0: all is well; 1: something was made or read and a check failed; 2: wrong input.
 """
@@ -29,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_asset(commands)
     _add_check(commands)
     _add_fuse(commands)
+    _add_scene(commands)
     return parser
 
 
@@ -76,6 +78,16 @@ def _add_fuse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     add("--roi", type=float, nargs=6, metavar="M", help="box to fuse, x0 x1 y0 y1 z0 z1 in metres (default: found)")
     add("--device", help="torch device, e.g. cpu or cuda:0 (default: a GPU if there is one)")
     command.set_defaults(run=_run_fuse)
+
+
+def _add_scene(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("scene", help="checks a scene of assets and takes its picture", allow_abbrev=False)
+    add = command.add_argument
+    add("scene", type=Path, metavar="YAML", help="scene file (docs/RECONSTRUCTION.md)")
+    add("--picture", type=Path, metavar="FILE.png", help="picture to write (default: beside the scene file)")
+    add("--robot", default="franka", choices=("franka", "none"), help="arm that must reach the objects")
+    add("--seed", type=int, default=0, help="seed of the draws from the ranges (default: 0)")
+    command.set_defaults(run=_run_scene)
 
 
 def _run_asset(arguments: argparse.Namespace) -> int:
@@ -149,6 +161,30 @@ def _run_fuse(arguments: argparse.Namespace) -> int:
     print(fused.summary())
     print(f"Wrote {arguments.output}, metres: give it to 'reconstruct.py asset {arguments.output} --unit m ...'")
     return 0
+
+
+def _run_scene(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.scene import read_scene
+    from score.reconstruction.scene_checks import check_scene
+    from score.reconstruction.scene_picture import write_scene_picture
+    from score.utils.errors import UserError
+    from score.utils.files import require_writable
+
+    picture = arguments.picture or arguments.scene.with_suffix(".png")
+    if picture.suffix.lower() != ".png":
+        raise UserError(f"--picture must name a .png file, got {picture}.")
+    scene = read_scene(arguments.scene)
+    require_writable(picture.resolve().parent)
+    print(f"Checks {len(scene.objects)} objects of {arguments.scene}; writes {picture}")
+    reachable = None
+    if arguments.robot == "franka":
+        from score_tasks.reach import franka_reaches as reachable
+    problems = check_scene(scene, reachable, arguments.seed)
+    write_scene_picture(scene, picture)
+    for problem in problems:
+        print(f"  FAIL {problem.text}")
+    print(f"{len(problems)} problems" if problems else "All checks passed: overlap, table, support, reach")
+    return 1 if problems else 0
 
 
 def main() -> int:

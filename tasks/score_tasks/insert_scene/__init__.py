@@ -3,5 +3,17 @@
 
 import gymnasium as gym
 
-# Everything but the scene is SCORE-Insert-v0's: agent, base policy, demonstrator.
-_KWARGS = dict(gym.spec("SCORE-Insert-v0").kwargs) if "SCORE-Insert-v0" in gym.registry else {}
+import score_tasks.insert
+
+_INSERT = gym.spec("SCORE-Insert-v0")
+
+gym.register(
+    id="SCORE-Insert-Scene-v0",
+    entry_point=_INSERT.entry_point,
+    disable_env_checker=True,
+    kwargs={
+        # Agent, base policy and demonstrator are SCORE-Insert-v0's; there is no stand-in for the robot.
+        **{key: value for key, value in _INSERT.kwargs.items() if key != "domain_tasks"},
+        "env_cfg_entry_point": f"{score_tasks.insert.__name__}.scene_env_cfg:InsertSceneEnvCfg",
+    },
+)

@@ -58,8 +58,8 @@ def survey(frames: FrameSet) -> Survey:
     """Read every depth picture once: sample points, measure noise, find where the cameras look.
 
     Raises:
-        UserError: A picture is unsound, the cameras look away from what they have in common, or depth and poses are in different
-            units.
+        UserError: A picture is unsound, the cameras look away from what they have in common, or depth and poses are
+            in different units.
     """
     poses = np.array([frame.camera_to_world for frame in frames.frames])
     center, distance = attention(poses)

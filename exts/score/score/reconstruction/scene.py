@@ -63,9 +63,11 @@ class ObjectCfg:
     asset: str = MISSING
     """Asset folder, relative to the scene file."""
     position: list[float] = MISSING
-    """Position of the asset frame [m]."""
+    """Position of the object's origin [m]."""
     quaternion: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 1.0])
     """Orientation of the asset frame (x, y, z, w)."""
+    origin: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    """Point of the asset that is placed [m], asset frame; a task may reason about the centre, say."""
     ranges: dict[str, list[float]] = field(default_factory=dict)
     """Offsets from the pose at reset: ``x``, ``y``, ``z`` [m], ``roll``, ``pitch``, ``yaw`` [rad] -> [low, high]."""
     mass: float | None = None
@@ -97,9 +99,11 @@ class SceneObject:
     asset: Asset
     """Its asset folder."""
     position: tuple[float, float, float]
-    """Position of the asset frame [m], scene frame."""
+    """Position of the object's origin [m], scene frame."""
     quaternion: tuple[float, float, float, float]
     """Orientation (x, y, z, w)."""
+    origin: tuple[float, float, float]
+    """The object's origin in the asset frame [m]."""
     ranges: dict[str, tuple[float, float]]
     """Offsets at reset, low and high; a missing key is fixed."""
     mass: float
@@ -114,13 +118,17 @@ class SceneObject:
     """Whether the arm must reach it."""
 
     def pose(self, offset: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Pose as a matrix (4, 4), with an offset (6,) in the order of :data:`RANGE_KEYS` as a reset adds it."""
+        """Pose of the asset frame, shape (4, 4) [m].
+
+        Args:
+            offset: Offset from the nominal pose as a reset draws it, shape (6,), in the order of :data:`RANGE_KEYS`.
+        """
         shift = np.zeros(6) if offset is None else offset
         pose = np.eye(4)
         # As Isaac Lab does: the drawn turn comes first, in the object's own axes.
         turn = Rotation.from_quat(self.quaternion) * Rotation.from_euler("xyz", shift[3:])
         pose[:3, :3] = turn.as_matrix()
-        pose[:3, 3] = np.asarray(self.position) + shift[:3]
+        pose[:3, 3] = np.asarray(self.position) + shift[:3] - pose[:3, :3] @ np.asarray(self.origin)
         return pose
 
     @property
@@ -255,6 +263,7 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
         asset=asset,
         position=position,  # type: ignore[arg-type]
         quaternion=quaternion,  # type: ignore[arg-type]
+        origin=_vector(f"{key}.origin", cfg.origin, 3),  # type: ignore[arg-type]
         ranges={axis: _range(f"{key}.ranges", axis, values) for axis, values in cfg.ranges.items()},
         mass=asset.record.mass if cfg.mass is None else cfg.mass,
         friction=asset.record.friction if cfg.friction is None else cfg.friction,

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""SCORE-Insert runs in a scene made from scans: virtual scans, assets, scene file, Isaac Lab scene, insertion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.reconstruction.test_scene import make_box, write
+
+from score.reconstruction.scene import read_scene
+from score.utils.errors import UserError
+from score_assets.objects.peg_socket import PEG_SOCKET
+from score_tasks.insert.scene_env_cfg import InsertSceneEnvCfg
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("scene")
+    worker = ROOT / "tests" / "reconstruction" / "scene_worker.py"
+    result = subprocess.run(
+        [sys.executable, str(worker), str(folder)],
+        capture_output=True, text=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
+    assert lines, result.stderr[-3000:]
+    return dict(json.loads(lines[-1][6:]))
+
+
+@pytest.mark.simulator
+def test_the_scene_passes_its_checks(facts: dict[str, Any]) -> None:
+    assert facts["problems"] == []
+    assert facts["engine"] == "ovphysx"
+
+
+@pytest.mark.simulator
+def test_objects_start_where_and_as_the_file_says(facts: dict[str, Any]) -> None:
+    # nominal (0.51, 0.01) with ranges of 20 mm
+    assert facts["socket_low"][0] >= 0.49 - 1e-4
+    assert facts["socket_high"][0] <= 0.53 + 1e-4
+    assert facts["socket_low"][1] >= -0.01 - 1e-4
+    assert facts["socket_high"][1] <= 0.03 + 1e-4
+    assert facts["socket_high"][0] - facts["socket_low"][0] > 0.002
+    assert facts["cloud"] == [8, 512, 3]
+    assert facts["finite"]
+    # 60 g in the file, scaled by 0.7 to 1.3 as the task randomises it
+    assert all(0.041 < mass < 0.079 for mass in facts["peg_mass"])
+
+
+@pytest.mark.simulator
+def test_the_grasp_holds_the_scanned_peg(facts: dict[str, Any]) -> None:
+    for x, y, z in facts["peg_in_hand"]:
+        assert abs(x) < 0.006
+        assert abs(y) < 0.003
+        assert z == pytest.approx(PEG_SOCKET.grasp_offset, abs=0.007)
+
+
+@pytest.mark.simulator
+def test_the_scanned_peg_goes_into_the_scanned_socket(facts: dict[str, Any]) -> None:
+    assert facts["success"] >= 0.5
+    assert max(facts["deepest"]) > 0.6 * PEG_SOCKET.depth - 0.001
+
+
+def test_a_task_without_a_scene_file() -> None:
+    with pytest.raises(UserError, match=r"needs a scene file: add env.scene_file=FILE.yaml"):
+        InsertSceneEnvCfg().validate_config()
+
+
+def test_objects_that_do_not_fit_the_task(tmp_path: Path) -> None:
+    peg = (PEG_SOCKET.peg_width, PEG_SOCKET.peg_width, PEG_SOCKET.peg_length)
+    make_box(tmp_path, "peg", peg)
+    make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
+    make_box(tmp_path, "block", (PEG_SOCKET.outer_width, PEG_SOCKET.outer_width, PEG_SOCKET.rim_height))
+    cfg = InsertSceneEnvCfg()
+
+    def refused(message: str, peg: str, socket: str, fixed: bool = True) -> None:
+        entry = {"position": [0.5, 0.0, 0.0]}
+        objects = {"peg": {"asset": peg, **entry}, "socket": {"asset": socket, "fixed": fixed, **entry}}
+        cfg.scene_file = str(write(tmp_path, {"format": "score-scene/1", "objects": objects}))
+        with pytest.raises(UserError, match=message):
+            cfg.validate_config()
+
+    refused(
+        r"objects.peg is 50.0 x 50.0 x 50.0 mm, and the insertion task needs 20.0 x 20.0 x 60.0 mm", "cube", "block"
+    )
+    refused("objects.socket is 50.0 x 50.0 x 50.0 mm, and the insertion task needs", "peg", "cube")
+    refused("objects.socket must be fixed: true and objects.peg fixed: false", "peg", "block", fixed=False)
+    cfg.scene_file = str(
+        write(tmp_path, {"format": "score-scene/1", "objects": {"a": {"asset": "peg", "position": [0, 0, 0]}}})
+    )
+    with pytest.raises(UserError, match="has no object 'peg'"):
+        cfg.validate_config()
+
+
+def test_a_scene_becomes_an_isaac_lab_scene(tmp_path: Path) -> None:
+    from score_tasks.scene_file import reset_event, scene_cfg
+
+    make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
+    entry = {"asset": "cube", "position": [0.5, 0.1, 0.0], "mass": 0.3, "ranges": {"x": [-0.1, 0.1]}}
+    table = {"size": [0.6, 0.8, 0.05], "position": [0.4, 0.0, 0.01]}
+    path = write(tmp_path, {"format": "score-scene/1", "table": table, "objects": {"first": entry}})
+    scene = read_scene(path)
+    cfg = scene_cfg(scene, num_envs=4)
+    assert cfg.num_envs == 4
+    assert cfg.first.init_state.pos == (0.5, 0.1, 0.0)
+    assert cfg.first.prim_path == "{ENV_REGEX_NS}/First"
+    assert Path(cfg.first.spawn.usd_path).is_file()
+    assert cfg.table.init_state.pos == pytest.approx((0.4, 0.0, -0.015))  # its upper face at 10 mm
+    event = reset_event(scene.objects[0])
+    assert event.params["pose_range"] == {"x": (-0.1, 0.1)}
+    assert event.params["asset_cfg"].name == "first"
