@@ -158,7 +158,7 @@ def capped(surface: trimesh.Trimesh, *, on_table: bool) -> tuple[trimesh.Trimesh
     low = 0.02 * float(surface.extents.max()) + 0.002
     for loop in loops:
         ring = np.asarray(surface.vertices)[loop]
-        if on_table and ring[:, 2].mean() < low:
+        if on_table and ring[:, 2].mean() < low and np.abs(ring[:, 2]).max() > 1e-7:
             foot = ring * [1.0, 1.0, 0.0]
             ids, count = total + np.arange(len(loop)), len(loop)
             after = np.roll(np.arange(count), -1)
@@ -210,9 +210,11 @@ def wall_thickness(mesh: trimesh.Trimesh, samples: int = 2000) -> NDArray[np.flo
 
 
 def _voxel(surface: trimesh.Trimesh) -> float:
-    size = np.clip(float(surface.extents.max()) / _CELLS_ACROSS, *_VOXEL_RANGE)
-    # The field must have cells inside the wall, or it has holes there.
-    thin = float(np.percentile(wall_thickness(surface), 10))
+    size = float(np.clip(float(surface.extents.max()) / _CELLS_ACROSS, *_VOXEL_RANGE))
+    # The field must have cells inside the wall, or it has holes there. Rays that leave through a hole say nothing.
+    walls = wall_thickness(surface)
+    walls = walls[np.isfinite(walls)]
+    thin = float(np.percentile(walls, 10)) if len(walls) else size
     cell = float(np.clip(thin / 2.5, _VOXEL_RANGE[0], size))
     smallest = float((np.prod(surface.extents + 8.0 * cell) / LARGEST_GRID) ** (1.0 / 3.0))
     return max(cell, smallest)

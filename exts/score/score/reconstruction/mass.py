@@ -47,7 +47,7 @@ def mass_properties(closed: trimesh.Trimesh, surface_area: float, cfg: AssetCfg)
     Raises:
         UserError: The mass cannot be known: nothing was given, or the walls are thin and their thickness was not.
     """
-    wall = float(np.median(wall_thickness(closed)))
+    wall = float(np.median(wall_thickness(closed)))  # a closed mesh stops every ray
     volume = float(closed.volume)
     if cfg.mass is not None:
         mass, source = cfg.mass, "weighed (--mass)"

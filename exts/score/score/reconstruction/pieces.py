@@ -120,12 +120,9 @@ def convex_piece(points: NDArray[np.float64]) -> ConvexPiece | None:
 def _outermost(corners: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Of a hull's corners (N, 3), those whose own hull is nearest to it: again and again the one furthest outside."""
     # Those that the object stands on come first: a lost one tilts it.
-    tilts = np.radians([1.0, 4.0, 15.0])[:, None]
-    turns = np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False)
-    down = np.stack(
-        np.broadcast_arrays(np.sin(tilts) * np.cos(turns), np.sin(tilts) * np.sin(turns), -np.cos(tilts)), -1
-    )
-    axes = np.concatenate([down.reshape(-1, 3), np.eye(3), -np.eye(3)])
+    tilt, turns = np.radians(10.0), np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False)
+    down = np.column_stack([np.sin(tilt) * np.cos(turns), np.sin(tilt) * np.sin(turns), np.full(8, -np.cos(tilt))])
+    axes = np.concatenate([down, np.eye(3), -np.eye(3)])
     chosen = list(dict.fromkeys(np.argmax(corners @ axes.T, axis=0).tolist()))
     while len(chosen) < count:
         equations = ConvexHull(corners[chosen]).equations
