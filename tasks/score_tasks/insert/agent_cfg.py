@@ -11,3 +11,5 @@ class InsertSteeringCfg(SteeringRunnerCfg):
     """PPO on the latent of the insertion base policy."""
 
     experiment_name = "score_insert"
+    num_steps_per_env = 8
+    """An episode has up to 19 decisions; half of one per iteration makes the most of slow physics on a CPU."""

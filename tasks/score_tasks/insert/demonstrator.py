@@ -82,6 +82,8 @@ class Habits:
     """Fresh error of every new try."""
     lift_height: tuple[float, float] = (0.003, 0.008)
     """Height over the rim to which it lifts between tries."""
+    lead: float = 1.6
+    """How far the target runs ahead of the measured tip, in control steps of the intended speed: the arm lags."""
     tremor_std: float = 0.00015
     """Slow tremor of the hand (first-order noise, 5 steps)."""
 
@@ -106,7 +108,6 @@ class _Episode:
     felt: torch.Tensor
     steps_on_rim: torch.Tensor
     tremor: torch.Tensor
-    tip_command: torch.Tensor
     in_hand_pos: torch.Tensor
     in_hand_quat: torch.Tensor
 
@@ -153,7 +154,6 @@ class InsertDemonstrator:
             felt=torch.zeros(n, 2, device=self.device),
             steps_on_rim=torch.zeros(n, device=self.device),
             tremor=torch.zeros(n, 2, device=self.device),
-            tip_command=self._tip_e(),
             in_hand_pos=in_hand_pos,
             in_hand_quat=in_hand_quat,
         )
@@ -163,8 +163,7 @@ class InsertDemonstrator:
         tip = self._believed_tip_e()
         socket_pos, socket_quat = socket_pose_e(self.env)
         self._advance(tip, socket_pos)
-        self._episode.tip_command = self._next_tip(tip, socket_pos)
-        return self._joint_targets(socket_quat)
+        return self._joint_targets(self._next_tip(tip, socket_pos), socket_quat)
 
     def _advance(self, tip: torch.Tensor, socket_pos: torch.Tensor) -> None:
         """Moves every environment to its next phase where it is due."""
@@ -218,7 +217,7 @@ class InsertDemonstrator:
         move_on = (e.phase == PRESS) & (self._uniform((0.0, 1.0)) < h.search_dwell)
         e.felt = torch.where(move_on[:, None], spread[:, None] * self._normal(2), e.felt)
         far = (tip[:, :2] - aim).norm(dim=-1) > 0.010
-        level = torch.where(e.level_first & far, torch.maximum(e.tip_command[:, 2], rim + e.height), rim + e.height)
+        level = torch.where(e.level_first & far, torch.maximum(tip[:, 2], rim + e.height), rim + e.height)
 
         goal_xy = torch.where((e.phase == PRESS)[:, None], aim + e.felt, aim)
         goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], goal_xy)  # the hole leads
@@ -236,15 +235,17 @@ class InsertDemonstrator:
             ),
             dim=-1,
         ).gather(1, e.phase[:, None])
-        # in contact the command starts from the measured tip, so that the press stays as light as intended
-        pressing = e.phase == PRESS
-        start = torch.where((e.phase == INSERT)[:, None], tip, e.tip_command)
-        start = torch.where(pressing[:, None], torch.cat((start[:, :2], goal[:, 2:]), dim=-1), start)
-        delta = goal - start
-        return start + delta * (speeds / delta.norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
+        # Always ahead of the measured tip, never of the last command: what a person does depends on what they see, and
+        # a command that runs ahead on its own would be a hidden state that no observation shows.
+        limit = h.lead * speeds
+        delta = goal - tip
+        sideways = delta[:, :2] * (limit / delta[:, :2].norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
+        pressed = torch.cat((sideways, delta[:, 2:]), dim=-1)
+        straight = delta * (limit / delta.norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
+        return tip + torch.where((e.phase == PRESS)[:, None], pressed, straight)
 
-    def _joint_targets(self, socket_quat: torch.Tensor) -> torch.Tensor:
-        """Arm joint targets (N, 7) that bring the peg's tip to its command, upright and turned with the socket."""
+    def _joint_targets(self, tip_goal: torch.Tensor, socket_quat: torch.Tensor) -> torch.Tensor:
+        """Arm joint targets (N, 7) that bring the peg's tip to (N, 3), upright and turned with the socket."""
         e = self._episode
         _, peg_quat = peg_pose_e(self.env)
         socket_yaw = euler_xyz_from_quat(socket_quat)[2]
@@ -256,15 +257,11 @@ class InsertDemonstrator:
         turn = quat_from_euler_xyz(torch.zeros_like(yaw), torch.zeros_like(yaw), yaw)
         peg_goal_quat = quat_mul(turn, level)
         tcp_goal_quat = quat_mul(peg_goal_quat, quat_conjugate(e.in_hand_quat))
-        centre = e.tip_command - 0.5 * GEOMETRY.peg_length * matrix_from_quat(peg_goal_quat)[..., 2]
+        centre = tip_goal - 0.5 * GEOMETRY.peg_length * matrix_from_quat(peg_goal_quat)[..., 2]
         tcp_goal_pos = centre - quat_apply(tcp_goal_quat, e.in_hand_pos)
-        seed = self.env.action_manager.get_term("arm").commanded
+        arm = self.env.action_manager.get_term("arm")
+        seed = self.env.scene["robot"].data.joint_pos.torch[:, arm._joint_ids]
         return inverse_kinematics(tcp_goal_pos, tcp_goal_quat, seed, iterations=5).joint_pos
-
-    def _tip_e(self) -> torch.Tensor:
-        """Centre of the peg's tip face (N, 3) in the environment frame, m."""
-        pos, quat = peg_pose_e(self.env)
-        return torch.nan_to_num(pos + 0.5 * GEOMETRY.peg_length * matrix_from_quat(quat)[..., 2])
 
     def _believed_tip_e(self) -> torch.Tensor:
         """Where the tip (N, 3) would be if the peg sat in the fingers as it was last seen in the air, m.
