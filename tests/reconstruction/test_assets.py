@@ -221,6 +221,7 @@ def test_the_checks_see_what_the_validators_miss(folder: Path, tmp_path: Path) -
     expected = (
         "a rigid body inside the rigid body",
         "a face names a point that the mesh lacks",
+        "extra: a mesh without points or faces",
         "'convexHul' is unknown",
         "the largest exceeds the other two",
         "metersPerUnit is 0.01",

@@ -87,7 +87,7 @@ def test_an_open_shell_cannot_be_closed() -> None:
 def test_a_sheet_encloses_nothing() -> None:
     sheet = block(0.06, 0.04, 0.05).subdivide().subdivide()
     sheet = without(sheet, sheet.face_normals[:, 2] < 0.9)
-    with pytest.raises(UserError, match="close: the scan (encloses no volume|is an open shell)"):
+    with pytest.raises(UserError, match=r"close: the scan (encloses no volume|is an open shell)"):
         close_mesh(sheet, on_table=False)
 
 

@@ -29,8 +29,16 @@ def usd_problems(path: Path) -> list[str]:
         UserError: It cannot be opened.
     """
     stage = open_stage(path)
-    return [*_validator_problems(stage), *_stage_problems(stage), *_body_problems(stage), *_collider_problems(stage),
-            *_mesh_problems(stage), *_missing_files(path)]  # fmt: skip
+    broken = _mesh_problems(stage)
+    own = [
+        *_stage_problems(stage),
+        *_body_problems(stage),
+        *_collider_problems(stage),
+        *broken,
+        *_missing_files(path),
+    ]
+    # On such a mesh USD's validators may abort the whole process.
+    return own if broken else [*_validator_problems(stage), *own]
 
 
 def _validator_problems(stage: Usd.Stage) -> list[str]:
@@ -103,6 +111,8 @@ def _mesh_problems(stage: Usd.Stage) -> list[str]:
         points = np.asarray(mesh.GetPointsAttr().Get() or [], dtype=np.float64)
         counts = np.asarray(mesh.GetFaceVertexCountsAttr().Get() or [], dtype=np.int64)
         indices = np.asarray(mesh.GetFaceVertexIndicesAttr().Get() or [], dtype=np.int64)
+        if not len(points) or not len(counts):
+            problems.append(f"{prim.GetPath()}: a mesh without points or faces")
         if counts.sum() != len(indices):
             problems.append(f"{prim.GetPath()}: face counts and face indices do not agree")
         if len(indices) and (indices.min() < 0 or indices.max() >= len(points)):

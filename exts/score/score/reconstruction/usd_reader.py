@@ -160,7 +160,8 @@ def _visual(seen: list[tuple[trimesh.Trimesh, UsdGeom.Gprim]], pieces: list[Piec
         return Scan(np.asarray(mesh.vertices), np.asarray(mesh.faces))
     mesh, gprim = seen[0]
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
-    st = UsdGeom.PrimvarsAPI(gprim).GetPrimvar("st").Get()
+    primvar = UsdGeom.PrimvarsAPI(gprim).GetPrimvar("st")
+    st = primvar.Get() if primvar else None
     uv = None if st is None or len(st) != len(vertices) else np.asarray(st, dtype=np.float64)
     color = gprim.GetDisplayColorAttr().Get()
     colors = None
