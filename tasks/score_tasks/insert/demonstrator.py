@@ -36,9 +36,9 @@ APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
 class Habits:
     """Ranges from which the habits of one episode are drawn; lengths in m, angles in rad, times in control steps."""
 
-    aim_bias_mean: tuple[float, float] = (0.0018, -0.0013)
+    aim_bias_mean: tuple[float, float] = (0.0015, -0.0011)
     """Where the hole seems to be, relative to where it is, in the environment frame: the same for all episodes."""
-    aim_bias_std: float = 0.0009
+    aim_bias_std: float = 0.0008
     """Spread of that bias over episodes."""
     yaw_bias_std: float = 0.012
     """Spread of the wrong yaw."""
@@ -48,11 +48,9 @@ class Habits:
     """Chances to press without searching, to feel for the hole carefully, to do so hastily."""
     search_std: tuple[float, float, float] = (0.0, 0.0013, 0.0020)
     """Spread, about the believed hole, of the places that are felt, for the three."""
-    search_speed: tuple[float, float, float] = (0.0010, 0.0010, 0.0018)
-    """Path along the rim per control step, for the three."""
     search_dwell: float = 0.2
     """Chance per control step to go on to the next place."""
-    press_depth: tuple[float, float, float] = (0.0040, 0.0025, 0.0035)
+    press_depth: tuple[float, float, float] = (0.0035, 0.0022, 0.0030)
     """How far below the measured tip the target is while pressing, for the three."""
     patience: tuple[float, float, float] = (6.0, 14.0, 9.0)
     """Mean control steps on the rim before lifting, for the three."""
@@ -84,6 +82,8 @@ class Habits:
     """Height over the rim to which it lifts between tries."""
     lead: float = 1.6
     """How far the target runs ahead of the measured tip, in control steps of the intended speed: the arm lags."""
+    correction: float = 0.004
+    """Most that the target corrects sideways at a time near the hole; friction on the rim holds against less."""
     tremor_std: float = 0.00015
     """Slow tremor of the hand (first-order noise, 5 steps)."""
 
@@ -225,24 +225,15 @@ class InsertDemonstrator:
             1, e.phase[:, None]
         )[:, 0]
         goal = torch.cat((goal_xy, torch.maximum(goal_z, socket_pos[:, 2] + 0.008)[:, None]), dim=-1)
-        speeds = torch.stack(
-            (
-                e.speed,
-                e.descend_speed,
-                torch.tensor(h.search_speed, device=self.device)[kind],
-                torch.full_like(e.speed, 0.006),
-                torch.full_like(e.speed, 0.004),
-            ),
-            dim=-1,
-        ).gather(1, e.phase[:, None])
+        down = torch.full_like(e.speed, 0.006)
+        fall = torch.stack((h.lead * e.speed, h.lead * e.descend_speed, press, down, down), dim=-1)
+        fall = fall.gather(1, e.phase[:, None])[:, 0]
+        reach = torch.where(e.phase == APPROACH, h.lead * e.speed, torch.full_like(e.speed, h.correction))
         # Always ahead of the measured tip, never of the last command: what a person does depends on what they see, and
         # a command that runs ahead on its own would be a hidden state that no observation shows.
-        limit = h.lead * speeds
         delta = goal - tip
-        sideways = delta[:, :2] * (limit / delta[:, :2].norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
-        pressed = torch.cat((sideways, delta[:, 2:]), dim=-1)
-        straight = delta * (limit / delta.norm(dim=-1, keepdim=True).clamp(min=1e-9)).clamp(max=1.0)
-        return tip + torch.where((e.phase == PRESS)[:, None], pressed, straight)
+        sideways = delta[:, :2] * (reach / delta[:, :2].norm(dim=-1).clamp(min=1e-9)).clamp(max=1.0)[:, None]
+        return tip + torch.cat((sideways, delta[:, 2].clamp(-fall, fall)[:, None]), dim=-1)
 
     def _joint_targets(self, tip_goal: torch.Tensor, socket_quat: torch.Tensor) -> torch.Tensor:
         """Arm joint targets (N, 7) that bring the peg's tip to (N, 3), upright and turned with the socket."""
