@@ -83,7 +83,7 @@ def test_a_scene_is_read_with_defaults_and_overrides(root: Path) -> None:
 
 def test_poses_put_the_origin_where_the_file_says(root: Path) -> None:
     # A quarter turn about x takes the origin (0, 0, 0.05) of the asset frame to (0, -0.05, 0) from its foot.
-    data = scene_data(a=cube(0.5, 0.1, 0.2, origin=[0, 0, 0.05], quaternion=[np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)]))
+    data = scene_data(a=cube(0.5, 0.1, 0.2, origin=[0, 0, 0.05], quaternion=[0.7071068, 0.0, 0.0, 0.7071068]))
     item = read_scene(write(root, data)).named("a")
     pose = item.pose()
     np.testing.assert_allclose(pose @ (0, 0, 0.05, 1), (0.5, 0.1, 0.2, 1), atol=1e-6)
@@ -113,7 +113,8 @@ def test_poses_put_the_origin_where_the_file_says(root: Path) -> None:
         (scene_data(a=cube(support="air")), r"objects.a.support is 'air': use one of table, free"),
         (scene_data(a=cube(ranges={"w": [0, 1]})), r"objects.a.ranges has an unknown key 'w': use x, y, z, roll"),
         (scene_data(a=cube(ranges={"x": [1, 0]})), r"objects.a.ranges.x is \[1.0, 0.0\]: give the lower"),
-        (scene_data(a=cube(ranges={"x": [1]})), r"objects.a.ranges.x holds \[1.0\]: give 2"),
+        (scene_data(a=cube(ranges={"x": [1]})), r"objects.a.ranges.x holds \[1\]: give 2"),
+        (scene_data(a=cube(ranges={"x": "wide"})), r"objects.a.ranges.x holds wide: give 2 finite numbers"),
         (scene_data(**{"a b": cube()}), r"name 'a b' is no name"),
         (scene_data(a={"asset": "assets/cub", "position": [0, 0, 0]}), r"has no asset.yaml.*Did you mean 'cube'"),
         ({**scene_data(a=cube()), "tabel": {}}, r"key 'tabel'.*Did you mean 'table'"),

@@ -68,7 +68,7 @@ class ObjectCfg:
     """Orientation of the asset frame (x, y, z, w)."""
     origin: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     """Point of the asset that is placed [m], asset frame; a task may reason about the centre, say."""
-    ranges: dict[str, list[float]] = field(default_factory=dict)
+    ranges: dict[str, Any] = field(default_factory=dict)
     """Offsets from the pose at reset: ``x``, ``y``, ``z`` [m], ``roll``, ``pitch``, ``yaw`` [rad] -> [low, high]."""
     mass: float | None = None
     """Mass [kg]; None keeps the asset's."""
@@ -273,7 +273,7 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
     )
 
 
-def _range(key: str, axis: str, values: list[float]) -> tuple[float, float]:
+def _range(key: str, axis: str, values: Any) -> tuple[float, float]:
     if axis not in RANGE_KEYS:
         raise UserError(f"{key} has an unknown key '{axis}': use {', '.join(RANGE_KEYS)}.")
     low, high = _vector(f"{key}.{axis}", values, 2)
@@ -282,7 +282,9 @@ def _range(key: str, axis: str, values: list[float]) -> tuple[float, float]:
     return low, high
 
 
-def _vector(key: str, values: list[float], count: int) -> tuple[float, ...]:
-    if len(values) != count or not all(math.isfinite(value) for value in values):
-        raise UserError(f"{key} holds {list(values)}: give {count} finite numbers.")
-    return tuple(float(value) for value in values)
+def _vector(key: str, values: Any, count: int) -> tuple[float, ...]:
+    numbers = values if isinstance(values, list) else []
+    good = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
+    if len(numbers) != count or not good:
+        raise UserError(f"{key} holds {values}: give {count} finite numbers.")
+    return tuple(float(value) for value in numbers)

@@ -32,8 +32,8 @@ def write_scene_object(item: SceneObject, path: Path) -> Path:
     Raises:
         UserError: The asset's USD file is unsound or no rigid body.
     """
-    source = open_stage(item.asset.usd_path).GetDefaultPrim()
-    if not source.HasAPI(UsdPhysics.RigidBodyAPI):
+    source = open_stage(item.asset.usd_path)
+    if not source.GetDefaultPrim().HasAPI(UsdPhysics.RigidBodyAPI):
         raise UserError(f"objects.{item.name}: the default prim of {item.asset.usd_path} is no rigid body.")
     stage = Usd.Stage.CreateInMemory()
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
