@@ -58,7 +58,7 @@ class ContactCfg:
 class SolverCfg:
     """Per-body PhysX solver settings."""
 
-    position_iterations: int = 32
+    position_iterations: int = 16
     """Solver position iterations; with 4 the gripper's pads sink 6 mm into the peg."""
     velocity_iterations: int = 1
     """Solver velocity iterations."""

@@ -66,8 +66,8 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
     from score_tasks.insert.demonstrator import Habits, InsertDemonstrator
 
     perfect = Habits(
-        aim_bias_mean=(0.0, 0.0),
-        aim_bias_std=0.0,
+        aim_bias=(0.0, 0.0),
+        aim_std=(0.0, 0.0, 0.0),
         yaw_bias_std=0.0,
         tilt_bias_std=0.0,
         tremor_std=0.0,

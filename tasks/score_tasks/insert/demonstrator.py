@@ -1,10 +1,13 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Scripted demonstrator with privileged state that behaves like a person teleoperating.
 
-Its flaws are *systematic*: it sees the hole about 2 mm beside where it is (parallax, much the same in all episodes),
-some episodes feel for the hole by sliding about on the rim, with different care, others just push, lift and try again.
-Independent noise alone would average out of a cloned policy: its zero latent would solve the task and steering would
-have nothing to choose.
+Its flaws are *systematic*: it sees the hole 2 mm beside where it is (parallax, the same in all episodes) and feels
+for it about there, pushing hard, carefully or hastily; it misses, lifts and tries again. Independent noise alone would
+average out of a cloned policy: its zero latent would solve the task and steering would have nothing to choose.
+
+All it does follows from what it sees at the moment, but for the phase it is in. A habit that lasts, such as an error of
+the aim drawn once per episode, does not survive cloning: whoever copies it finds that wherever the peg is must have
+been the aim, and drifts.
 """
 
 from __future__ import annotations
@@ -36,20 +39,18 @@ APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
 class Habits:
     """Ranges from which the habits of one episode are drawn; lengths in m, angles in rad, times in control steps."""
 
-    aim_bias_mean: tuple[float, float] = (0.0015, -0.0011)
-    """Where the hole seems to be, relative to where it is, in the environment frame: the same for all episodes."""
-    aim_bias_std: float = 0.0008
-    """Spread of that bias over episodes."""
+    aim_bias: tuple[float, float] = (0.0015, -0.0011)
+    """Where the hole seems to be, relative to where it is, in the environment frame: the same in all episodes."""
     yaw_bias_std: float = 0.012
     """Spread of the wrong yaw."""
     tilt_bias_std: float = 0.006
     """Spread of the wrong tilt about two axes."""
-    search_probability: tuple[float, float, float] = (0.3, 0.4, 0.3)
-    """Chances to press without searching, to feel for the hole carefully, to do so hastily."""
-    search_std: tuple[float, float, float] = (0.0, 0.0013, 0.0020)
-    """Spread, about the believed hole, of the places that are felt, for the three."""
-    search_dwell: float = 0.2
-    """Chance per control step to go on to the next place."""
+    care_probability: tuple[float, float, float] = (0.3, 0.4, 0.3)
+    """Chances of an episode of pushing hard, of a careful and of a hasty one."""
+    aim_std: tuple[float, float, float] = (0.0006, 0.0009, 0.0014)
+    """Spread of the place aimed at, about where the hole seems to be, for the three: feeling for the hole."""
+    aim_change: float = 0.15
+    """Chance per control step to aim at a new place."""
     press_depth: tuple[float, float, float] = (0.0035, 0.0022, 0.0030)
     """How far below the measured tip the target is while pressing, for the three."""
     patience: tuple[float, float, float] = (6.0, 14.0, 9.0)
@@ -74,10 +75,6 @@ class Habits:
     """Chance of a pause before coming down."""
     hesitation: tuple[float, float] = (3.0, 12.0)
     """Length of the pause."""
-    retry_keeps_bias: tuple[float, float] = (0.6, 0.95)
-    """Share of the bias that is left after lifting: people correct, too little."""
-    retry_spread: float = 0.0010
-    """Fresh error of every new try."""
     lift_height: tuple[float, float] = (0.003, 0.008)
     """Height over the rim to which it lifts between tries."""
     lead: float = 1.6
@@ -93,11 +90,11 @@ class _Episode:
     """Drawn habits and progress of every environment; tensors (N,) or (N, k)."""
 
     phase: torch.Tensor
-    bias: torch.Tensor
+    aim_error: torch.Tensor
     miss: torch.Tensor
     yaw_bias: torch.Tensor
     tilt_bias: torch.Tensor
-    search: torch.Tensor
+    care: torch.Tensor
     height: torch.Tensor
     speed: torch.Tensor
     descend_speed: torch.Tensor
@@ -105,7 +102,6 @@ class _Episode:
     pause: torch.Tensor
     patience: torch.Tensor
     lift: torch.Tensor
-    felt: torch.Tensor
     steps_on_rim: torch.Tensor
     tremor: torch.Tensor
     in_hand_pos: torch.Tensor
@@ -131,19 +127,19 @@ class InsertDemonstrator:
     def reset(self) -> None:
         """Draws new habits for every environment; call it after the environments were reset."""
         h, n = self.habits, self.num_envs
-        search = torch.multinomial(
-            torch.tensor(h.search_probability, device=self.device), n, replacement=True, generator=self._generator
+        care = torch.multinomial(
+            torch.tensor(h.care_probability, device=self.device), n, replacement=True, generator=self._generator
         )
-        patience = torch.tensor(h.patience, device=self.device)[search] * self._uniform((0.7, 1.3))
+        patience = torch.tensor(h.patience, device=self.device)[care] * self._uniform((0.7, 1.3))
         in_hand_pos, in_hand_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
         pause = self._uniform(h.hesitation) * (self._uniform((0.0, 1.0)) < h.hesitation_probability)
         self._episode = _Episode(
             phase=torch.full((n,), APPROACH, device=self.device),
-            bias=torch.tensor(h.aim_bias_mean, device=self.device) + h.aim_bias_std * self._normal(2),
+            aim_error=self._aim_error(care),
             miss=h.miss_std * self._normal(2),
             yaw_bias=h.yaw_bias_std * self._normal(1)[:, 0],
             tilt_bias=h.tilt_bias_std * self._normal(2),
-            search=search,
+            care=care,
             height=self._uniform(h.approach_height),
             speed=self._uniform(h.approach_speed),
             descend_speed=self._uniform(h.descend_speed),
@@ -151,7 +147,6 @@ class InsertDemonstrator:
             pause=pause.round(),
             patience=patience,
             lift=self._uniform(h.lift_height),
-            felt=torch.zeros(n, 2, device=self.device),
             steps_on_rim=torch.zeros(n, device=self.device),
             tremor=torch.zeros(n, 2, device=self.device),
             in_hand_pos=in_hand_pos,
@@ -170,7 +165,9 @@ class InsertDemonstrator:
         e, h = self._episode, self.habits
         depth = peg_in_socket(self.env).tip_depth
         rim = socket_pos[:, 2] + GEOMETRY.rim_height
-        aim = socket_pos[:, :2] + e.bias + e.miss
+        change = self._uniform((0.0, 1.0)) < h.aim_change
+        e.aim_error = torch.where(change[:, None], self._aim_error(e.care), e.aim_error)
+        aim = self._aim(socket_pos)
         gross = e.miss.norm(dim=-1) > 0.0025
         over = ((tip[:, :2] - aim).norm(dim=-1) < 0.0025) & ((tip[:, 2] - rim - e.height).abs() < 0.006)
         arrived = (e.phase == APPROACH) & over
@@ -189,12 +186,8 @@ class InsertDemonstrator:
         seen_pos, seen_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
         e.in_hand_pos = torch.where(lifted[:, None], seen_pos, e.in_hand_pos)
         e.in_hand_quat = torch.where(lifted[:, None], seen_quat, e.in_hand_quat)
-        # a new try: the aim is corrected a little, with a fresh error
-        corrected = e.bias * self._uniform(h.retry_keeps_bias)[:, None] + h.retry_spread * self._normal(2)
-        e.bias = torch.where(impatient[:, None], corrected, e.bias)
         e.miss = torch.where((correct | lifted)[:, None], e.miss * self._uniform(h.miss_left)[:, None], e.miss)
         e.miss = torch.where(distracted[:, None], h.miss_std * self._normal(2), e.miss)
-        e.felt = torch.where((touched | impatient)[:, None], 0.0, e.felt)
         far_lift = lifted & gross
         for condition, phase in (
             (down | lifted, DESCEND),
@@ -210,17 +203,12 @@ class InsertDemonstrator:
         e, h = self._episode, self.habits
         e.tremor = 0.8 * e.tremor + 0.6 * h.tremor_std * self._normal(2)
         rim = socket_pos[:, 2] + GEOMETRY.rim_height
-        aim = socket_pos[:, :2] + e.bias + e.miss + e.tremor
-        kind = e.search
-        press = torch.tensor(h.press_depth, device=self.device)[kind]
-        spread = torch.tensor(h.search_std, device=self.device)[kind]
-        move_on = (e.phase == PRESS) & (self._uniform((0.0, 1.0)) < h.search_dwell)
-        e.felt = torch.where(move_on[:, None], spread[:, None] * self._normal(2), e.felt)
+        aim = self._aim(socket_pos) + e.tremor
+        press = torch.tensor(h.press_depth, device=self.device)[e.care]
         far = (tip[:, :2] - aim).norm(dim=-1) > 0.010
         level = torch.where(e.level_first & far, torch.maximum(tip[:, 2], rim + e.height), rim + e.height)
 
-        goal_xy = torch.where((e.phase == PRESS)[:, None], aim + e.felt, aim)
-        goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], goal_xy)  # the hole leads
+        goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], aim)  # inside, the hole leads
         goal_z = torch.stack((level, rim - 0.004, tip[:, 2] - press, tip[:, 2] - 0.006, rim + e.lift), dim=-1).gather(
             1, e.phase[:, None]
         )[:, 0]
@@ -253,6 +241,15 @@ class InsertDemonstrator:
         arm = self.env.action_manager.get_term("arm")
         seed = self.env.scene["robot"].data.joint_pos.torch[:, arm._joint_ids]
         return inverse_kinematics(tcp_goal_pos, tcp_goal_quat, seed, iterations=5).joint_pos
+
+    def _aim(self, socket_pos: torch.Tensor) -> torch.Tensor:
+        """Place (N, 2) over the table that is aimed at now, environment frame, m."""
+        e = self._episode
+        return socket_pos[:, :2] + torch.tensor(self.habits.aim_bias, device=self.device) + e.aim_error + e.miss
+
+    def _aim_error(self, care: torch.Tensor) -> torch.Tensor:
+        """A fresh error (N, 2) of the aim, m."""
+        return torch.tensor(self.habits.aim_std, device=self.device)[care][:, None] * self._normal(2)
 
     def _believed_tip_e(self) -> torch.Tensor:
         """Where the tip (N, 3) would be if the peg sat in the fingers as it was last seen in the air, m.
