@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from tests.tasks.sim_worker import demonstrate
 
 from score.reconstruction.build import build_asset
 from score.reconstruction.scene import read_scene
@@ -20,7 +21,7 @@ from score.reconstruction.virtual_mesh import MeshScanCfg, scan_mesh
 from score.simulation import SteerableEnv, open_task
 from score_assets.objects.ground_truth import GROUND_TRUTH
 from score_assets.objects.peg_socket import PEG_SOCKET
-from score_tasks.insert.frames import in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
+from score_tasks.insert.frames import in_frame, peg_pose_e, socket_pose_e, tcp_pose_e
 from score_tasks.reach import franka_reaches
 
 MEASURES = {
@@ -94,41 +95,12 @@ def look(task: SteerableEnv) -> dict[str, object]:
     }
 
 
-def insert(task: SteerableEnv) -> dict[str, object]:
-    """Moves pegs that are held straight above the socket down into it, as a demonstrator without habits does."""
-    from score_tasks.insert.demonstrator import Habits, InsertDemonstrator
-
-    careful = Habits(
-        aim_bias_mean=(0.0, 0.0),
-        aim_bias_std=0.0,
-        yaw_bias_std=0.0,
-        tilt_bias_std=0.0,
-        tremor_std=0.0,
-        hesitation_probability=0.0,
-        miss_std=0.0,
-        distraction_probability=0.0,
-    )
-    demonstrator = InsertDemonstrator(task, 0, careful)
-    demonstrator.reset()
-    running = torch.ones(task.num_envs, dtype=torch.bool)
-    success, deepest = torch.zeros_like(running), torch.full((task.num_envs,), -1.0)
-    for _ in range(task.max_episode_length):
-        deepest = torch.where(running, torch.maximum(deepest, peg_in_socket(task.env).tip_depth), deepest)
-        action = torch.where(running[:, None], demonstrator.act(), task.hold_action())
-        _, _, terminated, truncated, _ = task.step(action)
-        success |= running & task.ended_by()["success"]
-        running &= ~(terminated | truncated)
-        if not running.any():
-            break
-    return {"success": success.float().mean().item(), "deepest": deepest.tolist()}
-
-
 def run(root: Path) -> None:
     """Makes the scene, checks it, runs the task."""
     path = make_scene(root)
     problems = [problem.text for problem in check_scene(read_scene(path), franka_reaches)]
     with open_task("SCORE-Insert-Scene-v0", num_envs=8, seed=3, overrides=[f"env.scene_file={path}"]) as opened:
-        facts = {"problems": problems, **look(opened), **insert(opened)}
+        facts = {"problems": problems, **look(opened), **demonstrate(opened)}
         print("FACTS " + json.dumps(facts), flush=True)
 
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from numpy.typing import NDArray
 from pxr import Usd, UsdGeom, UsdPhysics
 
@@ -57,7 +57,7 @@ def cube(x: float = 0.5, y: float = 0.0, z: float = 0.0, **more: Any) -> dict[st
 
 def write(root: Path, data: Any) -> Path:
     path = root / "scene.yaml"
-    path.write_text(data if isinstance(data, str) else yaml.safe_dump(data))
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
     return path
 
 

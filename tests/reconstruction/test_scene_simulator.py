@@ -24,9 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("scene")
-    worker = ROOT / "tests" / "reconstruction" / "scene_worker.py"
     result = subprocess.run(
-        [sys.executable, str(worker), str(folder)],
+        [sys.executable, "-m", "tests.reconstruction.scene_worker", str(folder)],
         capture_output=True, text=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
