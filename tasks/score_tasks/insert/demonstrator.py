@@ -104,8 +104,6 @@ class _Episode:
     lift: torch.Tensor
     steps_on_rim: torch.Tensor
     tremor: torch.Tensor
-    in_hand_pos: torch.Tensor
-    in_hand_quat: torch.Tensor
 
 
 class InsertDemonstrator:
@@ -131,7 +129,6 @@ class InsertDemonstrator:
             torch.tensor(h.care_probability, device=self.device), n, replacement=True, generator=self._generator
         )
         patience = torch.tensor(h.patience, device=self.device)[care] * self._uniform((0.7, 1.3))
-        in_hand_pos, in_hand_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
         pause = self._uniform(h.hesitation) * (self._uniform((0.0, 1.0)) < h.hesitation_probability)
         self._episode = _Episode(
             phase=torch.full((n,), APPROACH, device=self.device),
@@ -149,13 +146,11 @@ class InsertDemonstrator:
             lift=self._uniform(h.lift_height),
             steps_on_rim=torch.zeros(n, device=self.device),
             tremor=torch.zeros(n, 2, device=self.device),
-            in_hand_pos=in_hand_pos,
-            in_hand_quat=in_hand_quat,
         )
 
     def act(self) -> torch.Tensor:
         """Joint position targets (N, 7) of this control step, rad."""
-        tip = self._believed_tip_e()
+        tip = self._tip_e()
         socket_pos, socket_quat = socket_pose_e(self.env)
         self._advance(tip, socket_pos)
         return self._joint_targets(self._next_tip(tip, socket_pos), socket_quat)
@@ -182,10 +177,6 @@ class InsertDemonstrator:
         impatient = (e.phase == PRESS) & ~inside & (e.steps_on_rim > patience)
         lifted = (e.phase == LIFT) & (tip[:, 2] > rim + 0.7 * e.lift)
         distracted = (e.phase != INSERT) & (self._uniform((0.0, 1.0)) < h.distraction_probability)
-        # in the air again, the peg's place between the fingers is seen afresh
-        seen_pos, seen_quat = in_frame(*peg_pose_e(self.env), *tcp_pose_e(self.env))
-        e.in_hand_pos = torch.where(lifted[:, None], seen_pos, e.in_hand_pos)
-        e.in_hand_quat = torch.where(lifted[:, None], seen_quat, e.in_hand_quat)
         e.miss = torch.where((correct | lifted)[:, None], e.miss * self._uniform(h.miss_left)[:, None], e.miss)
         e.miss = torch.where(distracted[:, None], h.miss_std * self._normal(2), e.miss)
         far_lift = lifted & gross
@@ -226,7 +217,8 @@ class InsertDemonstrator:
     def _joint_targets(self, tip_goal: torch.Tensor, socket_quat: torch.Tensor) -> torch.Tensor:
         """Arm joint targets (N, 7) that bring the peg's tip to (N, 3), upright and turned with the socket."""
         e = self._episode
-        _, peg_quat = peg_pose_e(self.env)
+        peg_pos, peg_quat = peg_pose_e(self.env)
+        in_hand_pos, in_hand_quat = in_frame(peg_pos, peg_quat, *tcp_pose_e(self.env))
         socket_yaw = euler_xyz_from_quat(socket_quat)[2]
         peg_yaw = _heading(peg_quat)
         # the square peg fits in four ways: the nearest one
@@ -235,9 +227,9 @@ class InsertDemonstrator:
         level = quat_from_euler_xyz(math.pi + e.tilt_bias[:, 0], e.tilt_bias[:, 1], torch.zeros_like(yaw))
         turn = quat_from_euler_xyz(torch.zeros_like(yaw), torch.zeros_like(yaw), yaw)
         peg_goal_quat = quat_mul(turn, level)
-        tcp_goal_quat = quat_mul(peg_goal_quat, quat_conjugate(e.in_hand_quat))
+        tcp_goal_quat = quat_mul(peg_goal_quat, quat_conjugate(in_hand_quat))
         centre = tip_goal - 0.5 * GEOMETRY.peg_length * matrix_from_quat(peg_goal_quat)[..., 2]
-        tcp_goal_pos = centre - quat_apply(tcp_goal_quat, e.in_hand_pos)
+        tcp_goal_pos = centre - quat_apply(tcp_goal_quat, in_hand_pos)
         arm = self.env.action_manager.get_term("arm")
         seed = self.env.scene["robot"].data.joint_pos.torch[:, arm._joint_ids]
         return inverse_kinematics(tcp_goal_pos, tcp_goal_quat, seed, iterations=5).joint_pos
@@ -251,15 +243,10 @@ class InsertDemonstrator:
         """A fresh error (N, 2) of the aim, m."""
         return torch.tensor(self.habits.aim_std, device=self.device)[care][:, None] * self._normal(2)
 
-    def _believed_tip_e(self) -> torch.Tensor:
-        """Where the tip (N, 3) would be if the peg sat in the fingers as it was last seen in the air, m.
-
-        A person judges the press by the hand, not by how the peg gives way under it.
-        """
-        e = self._episode
-        tcp_pos, tcp_quat = tcp_pose_e(self.env)
-        axis = matrix_from_quat(quat_mul(tcp_quat, e.in_hand_quat))[..., 2]
-        return torch.nan_to_num(tcp_pos + quat_apply(tcp_quat, e.in_hand_pos) + 0.5 * GEOMETRY.peg_length * axis)
+    def _tip_e(self) -> torch.Tensor:
+        """Centre of the peg's tip face (N, 3) in the environment frame, m."""
+        pos, quat = peg_pose_e(self.env)
+        return torch.nan_to_num(pos + 0.5 * GEOMETRY.peg_length * matrix_from_quat(quat)[..., 2])
 
     def _uniform(self, bounds: tuple[float, float]) -> torch.Tensor:
         sample = torch.rand(self.num_envs, generator=self._generator, device=self.device)
