@@ -60,6 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="report (default: logs/benchmark/SUITE.json)",
     )
     parser.add_argument("--objects", nargs="+", metavar="NAME", help="reconstruction: objects (default: all)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="reconstruction: folder in which to keep the scans")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     return parser
 
@@ -143,7 +144,7 @@ def run_reconstruction(args: argparse.Namespace) -> int:
             raise UserError(f"--objects '{name}' is unknown.{near}")
     require_writable(args.output.resolve().parent)
     print(f"Scans {', '.join(names)} virtually, seed {args.seed}; writes {args.output}")
-    rows = benchmark_truth([GROUND_TRUTH[name] for name in names], seed=args.seed)
+    rows = benchmark_truth([GROUND_TRUTH[name] for name in names], seed=args.seed, keep=args.keep)
     facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
     write_report({**facts, "rows": [row_dict(row) for row in rows]}, args.output)
     Console(width=None if sys.stdout.isatty() else 140).print(truth_table(rows))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from tests.reconstruction.test_scene import make_box
 from tests.tasks.sim_worker import demonstrate
 
 from score.reconstruction.build import build_asset
@@ -52,6 +53,10 @@ objects:
     position: [0.51, 0.01, 0.0]
     ranges: {{x: [-0.02, 0.02], y: [-0.02, 0.02], yaw: [-0.1, 0.1]}}
     fixed: true
+  bystander:
+    asset: cube
+    position: [0.35, 0.3, 0.0]
+    ranges: {{x: [-0.005, 0.005]}}
 """
 
 
@@ -72,6 +77,7 @@ def make_scene(root: Path) -> Path:
             measures=measures,
         )
         build_asset(cfg, drop=False, progress=lambda _: None)
+    make_box(root, "cube", (0.05, 0.05, 0.05))
     path = root / "scene.yaml"
     path.write_text(SCENE)
     return path
@@ -91,6 +97,7 @@ def look(task: SteerableEnv) -> dict[str, object]:
         "socket_low": socket.amin(0).tolist(),
         "socket_high": socket.amax(0).tolist(),
         "peg_in_hand": in_hand.tolist(),
+        "bystander": (task.env.scene["bystander"].data.root_pos_w.torch - task.env.scene.env_origins).tolist(),
         "peg_mass": task.env.scene["peg"].data.body_mass.torch.flatten().tolist(),
     }
 

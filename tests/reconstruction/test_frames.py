@@ -146,20 +146,20 @@ def test_a_link_out_of_the_folder_is_refused(recording: Path, tmp_path: Path) ->
     (tmp_path / "outside.png").write_bytes((recording / "depth" / "0.png").read_bytes())
     (recording / "depth" / "0.png").unlink()
     (recording / "depth" / "0.png").symlink_to(tmp_path / "outside.png")
-    with pytest.raises(UserError, match="lies outside .*keep all pictures in the folder"):
+    with pytest.raises(UserError, match=r"lies outside .*keep all pictures in the folder"):
         read_frames(recording)
 
 
 @pytest.mark.parametrize("text", ["{", "", "[" * 100_000, "\xff"])
 def test_unreadable_json(recording: Path, text: str) -> None:
     (recording / "cameras.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match="not readable as JSON|format is None"):
+    with pytest.raises(UserError, match=r"not readable as JSON|format is None"):
         read_frames(recording)
 
 
 def test_too_long_json(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_JSON_BYTES", 100)
-    with pytest.raises(UserError, match="is larger than .*no list of frames"):
+    with pytest.raises(UserError, match=r"is larger than .*no list of frames"):
         read_frames(recording)
 
 

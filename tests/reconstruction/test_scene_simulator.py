@@ -49,6 +49,11 @@ def test_objects_start_where_and_as_the_file_says(facts: dict[str, Any]) -> None
     assert facts["socket_high"][0] - facts["socket_low"][0] > 0.002
     assert facts["cloud"] == [8, 512, 3]
     assert facts["finite"]
+    # The cube stands where its range put it; it is not held by anything.
+    for x, y, z in facts["bystander"]:
+        assert 0.34 < x < 0.36
+        assert y == pytest.approx(0.3, abs=0.002)
+        assert z == pytest.approx(0.0, abs=0.002)
     # 60 g in the file, scaled by 0.7 to 1.3 as the task randomises it
     assert all(0.041 < mass < 0.079 for mass in facts["peg_mass"])
 
@@ -95,6 +100,56 @@ def test_objects_that_do_not_fit_the_task(tmp_path: Path) -> None:
         write(tmp_path, {"format": "score-scene/1", "objects": {"a": {"asset": "peg", "position": [0, 0, 0]}}})
     )
     with pytest.raises(UserError, match="has no object 'peg'"):
+        cfg.validate_config()
+
+
+def task_in(tmp_path: Path, **changes: dict[str, Any]) -> InsertSceneEnvCfg:
+    """The task in a scene of boxes, with more objects or other settings of peg and socket."""
+    sizes = {
+        "peg": (PEG_SOCKET.peg_width, PEG_SOCKET.peg_width, PEG_SOCKET.peg_length),
+        "socket": (PEG_SOCKET.outer_width, PEG_SOCKET.outer_width, PEG_SOCKET.rim_height),
+    }
+    entries: dict[str, dict[str, Any]] = {"peg": {}, "socket": {"fixed": True}}
+    for name, size in sizes.items():
+        make_box(tmp_path, name, size)
+        entries[name] |= {"asset": name, "position": [0.5, 0.1, 0.0]} | changes.pop(name, {})
+    cfg = InsertSceneEnvCfg()
+    cfg.scene_file = str(write(tmp_path, {"format": "score-scene/1", "objects": {**entries, **changes}}))
+    return cfg
+
+
+def test_the_socket_starts_around_its_pose(tmp_path: Path) -> None:
+    # sin(15 degrees) and cos(15 degrees): turned by 30 degrees about z
+    quaternion = [0.0, 0.0, 0.258819, 0.965926]
+    cfg = task_in(tmp_path, socket={"quaternion": quaternion, "ranges": {"x": [-0.02, 0.01], "yaw": [-0.1, 0.2]}})
+    cfg.validate_config()
+    drawn = cfg.events.start.params["socket_range"]
+    assert drawn["x"] == pytest.approx((0.48, 0.51))
+    assert drawn["y"] == (0.1, 0.1)
+    # 30 degrees are 0.5236 rad
+    assert drawn["yaw"] == pytest.approx((0.4236, 0.7236), abs=1e-4)
+
+
+def test_a_tilted_socket(tmp_path: Path) -> None:
+    cfg = task_in(tmp_path, socket={"quaternion": [0.258819, 0.0, 0.0, 0.965926]})
+    with pytest.raises(UserError, match=r"objects.socket.quaternion tilts the socket: turn it about the vertical only"):
+        cfg.validate_config()
+
+
+def test_other_objects_stand_by(tmp_path: Path) -> None:
+    make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
+    entry = {"asset": "cube", "position": [0.4, 0.3, 0.0]}
+    cfg = task_in(tmp_path, loose={**entry, "ranges": {"x": [-0.1, 0.1]}}, bolted={**entry, "fixed": True})
+    cfg.validate_config()
+    assert cfg.scene.loose.init_state.pos == cfg.scene.bolted.init_state.pos == (0.4, 0.3, 0.0)
+    assert cfg.events.reset_loose.params["pose_range"] == {"x": (-0.1, 0.1)}
+    assert not hasattr(cfg.events, "reset_bolted")
+
+
+def test_a_name_that_the_task_has_itself(tmp_path: Path) -> None:
+    make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
+    cfg = task_in(tmp_path, robot={"asset": "cube", "position": [0.4, 0.3, 0.0]})
+    with pytest.raises(UserError, match=r"objects.robot: the task itself has a 'robot': rename it"):
         cfg.validate_config()
 
 

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+
+from scipy.spatial.transform import Rotation
 
 from isaaclab.utils import configclass
 
 from score.reconstruction.scene import Scene, SceneObject, read_scene
 from score.utils.errors import UserError
-from score_tasks.insert.env_cfg import InsertEnvCfg
+from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg
 from score_tasks.insert.frames import GEOMETRY
-from score_tasks.scene_file import object_cfg, table_cfg
+from score_tasks.scene_file import object_cfg, reset_event, table_cfg
 
 TOLERANCE = 0.003
 """Scans are this wrong at worst; a peg or socket of another size is another task [m]."""
@@ -22,7 +25,8 @@ class InsertSceneEnvCfg(InsertEnvCfg):
     """Same task; what stands in the scene comes from a file made by ``reconstruct.py``.
 
     The file needs objects ``peg`` (origin at its centre, +z to the tip, ``support: free``) and ``socket`` (origin at
-    the middle of its foot, ``fixed: true``) of the dimensions in :mod:`score_assets.objects.peg_socket`.
+    the middle of its foot, ``fixed: true``) of the dimensions in :mod:`score_assets.objects.peg_socket`. Its other
+    objects stand by.
     """
 
     scene_file: str = ""
@@ -41,9 +45,18 @@ class InsertSceneEnvCfg(InsertEnvCfg):
         # The task draws the socket's place itself: around the file's pose, within the file's ranges.
         start = self.events.start.params["socket_range"]
         x, y, _ = socket.position
-        for key, nominal in (("x", x), ("y", y), ("yaw", 0.0)):
+        for key, nominal in (("x", x), ("y", y), ("yaw", _yaw(scene, socket))):
             low, high = socket.ranges.get(key, (0.0, 0.0))
             start[key] = (nominal + low, nominal + high)
+        taken = {field.name for field in fields(SceneCfg)}
+        for item in scene.objects:
+            if item.name in ("peg", "socket"):
+                continue
+            if item.name in taken:
+                raise UserError(f"{scene.path}: objects.{item.name}: the task itself has a '{item.name}': rename it.")
+            setattr(self.scene, item.name, object_cfg(item))
+            if not item.fixed:
+                setattr(self.events, f"reset_{item.name}", reset_event(item))
 
 
 def _require_fit(scene: Scene, peg: SceneObject, socket: SceneObject) -> None:
@@ -60,6 +73,14 @@ def _require_fit(scene: Scene, peg: SceneObject, socket: SceneObject) -> None:
             )
     if not socket.fixed or peg.fixed:
         raise UserError(f"{scene.path}: objects.socket must be fixed: true and objects.peg fixed: false.")
+
+
+def _yaw(scene: Scene, socket: SceneObject) -> float:
+    """Turn of the socket about the vertical [rad]."""
+    rotation = Rotation.from_quat(socket.quaternion)
+    if rotation.apply((0.0, 0.0, 1.0))[2] < 1.0 - 1e-6:
+        raise UserError(f"{scene.path}: objects.socket.quaternion tilts the socket: turn it about the vertical only.")
+    return float(rotation.as_rotvec()[2])
 
 
 def _mm(size: tuple[float, ...]) -> str:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,6 +90,7 @@ def benchmark_truth(
     *,
     recording: RecordingCfg | None = None,
     seed: int = 0,
+    keep: Path | None = None,
     progress: Callable[[str], None] = print,
 ) -> list[Row]:
     """Scan every object virtually, reconstruct it, and compare.
@@ -98,15 +100,19 @@ def benchmark_truth(
         sources: Kinds of scans.
         recording: Settings of the RGB-D recordings.
         seed: Seed of the scans.
+        keep: Folder for the scans, in folders ``OBJECT_SOURCE`` that must not exist yet; None to keep none.
         progress: Gets a line for each scan.
+
+    Raises:
+        UserError: A folder for a scan exists.
     """
     rows: list[Row] = []
     kinds = tuple(sources)
     for item in objects:
         for source in kinds:
             progress(f"{item.name}, {source} ...")
-            with tempfile.TemporaryDirectory() as folder:
-                rows += _measured(item, source, recording or RecordingCfg(), Path(folder), seed)
+            with _folder(keep, f"{item.name}_{source}") as folder:
+                rows += _measured(item, source, recording or RecordingCfg(), folder, seed)
     return rows
 
 
@@ -135,6 +141,19 @@ def truth_table(rows: Iterable[Row]) -> Table:
 def row_dict(row: Row) -> dict[str, Any]:
     """A row for a JSON report, which has no NaN."""
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None, name: str) -> Iterator[Path]:
+    """Folder for one scan, for good or for now."""
+    if keep is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    if (keep / name).exists():
+        raise UserError(f"{keep / name} exists: remove it, or give --keep another folder.")
+    (keep / name).mkdir(parents=True)
+    yield keep / name
 
 
 def _measured(item: TruthObject, source: str, recording: RecordingCfg, folder: Path, seed: int) -> list[Row]:

@@ -29,7 +29,7 @@ __all__ = ["BYTES_PER_VOXEL", "DepthMap", "TsdfGrid", "depth_map", "grid_shape",
 SLAB_VOXELS = 1_000_000
 """Voxels that are updated at once: bounds the memory of intermediate results to about 100 MB."""
 BYTES_PER_VOXEL = 45
-"""Peak memory of fusing and meshing [bytes per voxel], rounded up: five fields of the grid, their copies, labels, mesh."""
+"""Peak memory of fusing and meshing [bytes per voxel], rounded up: fields of the grid, their copies, labels, mesh."""
 UNRELIABLE_WEIGHT = 0.1
 """Weight of pixels whose normal cannot be told, at edges: they are used along the ray, and lose against any other."""
 LEAST_WEIGHT = 0.1
@@ -38,7 +38,6 @@ LEAST_SHARE = 0.1
 """The same as a share of the frames that saw a surface near the voxel."""
 CARVE_RATIO = 2.0
 """A voxel is free when it was seen as free this many times as often as near a surface."""
-
 SHADOW_SHARE = 0.15
 """Share of the frames that must have a surface in front of a voxel before it counts as solid: fewer see a shadow."""
 
