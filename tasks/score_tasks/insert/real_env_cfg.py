@@ -30,8 +30,8 @@ class InsertRealEnvCfg(InsertEnvCfg):
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5, socket=RealSocketCfg())
 
     def __post_init__(self) -> None:
-        self.events.peg_friction.params["static_friction_range"] = (0.75, 0.95)
-        self.events.peg_friction.params["dynamic_friction_range"] = (0.75, 0.95)
+        self.events.peg_friction.params["static_friction_range"] = (0.20, 0.35)
+        self.events.peg_friction.params["dynamic_friction_range"] = (0.20, 0.35)
         self.events.peg_mass.params["mass_distribution_params"] = (1.4, 1.8)
         self.events.arm_gains.params["stiffness_distribution_params"] = (0.65, 0.80)
         self.events.arm_gains.params["damping_distribution_params"] = (1.2, 1.4)
