@@ -216,8 +216,11 @@ def _row(
     moved = mesh.copy()
     moved.apply_transform(pose)
     if stage == "fused":
-        # The table is not the object's.
-        moved.update_faces(moved.triangles_center[:, 2] > 0.002)
+        # The table is not the object's; a card is thinner than the table's noise.
+        moved.update_faces(moved.triangles_center[:, 2] > min(0.002, 0.5 * float(truth.extents[2])))
+    if len(moved.faces) == 0:
+        nan = float("nan")
+        return Row(item.name, source, stage, nan, nan, nan, False, seconds, None, "nothing above the table")
     found = measure(moved, truth)
     return Row(
         item.name,
