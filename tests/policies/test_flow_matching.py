@@ -226,7 +226,7 @@ def test_actions_are_given_along_the_axes(compression: float) -> None:
     shapes = statistic_shapes(spec, network)
     statistics = {name: Statistic(torch.zeros(shape), torch.ones(shape)) for name, shape in shapes.items()}
     policy = FlowMatchingPolicy(spec, network, IntegratorCfg("euler", 1), statistics, axes)
-    policy.integrator.field.leave.forward = lambda stream: torch.eye(56)[9].expand(2, 56)  # type: ignore
+    policy.integrator.field.leave.forward = lambda stream: torch.eye(56)[9].expand(2, 56)
     condition = policy.encode(make_observations(2))
     # The flow ends at 1 in row 1, axis 2, and 0 elsewhere: row 1 moves by that axis (by c sinh(1) of it), row 0 stays.
     length = compression * math.sinh(1.0) if compression else 1.0
@@ -249,7 +249,7 @@ def test_axes_that_are_no_axes_are_refused() -> None:
 @pytest.mark.parametrize(("prediction", "expected"), [("action", 2.25), ("velocity", 12.25)])
 def test_loss_compares_with_what_the_network_predicts(prediction: str, expected: float) -> None:
     policy = _build(insert_spec(), FlowNetworkCfg(prediction=prediction))
-    policy.integrator.field.forward = lambda point, time, condition: torch.full_like(point, 0.5)  # type: ignore
+    policy.integrator.field.forward = lambda point, time, condition: torch.full_like(point, 0.5)
     condition = policy.encode(make_observations(2))
     actions = policy.action_normaliser.inverse(torch.full((2, 8, 7), 2.0)) + policy.reference(condition).unsqueeze(1)
     # End point 2, noise -2. Predicted 0.5: as an end point it is off by 1.5, 1.5^2 = 2.25; the velocity is

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def test_coacd_that_runs_out_of_time() -> None:
 
 
 def test_coacd_that_fails_says_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decomposition.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match=r"CoACD failed \(exit code 1\)"):
         collide(cup(), "coacd")
 

@@ -142,7 +142,8 @@ def test_other_objects_stand_by(tmp_path: Path) -> None:
     cfg = task_in(tmp_path, loose={**entry, "ranges": {"x": [-0.1, 0.1]}}, bolted={**entry, "fixed": True})
     cfg.validate_config()
     assert cfg.scene.loose.init_state.pos == cfg.scene.bolted.init_state.pos == (0.4, 0.3, 0.0)
-    assert cfg.events.reset_loose.params["pose_range"] == {"x": (-0.1, 0.1)}
+    reset_loose: Any = vars(cfg.events)["reset_loose"]
+    assert reset_loose.params["pose_range"] == {"x": (-0.1, 0.1)}
     assert not hasattr(cfg.events, "reset_bolted")
 
 

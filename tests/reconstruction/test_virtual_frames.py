@@ -23,7 +23,7 @@ def depth(seed: int = 0, **changes: float) -> NDArray[np.float64]:
     """Depth [m] of a 50 mm cube from above."""
     cfg = dataclasses.replace(ABOVE, **changes)  # type: ignore[arg-type]
     counts, _, _ = next(render_frames(block(0.05, 0.05, 0.05), (0.8, 0.3, 0.2), cfg, seed))
-    return counts * cfg.depth_unit
+    return np.asarray(counts * cfg.depth_unit, np.float64)
 
 
 def test_depth_is_along_the_axis() -> None:

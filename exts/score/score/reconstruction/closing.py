@@ -59,9 +59,9 @@ class ClosedMesh:
 @wp.kernel
 def _signed_distance(
     mesh: wp.uint64, points: wp.array[wp.vec3], band: float, distances: wp.array[float], known: wp.array[wp.int8]
-):  # type: ignore[no-untyped-def]
+) -> None:
     index = wp.tid()
-    hit = wp.mesh_query_point_sign_winding_number(mesh, points[index], band)
+    hit = wp.mesh_query_point_sign_winding_number(mesh, points[index], band)  # type: ignore[call-arg]
     if hit.result:
         nearest = wp.mesh_eval_position(mesh, hit.face, hit.u, hit.v)
         distances[index] = hit.sign * wp.length(points[index] - nearest)

@@ -84,10 +84,10 @@ def _automatic(mesh: trimesh.Trimesh, cavity: Cavity | None, cfg: AssetCfg) -> C
             return Collision("primitive", [fit.piece], None)
         tried.append(f"primitive: 95 % within {fit.error * 1e3:.1f} mm, limit {limit * 1e3:.1f} mm")
         hull = hull_piece(mesh)
-        error = _distance(hull[0], mesh)
-        if error < limit:
+        distance = _distance(hull[0], mesh)
+        if distance < limit:
             return Collision("hull", hull, None, tuple(tried))
-        tried.append(f"hull: 95 % within {error * 1e3:.1f} mm, limit {limit * 1e3:.1f} mm")
+        tried.append(f"hull: 95 % within {distance * 1e3:.1f} mm, limit {limit * 1e3:.1f} mm")
     return Collision("coacd", coacd_pieces(mesh, cfg.coacd_threshold, cfg.coacd_timeout), cavity, tuple(tried))
 
 

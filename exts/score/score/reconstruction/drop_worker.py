@@ -126,7 +126,7 @@ def main() -> None:
     """Read the job, write the trajectory."""
     source, target = sys.argv[1:3]
     result = run(json.loads(Path(source).read_text(encoding="utf-8")))
-    np.savez(target, **result)
+    np.savez(target, **result)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

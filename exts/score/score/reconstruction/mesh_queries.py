@@ -23,16 +23,16 @@ def _cast(
     far: float,
     distances: wp.array[float],
     faces: wp.array[int],
-):  # type: ignore[no-untyped-def]
+) -> None:
     ray = wp.tid()
-    hit = wp.mesh_query_ray(mesh, origins[ray], directions[ray], far)
+    hit = wp.mesh_query_ray(mesh, origins[ray], directions[ray], far)  # type: ignore[call-arg]
     if hit.result:
         distances[ray] = hit.t
         faces[ray] = hit.face
 
 
 @wp.kernel
-def _nearest(mesh: wp.uint64, points: wp.array[wp.vec3], far: float, nearest: wp.array[wp.vec3]):  # type: ignore[no-untyped-def]
+def _nearest(mesh: wp.uint64, points: wp.array[wp.vec3], far: float, nearest: wp.array[wp.vec3]) -> None:
     index = wp.tid()
     hit = wp.mesh_query_point_no_sign(mesh, points[index], far)
     if hit.result:

@@ -90,7 +90,8 @@ class ConvexPiece:
         return trimesh.Trimesh(self.vertices, self.faces, process=False)
 
 
-Piece = BoxPiece | CylinderPiece | SpherePiece | ConvexPiece
+Primitive = BoxPiece | CylinderPiece | SpherePiece
+Piece = Primitive | ConvexPiece
 
 
 def convex_piece(points: NDArray[np.float64]) -> ConvexPiece | None:

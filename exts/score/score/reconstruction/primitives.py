@@ -7,7 +7,7 @@ A fit places each face by the mean of the surface near it, so noise averages out
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from score.reconstruction.cavity import Cavity
 from score.reconstruction.mesh_queries import MeshQueries
-from score.reconstruction.pieces import BoxPiece, CylinderPiece, Piece, SpherePiece
+from score.reconstruction.pieces import BoxPiece, CylinderPiece, Piece, Primitive, SpherePiece
 from score.utils.errors import UserError
 
 _SAMPLES = 10_000
@@ -32,7 +32,7 @@ _OUTLINES = ("box", "cylinder", "sphere")
 class Fit:
     """A primitive and how well it fits."""
 
-    piece: BoxPiece | CylinderPiece | SpherePiece
+    piece: Primitive
     """The primitive."""
     error: float
     """95th percentile of the distance between the two surfaces, the worse of both directions [m]."""
@@ -65,7 +65,7 @@ def fit_primitive(mesh: trimesh.Trimesh, measures: Mapping[str, float] | None = 
         )
     points, face = trimesh.sample.sample_surface(mesh, _SAMPLES, seed=0)
     normals = np.asarray(mesh.face_normals)[face]
-    makers = {"box": _box, "cylinder": _cylinder, "sphere": _sphere}
+    makers: dict[str, Callable[..., Primitive]] = {"box": _box, "cylinder": _cylinder, "sphere": _sphere}
     fits = [_measured(makers[kind](mesh, points, normals), measures) for kind in _OUTLINES if kind in kinds]
     queries = MeshQueries(mesh.vertices, mesh.faces, "cpu")
     return min((Fit(piece, _error(piece, points, queries)) for piece in fits), key=lambda fit: fit.error)
@@ -199,9 +199,7 @@ def _circle(points: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(fit.x[0]), float(fit.x[1]), abs(float(fit.x[2]))
 
 
-def _measured(
-    piece: BoxPiece | CylinderPiece | SpherePiece, measures: Mapping[str, float]
-) -> BoxPiece | CylinderPiece | SpherePiece:
+def _measured(piece: Primitive, measures: Mapping[str, float]) -> Primitive:
     """Replace fitted dimensions by measured ones; the bottom stays where it is."""
     if not measures:
         return piece

@@ -39,7 +39,8 @@ def render_scene(scene: Scene) -> NDArray[np.uint8]:
     Raises:
         UserError: The USD file of an asset is unsound.
     """
-    meshes, looks = [_table(scene)], [None]
+    meshes: list[trimesh.Trimesh] = [_table(scene)]
+    looks: list[Scan | None] = [None]
     for item in scene.objects:
         visual = read_usd(item.asset.usd_path).visual
         mesh = trimesh.Trimesh(visual.vertices, visual.faces, process=False)

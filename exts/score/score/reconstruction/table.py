@@ -159,11 +159,11 @@ def _as_table(
 ) -> Plane | None:
     height = points @ normal - offset
     if up is not None:
-        flip = normal @ up < 0.0
+        flip = bool(normal @ up < 0.0)
         if abs(normal @ up) < np.cos(np.radians(LARGEST_TILT)):
             return None
     else:
-        flip = (height < -tolerance).sum() > (height > tolerance).sum()
+        flip = bool((height < -tolerance).sum() > (height > tolerance).sum())
     if flip:
         normal, offset, height = -normal, -offset, -height
     on, above = np.abs(height) < 0.5 * tolerance, height > tolerance

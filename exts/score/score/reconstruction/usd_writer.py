@@ -20,7 +20,7 @@ import numpy as np
 from pxr import Gf, Kind, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
 
 from score.reconstruction.mass import MassProperties
-from score.reconstruction.pieces import BoxPiece, ConvexPiece, CylinderPiece, Piece
+from score.reconstruction.pieces import BoxPiece, ConvexPiece, CylinderPiece, Piece, Primitive
 from score.reconstruction.scan import Scan
 
 _KINDS = Sdf.ValueTypeNames
@@ -153,7 +153,7 @@ def _write_piece(stage: Usd.Stage, path: str, piece: Piece, material: UsdShade.M
     UsdShade.MaterialBindingAPI.Apply(prim).Bind(material, UsdShade.Tokens.weakerThanDescendants, "physics")
 
 
-def _write_primitive(stage: Usd.Stage, path: str, piece: Piece) -> UsdGeom.Gprim:
+def _write_primitive(stage: Usd.Stage, path: str, piece: Primitive) -> UsdGeom.Gprim:
     shape: UsdGeom.Gprim
     if isinstance(piece, BoxPiece):
         shape = UsdGeom.Cube.Define(stage, path)
