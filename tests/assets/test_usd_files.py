@@ -78,7 +78,7 @@ def test_robot_has_the_links_joints_and_limits_of_the_table() -> None:
         assert UsdPhysics.MassAPI(prim).GetMassAttr().Get() == pytest.approx(item.mass)
         assert prim.GetAttribute("physxRigidBody:disableGravity").Get() is True
         assert prim.GetAttribute("mjc:gravcomp").Get() == 1.0
-        assert prim.GetAttribute("physxRigidBody:solverPositionIterationCount").Get() == 32
+        assert prim.GetAttribute("physxRigidBody:solverPositionIterationCount").Get() == 16
     for joint in franka.JOINTS:
         prim = stage.GetPrimAtPath(f"/franka/joints/{joint.name}")
         assert prim, joint.name

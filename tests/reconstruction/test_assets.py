@@ -203,7 +203,8 @@ def test_a_hand_made_file_is_checked_too(folder: Path, tmp_path: Path) -> None:
 
 def edited(folder: Path, tmp_path: Path) -> tuple[Usd.Stage, Path]:
     path = tmp_path / "thing.usda"
-    Usd.Stage.Open(str(folder / "thing.usdc")).GetRootLayer().Export(str(path))
+    source = Usd.Stage.Open(str(folder / "thing.usdc"))  # a layer lives no longer than its stage
+    source.GetRootLayer().Export(str(path))
     return Usd.Stage.Open(str(path)), path
 
 
