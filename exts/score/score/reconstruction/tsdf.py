@@ -254,7 +254,8 @@ def grid_window(
 
 def grid_shape(low: NDArray[np.float64], high: NDArray[np.float64], voxel: float) -> tuple[int, ...]:
     """Numbers of voxels along x, y, z of a box."""
-    return tuple(int(count) for count in np.maximum(np.ceil((high - low) / voxel).astype(int) + 1, 2))
+    cells = np.ceil((high - low) / voxel - 1e-6)  # a box of whole voxels has no further one for a rounding error
+    return tuple(int(count) for count in np.maximum(cells.astype(int) + 1, 2))
 
 
 def _rays(camera: Intrinsics, rows: slice, columns: slice, device: torch.device) -> Tensor:
