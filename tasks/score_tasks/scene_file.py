@@ -7,6 +7,7 @@ event draws its pose from the file's ranges.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
 from pathlib import Path
@@ -79,9 +80,15 @@ def reset_event(item: SceneObject) -> EventTermCfg:
 
 
 def _layer(item: SceneObject) -> Path:
-    """The object's USD layer in the folder for temporary files, one per content: runs beside each other share it."""
+    """The object's USD layer in this process' own temporary folder, one per content."""
     asset = item.asset.usd_path
     said = (str(asset), asset.stat().st_mtime_ns, item.name, item.mass, item.friction, item.fixed, item.origin)
     key = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / "score_scenes" / key / f"{item.name}.usda"
+    path = Path(_layers().name) / key / f"{item.name}.usda"
     return path if path.is_file() else write_scene_object(item, path)
+
+
+@functools.cache
+def _layers() -> tempfile.TemporaryDirectory[str]:
+    """Readable by this user alone, and removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="score_scenes_")
