@@ -9,6 +9,14 @@ Environment steps per second of the bare engine, of the task, and of the task un
     ./isaaclab.sh -p scripts/benchmark.py --suite reconstruction
 
 Error of scans against truth: virtual scans of the project's own objects through ``reconstruct.py``, stage by stage.
+
+    ./isaaclab.sh -p scripts/benchmark.py --suite seating
+
+Pegs dropped into sockets of measured dimensions, both from virtual scans, on both engines.
+
+    ./isaaclab.sh -p scripts/benchmark.py --suite cloud
+
+Moving 512 points with the poses of 4096 environments: time of one control step, and memory.
 """
 
 from __future__ import annotations
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
     from score.simulation import SteerableEnv
     from score.steering.chunked_env import ChunkedVecEnv
 
-SUITES = ("speed", "soak", "reconstruction")
+SUITES = ("speed", "soak", "reconstruction", "seating", "cloud")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -37,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Hydra overrides such as physics=newton_mjwarp may follow.",
         allow_abbrev=False,
     )
-    parser.add_argument("--suite", default="speed", help="what to measure: speed (default), soak or reconstruction")
+    parser.add_argument("--suite", default="speed", help=f"what to measure: {', '.join(SUITES)} (default speed)")
     parser.add_argument(
         "--steps", type=int, default=500_000, help="soak: environment steps of each mode (default 500000)"
     )
@@ -84,6 +92,10 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError(f"--output must name a .json file, got {args.output}.")
     if args.suite == "reconstruction":
         return run_reconstruction(args)
+    if args.suite == "seating":
+        return run_seating(args)
+    if args.suite == "cloud":
+        return run_cloud(args)
     if args.suite == "soak":
         return run_soak(args, overrides)
     envs = SPEED_ENVS if args.num_envs is None else tuple(args.num_envs)
@@ -148,6 +160,69 @@ def run_reconstruction(args: argparse.Namespace) -> int:
     facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
     write_report({**facts, "rows": [row_dict(row) for row in rows]}, args.output)
     Console(width=None if sys.stdout.isatty() else 140).print(truth_table(rows))
+    print(f"Wrote {args.output}")
+    return 0
+
+
+def run_seating(args: argparse.Namespace) -> int:
+    """Drops pegs into sockets, writes the counts and prints them; exit code 1 if one did not seat."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from score.evaluation.paired import write_report
+    from score.evaluation.provenance import command_line, source_commit
+    from score.reconstruction.seating_benchmark import benchmark_seating, seating_table
+    from score.utils.files import require_writable
+
+    require_writable(args.output.resolve().parent)
+    print(f"Drops pegs into sockets on both engines; writes {args.output}")
+    rows = benchmark_seating(seed=args.seed)
+    facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
+    write_report({**facts, "rows": [asdict(row) for row in rows]}, args.output)
+    Console(width=None if sys.stdout.isatty() else 140).print(seating_table(rows))
+    print(f"Wrote {args.output}")
+    return 0 if all(row.seated == row.drops for row in rows) else 1
+
+
+def run_cloud(args: argparse.Namespace) -> int:
+    """Times the cloud of one control step, for the largest number of environments that tasks are planned for."""
+    import psutil
+    import torch
+    from torch.utils.benchmark import Timer
+
+    from score.evaluation.paired import write_report
+    from score.evaluation.provenance import command_line, source_commit
+    from score.utils.files import require_writable
+    from score_tasks.mdp.observations import transform_points
+
+    require_writable(args.output.resolve().parent)
+    device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    num_envs, num_points, threads = 4096 if args.num_envs is None else args.num_envs[0], 512, os.cpu_count() or 1
+    generator = torch.Generator().manual_seed(args.seed)
+    points = torch.randn(num_points, 3, generator=generator).to(device)
+    pos = torch.randn(num_envs, 3, generator=generator).to(device)
+    quat = torch.nn.functional.normalize(torch.randn(num_envs, 4, generator=generator), dim=-1).to(device)
+    before = psutil.Process().memory_info().rss
+    names = {"transform_points": transform_points, "points": points, "pos": pos, "quat": quat}
+    timer = Timer("transform_points(points, pos, quat)", globals=names, num_threads=threads)
+    measured = timer.blocked_autorange(min_run_time=args.seconds)
+    row = {
+        "num_envs": num_envs,
+        "num_points": num_points,
+        "device": device,
+        "threads": threads,
+        "median_ms": measured.median * 1e3,
+        "iqr_ms": measured.iqr * 1e3,
+        "cloud_mib": 12 * num_envs * num_points / 2**20,
+        "process_grew_mib": (psutil.Process().memory_info().rss - before) / 2**20,
+    }
+    write_report({"seed": args.seed, "commit": source_commit(), "command": command_line(), "rows": [row]}, args.output)
+    print(
+        f"{num_envs} environments x {num_points} points, {device}, {threads} threads: {row['median_ms']:.1f} ms a"
+        f" control step (IQR {row['iqr_ms']:.1f}); cloud {row['cloud_mib']:.0f} MiB, process grew by"
+        f" {row['process_grew_mib']:.0f} MiB"
+    )
     print(f"Wrote {args.output}")
     return 0
 

@@ -11,6 +11,7 @@ from tests.reconstruction.shapes import block, cup, export, slotted
 from score.reconstruction.build import build_asset
 from score.reconstruction.check import check_asset
 from score.reconstruction.passport import Passport
+from score.reconstruction.seating_benchmark import benchmark_seating
 from score.reconstruction.settings import AssetCfg
 
 pytestmark = [pytest.mark.simulator, pytest.mark.timeout(900)]
@@ -47,3 +48,12 @@ def test_a_peg_seats_in_a_socket_from_measured_dimensions(tmp_path: Path) -> Non
     passport = check_asset(tmp_path / "socket", insert=tmp_path / "peg", drops=3)
     assert passport.passed, passport.summary()
     assert passport.measured["insertion"]["ovphysx"]["seated"] == 3
+
+
+def test_the_seating_benchmark_drops_on_both_engines() -> None:
+    rows = benchmark_seating(["round"], [0.0005], drops=2, progress=lambda line: None)
+    assert [(row.shape, row.clearance_mm, row.engine, row.seated) for row in rows] == [
+        ("round", 0.5, "ovphysx", 2),
+        ("round", 0.5, "newton_mjwarp", 2),
+    ]
+    assert max(row.worst_gap_mm for row in rows) < 1.0
