@@ -30,9 +30,9 @@ FRANKA_PANDA_GRIPPER_CFG = ArticulationCfg(
         ),
         "gripper": ImplicitActuatorCfg(
             joint_names_expr=["panda_finger_joint[12]"],
-            effort_limit_sim=40.0,
-            stiffness=2000.0,
-            damping=40.0,
+            effort_limit_sim=70.0,
+            stiffness=5000.0,
+            damping=60.0,
             armature=0.1,
         ),
     },
@@ -40,6 +40,7 @@ FRANKA_PANDA_GRIPPER_CFG = ArticulationCfg(
 """Panda at its rest posture, fingers 0.1 mm off a 20 mm peg.
 
 Gains are those with which a squeezed 50 g peg was held on both engines: arm 400 / 200 N m/rad and 40 / 20 N m s/rad,
-gripper 2000 N/m and 40 N s/m, so that a closing target of 0 presses a 20 mm peg with about 20 N a pad. Address joints
-by name with ``preserve_order=True``: their order differs between engines.
+gripper 5000 N/m and 60 N s/m, so that a closing target of 0 presses a 20 mm peg with about 50 N a pad (the Franka Hand
+holds 70 N). With 20 N a pad the peg turned between the fingers when it was pressed on a rim. Address joints by name
+with ``preserve_order=True``: their order differs between engines.
 """

@@ -39,7 +39,7 @@ APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
 class Habits:
     """Ranges from which the habits of one episode are drawn; lengths in m, angles in rad, times in control steps."""
 
-    aim_bias: tuple[float, float] = (0.0016, -0.00115)
+    aim_bias: tuple[float, float] = (0.0015, -0.0011)
     """Where the hole seems to be, relative to where it is, in the environment frame: the same in all episodes."""
     yaw_bias_std: float = 0.012
     """Spread of the wrong yaw."""
