@@ -28,6 +28,7 @@ from score.reconstruction.pieces import (
     contains,
     convex_piece,
     depth,
+    with_flat_foot,
 )
 from score.reconstruction.settings import AssetCfg
 from score.utils.errors import UserError
@@ -250,3 +251,17 @@ def test_a_peg_that_is_too_wide() -> None:
 def test_a_socket_without_a_hole() -> None:
     with pytest.raises(UserError, match="insertion: the socket's collision pieces leave no hole"):
         hole_of([BoxPiece((0.0, 0.0, 0.02), (0.02, 0.02, 0.02))])
+
+
+def test_a_flat_foot_is_judged_by_the_surface_and_not_by_a_few_corners() -> None:
+    # Four feet, one of them on the ground: the corners alone span nothing below 0.3 mm.
+    corners = np.array([[x, y, 0.1] for x in (-0.03, 0.03) for y in (-0.02, 0.02)])
+    feet = np.array([[-0.03, -0.02, 0.0], [0.03, -0.02, 0.0006], [0.03, 0.02, 0.0007], [-0.03, 0.02, 0.0008]])
+    piece = convex_piece(np.concatenate([corners, feet]))
+    assert piece is not None
+    flat = with_flat_foot([piece], block(0.06, 0.04, 0.1))[0].mesh()
+    # The scanned surface is flat there, so all four come down; 0.06 x 0.04 m touch the table.
+    low = flat.vertices[flat.vertices[:, 2] < 1e-9]
+    assert np.ptp(low, axis=0)[:2] == pytest.approx([0.06, 0.04])
+    round_bottom = moved(trimesh.creation.icosphere(subdivisions=5, radius=0.04), z=0.04)
+    assert with_flat_foot([piece], round_bottom) == [piece]

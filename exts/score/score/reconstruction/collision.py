@@ -45,7 +45,7 @@ def make_collision(mesh: trimesh.Trimesh, cfg: AssetCfg) -> Collision:
         UserError: The policy does not fit the object.
     """
     chosen = _chosen(mesh, find_cavity(mesh), cfg)
-    return replace(chosen, pieces=with_flat_foot(chosen.pieces))
+    return replace(chosen, pieces=with_flat_foot(chosen.pieces, mesh))
 
 
 def _chosen(mesh: trimesh.Trimesh, cavity: Cavity | None, cfg: AssetCfg) -> Collision:

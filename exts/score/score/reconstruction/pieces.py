@@ -18,7 +18,7 @@ MAX_HULL_VERTICES = 32
 """Corners of a hull: PhysX takes 64 faces, and n corners make up to 2 n - 4 triangles. With more it cooks another hull,
 whose foot tilts (measured: a bottle of 60-corner hulls rests 8 mm from its scan, one of 32-corner hulls 0.001 mm)."""
 _FOOT_HEIGHT = 0.001
-"""Corners below this belong to the foot [m]."""
+"""What is below this belongs to the foot [m]."""
 _FLAT_SHARE = 0.35
 """A foot is flat when its lower third spans at least this share of it; a ball's spans 0.3."""
 IDENTITY = (0.0, 0.0, 0.0, 1.0)
@@ -133,19 +133,17 @@ def _outermost(corners: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     return corners[chosen]
 
 
-def with_flat_foot(pieces: Sequence[Piece]) -> list[Piece]:
+def with_flat_foot(pieces: Sequence[Piece], mesh: trimesh.Trimesh) -> list[Piece]:
     """Move the lowest corners of convex pieces down to z = 0, where the object stands on a nearly flat foot.
 
-    PhysX drops a corner of a hull that is within 0.7 mm of the rest, so an uneven foot becomes another one, and the
-    object tilts; what is flat stays flat. A round bottom, which may roll, is left as it is.
+    A hull has few corners, and PhysX drops one that is within 0.7 mm of the rest: an uneven foot becomes another one,
+    and the object tilts; what is flat stays flat. A round bottom, which may roll, is left as it is.
 
     Args:
-        pieces: Collision pieces of an object that stands on z = 0, asset frame.
+        pieces: Collision pieces, asset frame.
+        mesh: The object's surface, standing on z = 0: it says whether the foot is flat.
     """
-    convex = [piece.vertices for piece in pieces if isinstance(piece, ConvexPiece)]
-    if not convex:
-        return list(pieces)
-    corners = np.concatenate(convex)
+    corners = np.asarray(mesh.vertices)
     areas = [_footprint(corners[corners[:, 2] < height]) for height in (0.3 * _FOOT_HEIGHT, _FOOT_HEIGHT)]
     if areas[0] <= _FLAT_SHARE * areas[1]:
         return list(pieces)
