@@ -265,3 +265,13 @@ def test_a_flat_foot_is_judged_by_the_surface_and_not_by_a_few_corners() -> None
     assert np.ptp(low, axis=0)[:2] == pytest.approx([0.06, 0.04])
     round_bottom = moved(trimesh.creation.icosphere(subdivisions=5, radius=0.04), z=0.04)
     assert with_flat_foot([piece], round_bottom) == [piece]
+
+
+def test_an_underside_that_nobody_scanned_is_no_error_of_the_pieces() -> None:
+    whole = block(0.06, 0.04, 0.1)
+    seen = whole.copy()
+    seen.update_faces(seen.face_normals[:, 2] > -0.5)
+    pieces = [BoxPiece((0.0, 0.0, 0.05), (0.03, 0.02, 0.05))]
+    assert compare(seen, whole, None, pieces).out_p95 < 1e-6
+    # Without the closed mesh the middle of the underside, a tenth of the surface, is up to 20 mm from what was seen.
+    assert compare(seen, None, None, pieces).out_p95 > 0.005

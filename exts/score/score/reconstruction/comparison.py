@@ -41,7 +41,7 @@ class Comparison:
 def compare(
     visual: trimesh.Trimesh, closed: trimesh.Trimesh | None, cavity: Cavity | None, pieces: Sequence[Piece]
 ) -> Comparison:
-    """Compare collision pieces with the visual mesh.
+    """Compare collision pieces with the scan: their surface with the closed mesh, what is seen with the pieces.
 
     Args:
         visual: What is seen, asset frame [m].
@@ -50,7 +50,9 @@ def compare(
         pieces: Collision pieces, asset frame.
     """
     outer = outer_surface_points(pieces)
-    out = MeshQueries(visual.vertices, visual.faces, "cpu").distances(outer)
+    # An underside that nobody scanned is missing in what is seen, and not in what is closed.
+    whole = visual if closed is None else closed
+    out = MeshQueries(whole.vertices, whole.faces, "cpu").distances(outer)
     seen, _ = trimesh.sample.sample_surface(visual, _SAMPLES, seed=0)
     surface = combined_mesh(pieces)
     inward = MeshQueries(surface.vertices, surface.faces, "cpu").distances(np.asarray(seen))
