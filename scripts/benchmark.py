@@ -168,6 +168,7 @@ def run_seating(args: argparse.Namespace) -> int:
     """Drops pegs into sockets, writes the counts and prints them; exit code 1 if one did not seat."""
     from dataclasses import asdict
 
+    import warp
     from rich.console import Console
 
     from score.evaluation.paired import write_report
@@ -175,6 +176,7 @@ def run_seating(args: argparse.Namespace) -> int:
     from score.reconstruction.seating_benchmark import benchmark_seating, seating_table
     from score.utils.files import require_writable
 
+    warp.config.log_level = warp.LOG_ERROR
     require_writable(args.output.resolve().parent)
     print(f"Drops pegs into sockets on both engines; writes {args.output}")
     rows = benchmark_seating(seed=args.seed)
