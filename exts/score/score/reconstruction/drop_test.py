@@ -59,6 +59,8 @@ class DropJob:
     """Mass of the ball [kg]."""
     seconds: float = _SECONDS
     """Simulated time [s]."""
+    substeps: int = 1
+    """Parts into which each physics step of the tasks is cut."""
     record_every: int = _RECORD_EVERY
     """Physics steps between recorded poses."""
     max_contacts: int = 500
