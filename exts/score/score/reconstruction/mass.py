@@ -14,7 +14,7 @@ from score.reconstruction.closing import wall_thickness
 from score.reconstruction.settings import DENSITIES, AssetCfg
 from score.utils.errors import UserError
 
-THIN_WALL = 0.004
+THIN_WALL = 0.006
 """Scans get walls below this wrong by tens of percent of their thickness, so their volume is no mass [m]."""
 
 
