@@ -24,7 +24,8 @@ def main() -> None:
     # a rule that keeps those that the object stands on.
     parts = coacd.run_coacd(mesh, preprocess_mode="off", decimate=False, seed=0, **settings)
     arrays = {f"part{index}": np.asarray(vertices) for index, (vertices, _) in enumerate(parts)}
-    np.savez(target, **{"count": np.array(len(parts)), **arrays})  # type: ignore[arg-type]
+    arrays["count"] = np.array(len(parts))
+    np.savez(target, **arrays)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -62,7 +62,6 @@ def run(job: dict[str, Any]) -> dict[str, np.ndarray]:
         quaternion (x, y, z, w)), ``mass``, ``inertia``, ``center`` of the asset as the engine read them.
     """
     poses = torch.tensor(job["asset_poses"], dtype=torch.float32)
-    time_step = PHYSICS_DT / job["substeps"]
     scene_cfg = DropSceneCfg(num_envs=len(poses), env_spacing=_SPACING)
     scene_cfg.asset = RigidObjectCfg(prim_path="{ENV_REGEX_NS}/Asset", spawn=sim_utils.UsdFileCfg(usd_path=job["usd"]))
     if job["other_usd"]:
@@ -75,7 +74,7 @@ def run(job: dict[str, Any]) -> dict[str, np.ndarray]:
         physics: Any = OvPhysxCfg(enable_external_forces_every_iteration=True)
     else:
         physics = newton_mjwarp(njmax=4 * job["max_contacts"], nconmax=job["max_contacts"])
-    sim_cfg = sim_utils.SimulationCfg(dt=time_step, device="cpu", physics=physics)
+    sim_cfg = sim_utils.SimulationCfg(dt=PHYSICS_DT / job["substeps"], device="cpu", physics=physics)
     with launch_simulation(sim_cfg, {"device": "cpu"}):
         sim = sim_utils.SimulationContext(sim_cfg)
         scene = InteractiveScene(scene_cfg)
@@ -83,7 +82,7 @@ def run(job: dict[str, Any]) -> dict[str, np.ndarray]:
         bodies = {"asset": poses}
         if job["other_poses"]:
             bodies["other"] = torch.tensor(job["other_poses"], dtype=torch.float32)
-        return _simulate(sim, scene, bodies, job, time_step)
+        return _simulate(sim, scene, bodies, job)
 
 
 def _simulate(
@@ -91,7 +90,6 @@ def _simulate(
     scene: InteractiveScene,
     bodies: dict[str, torch.Tensor],
     job: dict[str, Any],
-    time_step: float,
 ) -> dict[str, np.ndarray]:
     origins = torch.as_tensor(scene.env_origins).clone()
     for name, poses in bodies.items():
@@ -102,9 +100,10 @@ def _simulate(
         body.write_root_velocity_to_sim_index(root_velocity=torch.zeros(len(poses), 6))
     scene.write_data_to_sim()
     frames: dict[str, list[np.ndarray]] = {name: [] for name in bodies}
-    for step in range(round(job["seconds"] / time_step)):
-        sim.step(render=False)
-        scene.update(time_step)
+    for step in range(round(job["seconds"] / PHYSICS_DT)):
+        for _ in range(job["substeps"]):
+            sim.step(render=False)
+        scene.update(PHYSICS_DT)
         if step % job["record_every"]:
             continue
         for name in bodies:
