@@ -25,12 +25,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Before torch loads: small networks are many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from score.evaluation.benchmark import SpeedCfg
     from score.simulation import SteerableEnv
     from score.steering.chunked_env import ChunkedVecEnv
@@ -140,10 +142,6 @@ def run_suite(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> 
 
 def run_reconstruction(args: argparse.Namespace) -> int:
     """Scans the project's own objects virtually, reconstructs them, writes the errors and prints them."""
-    from rich.console import Console
-
-    from score.evaluation.paired import write_report
-    from score.evaluation.provenance import command_line, source_commit
     from score.reconstruction.truth_benchmark import benchmark_truth, row_dict, truth_table
     from score.utils.errors import UserError, near_names
     from score.utils.files import require_writable
@@ -157,10 +155,7 @@ def run_reconstruction(args: argparse.Namespace) -> int:
     require_writable(args.output.resolve().parent)
     print(f"Scans {', '.join(names)} virtually, seed {args.seed}; writes {args.output}")
     rows = benchmark_truth([GROUND_TRUTH[name] for name in names], seed=args.seed, keep=args.keep)
-    facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
-    write_report({**facts, "rows": [row_dict(row) for row in rows]}, args.output)
-    Console(width=None if sys.stdout.isatty() else 140).print(truth_table(rows))
-    print(f"Wrote {args.output}")
+    write_rows(args, [row_dict(row) for row in rows], truth_table(rows))
     return 0
 
 
@@ -169,10 +164,7 @@ def run_seating(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     import warp
-    from rich.console import Console
 
-    from score.evaluation.paired import write_report
-    from score.evaluation.provenance import command_line, source_commit
     from score.reconstruction.seating_benchmark import benchmark_seating, seating_table
     from score.utils.files import require_writable
 
@@ -180,10 +172,7 @@ def run_seating(args: argparse.Namespace) -> int:
     require_writable(args.output.resolve().parent)
     print(f"Drops pegs into sockets on both engines; writes {args.output}")
     rows = benchmark_seating(seed=args.seed)
-    facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
-    write_report({**facts, "rows": [asdict(row) for row in rows]}, args.output)
-    Console(width=None if sys.stdout.isatty() else 140).print(seating_table(rows))
-    print(f"Wrote {args.output}")
+    write_rows(args, [asdict(row) for row in rows], seating_table(rows))
     return 0 if all(row.seated == row.drops for row in rows) else 1
 
 
@@ -193,8 +182,6 @@ def run_cloud(args: argparse.Namespace) -> int:
     import torch
     from torch.utils.benchmark import Timer
 
-    from score.evaluation.paired import write_report
-    from score.evaluation.provenance import command_line, source_commit
     from score.utils.files import require_writable
     from score_tasks.mdp.observations import transform_points
 
@@ -219,14 +206,26 @@ def run_cloud(args: argparse.Namespace) -> int:
         "cloud_mib": 12 * num_envs * num_points / 2**20,
         "process_grew_mib": (psutil.Process().memory_info().rss - before) / 2**20,
     }
-    write_report({"seed": args.seed, "commit": source_commit(), "command": command_line(), "rows": [row]}, args.output)
-    print(
+    text = (
         f"{num_envs} environments x {num_points} points, {device}, {threads} threads: {row['median_ms']:.1f} ms a"
         f" control step (IQR {row['iqr_ms']:.1f}); cloud {row['cloud_mib']:.0f} MiB, process grew by"
         f" {row['process_grew_mib']:.0f} MiB"
     )
-    print(f"Wrote {args.output}")
+    write_rows(args, [row], text)
     return 0
+
+
+def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], shown: Table | str) -> None:
+    """Writes the report of a suite that opens no task, and prints its table."""
+    from rich.console import Console
+
+    from score.evaluation.paired import write_report
+    from score.evaluation.provenance import command_line, source_commit
+
+    facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
+    write_report({**facts, "rows": rows}, args.output)
+    Console(width=None if sys.stdout.isatty() else 140, highlight=False).print(shown)
+    print(f"Wrote {args.output}")
 
 
 def run_soak(args: argparse.Namespace, overrides: list[str]) -> int:
