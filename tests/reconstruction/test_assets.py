@@ -128,6 +128,7 @@ def shell() -> trimesh.Trimesh:
         (shell(), {"up": "z"}, r"close: the scan is an open shell"),
         (block(0.06, 0.04, 0.05), {"mass": None}, r"mass: neither --mass nor --material was given"),
         (cup(wall=0.002), {"mass": None, "material": "ceramic"}, r"mass: the walls are thin \(median 2.\d mm"),
+        (cup(wall=0.005), {"mass": None, "material": "ceramic"}, r"walls are thin \(median 5.\d mm, limit 6 mm"),
     ],
 )  # fmt: skip
 def test_a_scan_that_does_not_fit_is_refused_and_leaves_nothing(
