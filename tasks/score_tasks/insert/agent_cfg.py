@@ -14,7 +14,7 @@ class InsertSteeringCfg(SteeringRunnerCfg):
     num_steps_per_env = 19
     """A whole episode of 150 control steps: all environments start together, and a part of one would be one phase."""
     max_iterations = 45
-    """About 20 minutes on two CPU cores."""
+    """21 to 22 minutes on one CPU core."""
 
     def __post_init__(self) -> None:
         """Set what differs from the defaults inside of nested settings."""
