@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ASSETS_DIR", "USD_DIR", "base_policy_dir"]
+__all__ = ["ASSETS_DIR", "USD_DIR", "base_policy_dir", "scene_file"]
 
 ASSETS_DIR = Path(__file__).resolve().parent
 """Folder of this package."""
@@ -30,3 +30,20 @@ def base_policy_dir(name: str) -> Path:
     if name not in there:
         raise FileNotFoundError(f"No base policy '{name}' in {root}. There: {', '.join(there) or 'none'}.")
     return root / name
+
+
+def scene_file(name: str) -> Path:
+    """Return the scene file of a task that ships with the project.
+
+    Args:
+        name: Name of the scene, a folder of ``score_assets/scenes``.
+
+    Raises:
+        FileNotFoundError: There is no such scene; the message lists those that are there.
+    """
+    root = ASSETS_DIR / "scenes"
+    path = root / name / "scene.yaml"
+    if not path.is_file():
+        there = sorted(item.parent.name for item in root.glob("*/scene.yaml"))
+        raise FileNotFoundError(f"No scene '{name}' in {root}. There: {', '.join(there) or 'none'}.")
+    return path

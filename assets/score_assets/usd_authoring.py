@@ -286,16 +286,28 @@ def add_articulation_root(prim: Usd.Prim, *, solver: SolverCfg = DEFAULT_SOLVER)
 
 
 def _connect(
-    joint: UsdPhysics.Joint, parent: str | None, child: str, position: Sequence[float], quat: Sequence[float]
+    joint: UsdPhysics.Joint,
+    parent: str | None,
+    child: str,
+    position: Sequence[float],
+    quat: Sequence[float],
+    flip: bool = False,
 ) -> None:
-    """Fill in bodies and frames; the joint frame on the child is the child's own frame."""
+    """Fill in bodies and frames; the joint frame on the child is the child's own frame, or that turned by pi about x.
+
+    Both joint frames turn together, so the child's pose at zero is the same, while z of the joint is -z of the child.
+    """
+    child_quat: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+    if flip:
+        x, y, z, w = quat
+        quat, child_quat = (w, z, -y, -x), (1.0, 0.0, 0.0, 0.0)  # quat times the half turn (1, 0, 0, 0)
     if parent is not None:
         joint.CreateBody0Rel().SetTargets([parent])
     joint.CreateBody1Rel().SetTargets([child])
     joint.CreateLocalPos0Attr(_vec3f(position))
     joint.CreateLocalRot0Attr(_quatf(quat))
     joint.CreateLocalPos1Attr(_vec3f((0, 0, 0)))
-    joint.CreateLocalRot1Attr(_quatf((0, 0, 0, 1)))
+    joint.CreateLocalRot1Attr(_quatf(child_quat))
 
 
 def add_fixed_joint(
@@ -336,6 +348,7 @@ def add_joint(
     effort: float,
     stiffness: float = 1.0,
     damping: float = 0.1,
+    max_velocity: float | None = None,
 ) -> Usd.Prim:
     """Add a driven joint.
 
@@ -343,7 +356,7 @@ def add_joint(
         stage: Stage to write to.
         path: Prim path of the joint.
         kind: "revolute" or "prismatic".
-        axis: "X", "Y" or "Z" of the child's frame.
+        axis: "X", "Y", "Z" or "-Z" of the child's frame. USD knows no "-Z": both joint frames are turned by pi about x.
         parent: Prim path of the parent body.
         child: Prim path of the child body.
         position: Origin of the child in the parent's frame at zero [m].
@@ -352,12 +365,15 @@ def add_joint(
         effort: Largest drive effort [N m or N].
         stiffness: Drive stiffness, in USD's units (per degree for angular drives). Isaac Lab's actuators overwrite it.
         damping: Drive damping, in USD's units.
+        max_velocity: Largest speed [rad/s or m/s], or None to leave it to the engine. Only PhysX reads it.
 
     Raises:
         ValueError: Unknown kind or axis, or limits out of order.
     """
-    if kind not in ("revolute", "prismatic") or axis not in ("X", "Y", "Z"):
-        raise ValueError(f"Joint '{path}': kind must be revolute or prismatic and axis X, Y or Z, got {kind}, {axis}.")
+    if kind not in ("revolute", "prismatic") or axis not in ("X", "Y", "Z", "-Z"):
+        raise ValueError(
+            f"Joint '{path}': kind must be revolute or prismatic and axis X, Y, Z or -Z, got {kind}, {axis}."
+        )
     if not limits[0] < limits[1]:
         raise ValueError(f"Joint '{path}': the lower limit must be below the upper one, got {limits}.")
     joint: UsdPhysics.RevoluteJoint | UsdPhysics.PrismaticJoint
@@ -365,8 +381,8 @@ def add_joint(
         joint, scale, drive_kind = UsdPhysics.RevoluteJoint.Define(stage, path), 180.0 / math.pi, "angular"
     else:
         joint, scale, drive_kind = UsdPhysics.PrismaticJoint.Define(stage, path), 1.0, "linear"
-    _connect(joint, parent, child, position, quat)
-    joint.CreateAxisAttr(axis)
+    _connect(joint, parent, child, position, quat, flip=axis == "-Z")
+    joint.CreateAxisAttr(axis[-1])
     joint.CreateLowerLimitAttr(_number(limits[0] * scale))
     joint.CreateUpperLimitAttr(_number(limits[1] * scale))
     drive = UsdPhysics.DriveAPI.Apply(joint.GetPrim(), drive_kind)
@@ -374,4 +390,7 @@ def add_joint(
     drive.CreateMaxForceAttr(_number(effort))
     drive.CreateStiffnessAttr(_number(stiffness))
     drive.CreateDampingAttr(_number(damping))
+    if max_velocity is not None:
+        joint.GetPrim().AddAppliedSchema("PhysxJointAPI")
+        _set(joint.GetPrim(), "physxJoint:maxJointVelocity", Sdf.ValueTypeNames.Float, _number(max_velocity * scale))
     return joint.GetPrim()

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from score_assets.objects import peg_socket_usd
+from score_assets.robots.franka_leap_usd import franka_leap_usda
 from score_assets.robots.franka_usd import franka_usda
 from score_assets.usd_authoring import write_text
 
 __all__ = ["USD_FILES", "outdated_usd_files", "write_usd_files"]
 
 USD_FILES: dict[str, Callable[[], str]] = {
+    "franka_leap.usda": franka_leap_usda,
     "franka_panda_gripper.usda": franka_usda,
     "peg_20mm.usda": peg_socket_usd.peg_usda,
     "socket_static.usda": peg_socket_usd.socket_static_usda,

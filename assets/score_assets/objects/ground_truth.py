@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""The project's own objects as closed meshes: cup, bottle, bowl, plate, card, cube, ball, peg and socket block.
+"""The project's own objects as closed meshes: cup, bottle, flask, bowl, plate, card, cube, ball, peg and socket block.
 
 They are the truth that scans and simulation assets are measured against, and what tasks manipulate where no real scan
 is at hand. A mesh is the object, not an approximation of a rounder one: a cup is a solid with 96 flat sides, so its
@@ -159,6 +159,18 @@ def _plate() -> manifold3d.Manifold:
     return _revolved([*under, (0.093, 0.018), (0.068, 0.009), (0.056, 0.004), (0.0, 0.004)])
 
 
+def _flask() -> manifold3d.Manifold:
+    """Flat bottle lying on its broad side, its neck along +x: body 130 x 66 x 46 mm, 205 mm long in all."""
+    import manifold3d
+
+    half = 0.023
+    profile = [(x, y) for x, y in ((-0.065, -0.029), (-0.061, -0.033), (0.050, -0.033), (0.070, -0.014))]
+    outline = [*profile, *[(x, -y) for x, y in reversed(profile)]]
+    body = manifold3d.Manifold.extrude(manifold3d.CrossSection([np.asarray(outline)]), 2.0 * half)
+    neck = manifold3d.Manifold.cylinder(0.080, 0.014, -1.0, SEGMENTS).rotate((0.0, 90.0, 0.0))
+    return body + neck.translate((0.060, 0.0, half))
+
+
 def _box(x: float, y: float, z: float) -> manifold3d.Manifold:
     return _block(BoxShape((0.0, 0.0, z / 2.0), (x / 2.0, y / 2.0, z / 2.0)))
 
@@ -186,6 +198,7 @@ GROUND_TRUTH: dict[str, GroundTruth] = {
     for item in (
         GroundTruth("cup", _cup, 1300.0, 0.5, 0.003, (0.85, 0.45, 0.55)),
         GroundTruth("bottle", _bottle, 950.0, 0.5, 0.028, (0.80, 0.65, 0.20)),
+        GroundTruth("flask", _flask, 600.0, 0.5, 0.028, (0.55, 0.35, 0.15)),
         GroundTruth("bowl", _bowl, 1500.0, 0.4, 0.0035, (0.55, 0.70, 0.85)),
         GroundTruth("plate", _plate, 1500.0, 0.4, 0.004, (0.90, 0.88, 0.80)),
         GroundTruth("card", lambda: _box(0.0856, 0.054, 0.001), 1380.0, 0.4, 0.001, (0.20, 0.35, 0.70)),

@@ -16,6 +16,7 @@ Units: metres, kilograms, kg m^2, radians, newtons, newton metres. Quaternions (
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +37,10 @@ __all__ = [
     "Joint",
     "Link",
     "arm_joint_limits",
+    "find_link",
     "gripper_points",
     "link",
+    "surface_points",
 ]
 
 _R = math.sqrt(0.5)
@@ -94,11 +97,13 @@ class Joint:
     quat: tuple[float, float, float, float] = IDENTITY
     """Orientation of the child at joint position zero (x, y, z, w), parent frame."""
     axis: str = "Z"
-    """Axis of motion in the child's frame: "X", "Y" or "Z"."""
+    """Axis of motion in the child's frame: "X", "Y", "Z", or "-Z" for (0, 0, -1)."""
     limits: tuple[float, float] = (0.0, 0.0)
     """Lower and upper limit [rad or m]."""
     effort: float = 0.0
     """Largest effort [N m or N]."""
+    max_velocity: float | None = None
+    """Largest speed written to the USD file [rad/s or m/s]; None leaves it to the engine."""
 
 
 def _capsule(start: tuple[float, float, float], end: tuple[float, float, float], radius: float) -> tuple[Shape, ...]:
@@ -257,10 +262,24 @@ def link(name: str) -> Link:
     Raises:
         KeyError: No link has this name; the message lists them all.
     """
-    for candidate in LINKS:
+    return find_link("Franka Panda", LINKS, name)
+
+
+def find_link(robot: str, links: Sequence[Link], name: str) -> Link:
+    """Return the link of a name.
+
+    Args:
+        robot: What the message calls the robot.
+        links: Links to look through.
+        name: Name of the link.
+
+    Raises:
+        KeyError: No link has this name; the message lists them all.
+    """
+    for candidate in links:
         if candidate.name == name:
             return candidate
-    raise KeyError(f"The Franka Panda has no link '{name}'. Links: {', '.join(item.name for item in LINKS)}.")
+    raise KeyError(f"The {robot} has no link '{name}'. Links: {', '.join(item.name for item in links)}.")
 
 
 def arm_joint_limits() -> NDArray[np.float64]:
@@ -279,11 +298,26 @@ def gripper_points(num_points: int, seed: int = 0) -> dict[str, NDArray[np.float
         Link name (``HAND_LINK_NAMES``) -> points in that link's own frame [m], shape (n_i, 3), float32. The n_i add up
         to ``num_points``.
     """
-    links = [link(name) for name in HAND_LINK_NAMES]
+    return surface_points([link(name) for name in HAND_LINK_NAMES], num_points, seed)
+
+
+def surface_points(links: Sequence[Link], num_points: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Sample the surfaces of links, area-weighted over all of them and deterministic.
+
+    Args:
+        links: Links to cover; one without shapes gets no points.
+        num_points: Number of points in all.
+        seed: Seed of the sampling.
+
+    Returns:
+        Link name -> points in that link's own frame [m], shape (n_i, 3), float32. The n_i add up to ``num_points``.
+    """
     areas = np.array([sum(shape.area for shape in item.shapes) for item in links])
     ends = np.rint(np.cumsum(areas) / areas.sum() * num_points).astype(int)
     counts = np.diff(ends, prepend=0)
     return {
         item.name: sample_surface(item.shapes, int(count), seed=seed + index)
+        if item.shapes
+        else np.empty((0, 3), dtype=np.float32)
         for index, (item, count) in enumerate(zip(links, counts, strict=True))
     }

@@ -51,5 +51,5 @@ def newton_mjwarp(njmax: int, nconmax: int) -> NewtonCfg:
         num_substeps=2,
         collision_decimation=1,
         collision_cfg=NewtonCollisionPipelineCfg(),
-        use_cuda_graph=False,
+        use_cuda_graph=True,  # on a GPU; a CPU has none
     )

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""SCORE-CubePinch-v0, training side (METHOD_FACTS 2.2: ranges, horizon, target, weights)."""
+
+from isaaclab.utils import configclass
+
+from score_assets import scene_file
+from score_tasks.grasp.env_cfg import GraspEnvCfg
+
+
+@configclass
+class CubePinchEnvCfg(GraspEnvCfg):
+    """Pinch a cube and hold it 0.35 m over the table."""
+
+    def __post_init__(self) -> None:
+        self.scene_file = str(scene_file("cube_pinch"))
+        self.target_pos = (0.55, 0.0, 0.35)
+        for key in ("static_friction_range", "dynamic_friction_range"):
+            self.events.object_friction.params[key] = (0.3, 0.6)

@@ -1,0 +1,248 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Settings that the grasping tasks share, training side (``sim``): Franka and LEAP hand, a table, one object.
+
+A task derives :class:`GraspEnvCfg`, names its scene file and sets what is its own (docs/NEW_TASK.md).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import isaaclab.envs.mdp as isaac_mdp
+import isaaclab.sim as sim_utils
+from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
+from isaaclab.envs import ManagerBasedRLEnvCfg
+from isaaclab.managers import (
+    EventTermCfg,
+    ObservationGroupCfg,
+    ObservationTermCfg,
+    RewardTermCfg,
+    SceneEntityCfg,
+    TerminationTermCfg,
+)
+from isaaclab.physics import PhysicsCfg
+from isaaclab.scene import InteractiveSceneCfg
+from isaaclab.sim import SimulationCfg
+from isaaclab.utils import configclass
+
+from score.physics import newton_mjwarp
+from score.reconstruction.scene import read_scene
+from score.utils.errors import UserError
+from score_assets.robots.franka_leap import JOINT_NAMES
+from score_assets.robots.franka_leap_cfg import FRANKA_LEAP_CFG
+from score_tasks import mdp as shared_mdp
+from score_tasks.camera import add_video_camera
+from score_tasks.grasp import mdp
+from score_tasks.grasp.frames import ACTION
+from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
+from score_tasks.scene_file import object_cfg, table_cfg
+
+JOINTS = SceneEntityCfg("robot", joint_names=list(JOINT_NAMES), preserve_order=True)
+NUM_POINTS = (256, 256)
+"""Points of hand and object in the cloud: 512 in all."""
+OBSERVATION_INTERFACE = {
+    "joint_pos": {"units": "rad", "names": list(JOINT_NAMES)},
+    "joint_pos_target": {"units": "rad", "names": list(JOINT_NAMES)},
+    "point_cloud": {"units": "m", "frame": "palm_lower"},
+}
+"""Units, frames and names of the ``policy`` observations."""
+NEWTON_GRASP = newton_mjwarp(njmax=400, nconmax=150)
+"""MuJoCo-Warp with room for the contacts of four digits, palm and table."""
+
+
+@configclass
+class GraspPhysicsCfg(SimPhysicsCfg):
+    """Engines of the training side; PhysX by default."""
+
+    newton_mjwarp: PhysicsCfg = NEWTON_GRASP
+
+
+@configclass
+class SceneCfg(InteractiveSceneCfg):
+    """Robot and light; table and object come from the scene file."""
+
+    robot: ArticulationCfg = FRANKA_LEAP_CFG.replace(prim_path="{ENV_REGEX_NS}/Robot")
+    table: AssetBaseCfg = AssetBaseCfg(prim_path="{ENV_REGEX_NS}/Table")
+    object: RigidObjectCfg = RigidObjectCfg(prim_path="{ENV_REGEX_NS}/Object")
+    light: AssetBaseCfg = AssetBaseCfg(prim_path="/World/Light", spawn=sim_utils.DomeLightCfg(intensity=1500.0))
+
+
+@configclass
+class ActionsCfg:
+    """Absolute joint position targets of arm and hand."""
+
+    joints = shared_mdp.SafeJointPositionActionCfg(asset_name="robot", joint_names=list(JOINT_NAMES))
+
+
+@configclass
+class ObservationsCfg:
+    """What the real robot has (``policy``) and what only the simulator knows (``critic``)."""
+
+    @configclass
+    class PolicyCfg(ObservationGroupCfg):
+        """Windows of base policy and steering policy."""
+
+        joint_pos = ObservationTermCfg(
+            func=shared_mdp.joint_pos, params={"asset_cfg": JOINTS}, history_length=4, flatten_history_dim=False
+        )
+        joint_pos_target = ObservationTermCfg(
+            func=shared_mdp.joint_pos_target,
+            params={"action_name": ACTION},
+            history_length=3,
+            flatten_history_dim=False,
+        )
+        point_cloud = ObservationTermCfg(
+            func=mdp.HandObjectCloud,
+            params={
+                "asset_dir": "",
+                "origin": (0.0, 0.0, 0.0),
+                "num_points": NUM_POINTS,
+                "point_std": 0.002,
+                "calibration_std": 0.002,
+            },
+        )
+
+        def __post_init__(self) -> None:
+            self.concatenate_terms = False
+
+    @configclass
+    class CriticCfg(ObservationGroupCfg):
+        """True state."""
+
+        joint_pos = ObservationTermCfg(func=shared_mdp.joint_pos, params={"asset_cfg": JOINTS})
+        true_state = ObservationTermCfg(func=mdp.true_state, params={"target_pos": (0.0, 0.0, 0.0)})
+
+    policy: PolicyCfg = PolicyCfg()
+    critic: CriticCfg = CriticCfg()
+
+
+@configclass
+class RewardsCfg:
+    """Sparse stages and small regularisers, weights as published (METHOD_FACTS 2.1); each is multiplied by 0.1 s."""
+
+    grasped = RewardTermCfg(func=mdp.StageReached, weight=1.0, params={"rise": (0.12, 10.0), "once": True})
+    lifted = RewardTermCfg(func=mdp.StageReached, weight=5.0, params={"rise": (0.20, 0.50), "once": True})
+    success = RewardTermCfg(func=shared_mdp.ended_by, weight=10.0, params={"term_name": "success"})
+    wrist = RewardTermCfg(func=mdp.wrist_on_table, weight=-2.0, params={"margin": 0.005})
+    joint_target_rate = RewardTermCfg(
+        func=shared_mdp.joint_target_rate_l2, weight=-5e-3, params={"action_name": ACTION}
+    )
+    joint_vel = RewardTermCfg(func=mdp.JointSpeedL2, weight=-1e-3)
+
+
+@configclass
+class TerminationsCfg:
+    """How an episode ends."""
+
+    success = TerminationTermCfg(
+        func=mdp.HeldAtTarget,
+        params={"target_pos": (0.0, 0.0, 0.0), "radius": 0.15, "max_speed": 0.4, "hold_steps": 5, "at_end": False},
+    )
+    object_lost = TerminationTermCfg(func=mdp.object_lost, params={"max_distance": 1.0})
+    guard = TerminationTermCfg(func=shared_mdp.unsound_physics, params={"asset_names": ("robot", "object")})
+    time_out = TerminationTermCfg(func=isaac_mdp.time_out, time_out=True)
+
+
+@configclass
+class EventsCfg:
+    """Per-episode start and domain randomisation of the training side."""
+
+    start = EventTermCfg(
+        func=mdp.ResetGrasp,
+        mode="reset",
+        params={
+            "object_range": {},
+            "half_turn": False,
+            "palm_start": {"x": (0.40, 0.60), "y": (-0.15, 0.15), "z": (0.28, 0.42), "yaw": (-0.3, 0.3)},
+            "canonical_probability": 0.7,
+            "joint_noise": 0.03,
+        },
+    )
+    object_friction = EventTermCfg(
+        func=isaac_mdp.randomize_rigid_body_material,
+        mode="reset",
+        params={
+            "asset_cfg": SceneEntityCfg("object"),
+            "static_friction_range": (0.3, 0.7),
+            "dynamic_friction_range": (0.3, 0.7),
+            "restitution_range": (0.0, 0.0),
+            "num_buckets": 64,
+            "make_consistent": True,
+        },
+    )
+    object_mass = EventTermCfg(
+        func=isaac_mdp.randomize_rigid_body_mass,
+        mode="reset",
+        params={"asset_cfg": SceneEntityCfg("object"), "mass_distribution_params": (0.8, 1.2), "operation": "scale"},
+    )
+    joint_gains = EventTermCfg(
+        func=isaac_mdp.randomize_actuator_gains,
+        mode="reset",
+        params={
+            "asset_cfg": JOINTS,
+            "stiffness_distribution_params": (0.85, 1.15),
+            "damping_distribution_params": (0.85, 1.15),
+            "operation": "scale",
+        },
+    )
+    object_push = EventTermCfg(
+        func=isaac_mdp.apply_external_force_torque,
+        mode="interval",
+        interval_range_s=(1.0, 3.0),
+        params={
+            "asset_cfg": SceneEntityCfg("object"),
+            "force_range": (-0.2, 0.2),
+            "torque_range": (0.0, 0.0),
+        },
+    )
+
+
+@configclass
+class GraspEnvCfg(ManagerBasedRLEnvCfg):
+    """Settings of a grasping task; a task sets ``scene_file``, ``target_pos`` and what else is its own."""
+
+    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=GraspPhysicsCfg())
+    scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5)
+    actions: ActionsCfg = ActionsCfg()
+    observations: ObservationsCfg = ObservationsCfg()
+    rewards: RewardsCfg = RewardsCfg()
+    terminations: TerminationsCfg = TerminationsCfg()
+    events: EventsCfg = EventsCfg()
+    decimation: int = DECIMATION
+    episode_length_s: float = 12.8
+    """128 control steps at most, as published."""
+    compute_final_obs: bool = True
+    """Keeps the true last observation of an episode for time-out bootstrapping."""
+    observation_interface: dict = OBSERVATION_INTERFACE
+    """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
+
+    scene_file: str = ""
+    """Scene file (``score-scene/1``) with the table and one object called ``object``; its origin is what a task moves.
+
+    ``env.scene_file=FILE.yaml`` puts another object into the task, for example one scanned with ``reconstruct.py``.
+    """
+    target_pos: tuple[float, float, float] = (0.55, 0.0, 0.35)
+    """Where the object is to be held, environment frame, m."""
+    success_ends: bool = True
+    """Whether success ends the episode. False is as published: stages pay in every step, success counts at the end."""
+
+    def validate_config(self) -> None:
+        """Fills in what follows from the scene file and the target; Isaac Lab calls it when an environment is built."""
+        scene = read_scene(Path(self.scene_file))
+        item = scene.named("object")
+        if item.fixed:
+            raise UserError(f"{scene.path}: objects.object must be fixed: false: it is to be grasped.")
+        self.scene.table = table_cfg(scene)
+        self.scene.object = object_cfg(item)
+        cloud = self.observations.policy.point_cloud.params
+        cloud["asset_dir"], cloud["origin"] = str(item.asset.directory), item.origin
+        self.events.start.params["object_range"] = dict(item.ranges)
+        self.observations.critic.true_state.params["target_pos"] = self.target_pos
+        success = self.terminations.success.params
+        success["target_pos"], success["at_end"] = self.target_pos, not self.success_ends
+        for stage in (self.rewards.grasped, self.rewards.lifted):
+            stage.params["once"] = self.success_ends
+
+    def add_video_camera(self, output_dir: str, length: int) -> None:
+        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.camera.add_video_camera`."""
+        add_video_camera(self, output_dir, length, eye=(1.25, 0.75, 0.65), target=(0.45, 0.0, 0.20))

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""What makes the ``real`` domain of a grasping task, the stand-in for the robot: the other engine, unseen dynamics.
+
+Nothing that trains may import this module (tests/tasks/test_domains.py).
+"""
+
+from __future__ import annotations
+
+from isaaclab.physics import PhysicsCfg
+from isaaclab.utils import configclass
+
+from score_tasks.grasp.env_cfg import NEWTON_GRASP, GraspEnvCfg, GraspPhysicsCfg
+
+
+@configclass
+class RealGraspPhysicsCfg(GraspPhysicsCfg):
+    """Engines of the stand-in: by default the one that training does not use."""
+
+    default: PhysicsCfg = NEWTON_GRASP
+
+
+def make_real(cfg: GraspEnvCfg) -> None:
+    """Turns a task's settings into those of its stand-in: friction, mass, gains, delay, noise that ``sim`` never sees.
+
+    Args:
+        cfg: Settings of the task, changed in place.
+    """
+    cfg.sim.physics = RealGraspPhysicsCfg()
+    cfg.events.object_friction.params["static_friction_range"] = (0.20, 0.28)
+    cfg.events.object_friction.params["dynamic_friction_range"] = (0.20, 0.28)
+    cfg.events.object_mass.params["mass_distribution_params"] = (1.25, 1.5)
+    cfg.events.joint_gains.params["stiffness_distribution_params"] = (0.70, 0.80)
+    cfg.events.joint_gains.params["damping_distribution_params"] = (1.2, 1.4)
+    cfg.actions.joints.delay_range = (2, 5)
+    cloud = cfg.observations.policy.point_cloud.params
+    cloud["point_std"] = 0.003
+    cloud["calibration_std"] = 0.003

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Registers a task of this package in both domains."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+__all__ = ["register_task"]
+
+
+def register_task(name: str, module: str, class_name: str, base_policy: str) -> None:
+    """Register ``SCORE-<name>-v0`` and its stand-in for the robot ``SCORE-<name>-Real-v0``, which is never trained on.
+
+    The folder of the task holds ``env_cfg.py`` with ``<class_name>EnvCfg``, ``real_env_cfg.py`` with
+    ``<class_name>RealEnvCfg``, ``agent_cfg.py`` with ``<class_name>SteeringCfg`` and ``demonstrator.py`` with
+    ``<class_name>Demonstrator``. All are named as text: registering loads none of them.
+
+    Args:
+        name: Name in the gym ids, for example ``CubePinch``.
+        module: Package of the task, its ``__name__``.
+        class_name: What its classes begin with.
+        base_policy: Folder of its base policy below ``score_assets/base_policies``.
+    """
+    real = f"SCORE-{name}-Real-v0"
+    common = {
+        "rsl_rl_cfg_entry_point": f"{module}.agent_cfg:{class_name}SteeringCfg",
+        "base_policy_entry_point": "score_assets:base_policy_dir",
+        "base_policy": base_policy,
+        "demonstrator_entry_point": f"{module}.demonstrator:{class_name}Demonstrator",
+        "default_agent": "rsl_rl",
+    }
+    for task, domain, cfg in (
+        (f"SCORE-{name}-v0", "sim", f"{module}.env_cfg:{class_name}EnvCfg"),
+        (real, "real", f"{module}.real_env_cfg:{class_name}RealEnvCfg"),
+    ):
+        others = {"domain_tasks": {"real": real}} if domain == "sim" else {}
+        gym.register(
+            id=task,
+            entry_point="isaaclab.envs:ManagerBasedRLEnv",
+            disable_env_checker=True,
+            kwargs={"env_cfg_entry_point": cfg, "domain": domain, **others, **common},
+        )

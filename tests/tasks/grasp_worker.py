@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Opens a grasping task in one domain and prints what it saw as one JSON line; started by test_grasp_simulator.py."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.spatial import ConvexHull
+
+from isaaclab.utils.math import matrix_from_quat
+
+from score.reconstruction.asset_folder import read_asset
+from score.simulation import SteerableEnv, entry_point, open_task
+from score_assets.robots.franka_leap_kinematics import pad_points
+from score_tasks.grasp.demonstrator import without_flaws
+from score_tasks.grasp.frames import joint_pos, object_pose_e, palm_pose_e
+
+
+def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
+    """Resets, holds, moves randomly, demonstrates."""
+    first = task.reset(seed=7)
+    position = object_pose_e(task.env)[0].clone()
+    again = {key: value.clone() for key, value in first["policy"].items()}
+    facts: dict[str, object] = {
+        "engine": task.engine,
+        "shapes": {key: list(value.shape) for key, value in first["policy"].items()},
+        "critic": list(first["critic"].shape),
+        "names": list(task.spec.actions.names),
+        "steps": task.max_episode_length,
+        "start_low": position.amin(0).tolist(),
+        "start_high": position.amax(0).tolist(),
+        "start_spread": position[:, :2].std(0).tolist(),
+    }
+    for _ in range(10):
+        observations, *_ = task.step(task.hold_action())
+    facts["hold_error"] = (observations["policy"]["joint_pos"][:, -1] - again["joint_pos"][:, -1]).abs().max().item()
+    facts["object_moved"] = (object_pose_e(task.env)[0] - position).norm(dim=-1).max().item()
+    generator = torch.Generator().manual_seed(0)
+    finite, guards = True, 0
+    for _ in range(random_steps):
+        noise = 0.1 * torch.randn(task.num_envs, 23, generator=generator)
+        observations, reward, *_ = task.step(task.hold_action() + noise)
+        finite &= bool(torch.isfinite(reward).all() and torch.isfinite(observations["critic"]).all())
+        finite &= all(bool(torch.isfinite(value).all()) for value in observations["policy"].values())
+        guards += int(task.ended_by()["guard"].sum())
+    facts["finite"], facts["guards"] = finite, guards
+    repeated = task.reset(seed=7)
+    facts["same_start"] = max(
+        (repeated["policy"][key] - again[key]).abs().max().item() for key in ("joint_pos", "point_cloud")
+    )
+    return facts | demonstrate(task)
+
+
+def demonstrate(task: SteerableEnv) -> dict[str, object]:
+    """One episode each of a demonstrator without bad habits, and how deep its pads were in the object at worst."""
+    demonstrator_class = entry_point(task.task, "demonstrator_entry_point")
+    demonstrator = demonstrator_class(task, 0, without_flaws(demonstrator_class.habits))
+    cloud = task.env_cfg.observations.policy.point_cloud.params
+    surface = read_asset(Path(cloud["asset_dir"])).points() - np.asarray(cloud["origin"], np.float32)
+    planes = torch.tensor(ConvexHull(surface).equations, dtype=torch.float32)
+    running = torch.ones(task.num_envs, dtype=torch.bool)
+    success, deepest = torch.zeros_like(running), torch.zeros(task.num_envs)
+    reward_at_success = torch.zeros(task.num_envs)
+    for _ in range(task.max_episode_length):
+        position, quat = object_pose_e(task.env)
+        palm = palm_pose_e(task.env)
+        pads = pad_points(joint_pos(task.env)[:, 7:]) @ palm.rot.mT + palm.pos[:, None]
+        local = (pads - position[:, None]) @ matrix_from_quat(quat)
+        depth = -(local @ planes[:, :3].T + planes[:, 3]).amax(-1)  # inside the convex hull: positive
+        deepest = torch.where(running, torch.maximum(deepest, depth.amax(-1)), deepest)
+        action = torch.where(running[:, None], demonstrator.act(), task.hold_action())
+        _, reward, terminated, truncated, _ = task.step(action)
+        now = running & task.ended_by()["success"]
+        reward_at_success = torch.where(now, reward, reward_at_success)
+        success |= now
+        running &= ~(terminated | truncated)
+        if not running.any():
+            break
+    return {
+        "success": success.float().mean().item(),
+        "reward_at_success": reward_at_success[success].tolist(),
+        "deepest": deepest.max().item(),
+    }
+
+
+if __name__ == "__main__":
+    name, domain, steps, count = sys.argv[1:5]
+    with open_task(name, domain=domain, num_envs=int(count), seed=7) as opened:
+        print("FACTS " + json.dumps(look(opened, int(steps))), flush=True)

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The grasping tasks in the simulator: spaces, reset ranges, finiteness, sound contact; and they can be solved."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from score.reconstruction.scene import read_scene
+from score_assets import scene_file
+from score_assets.robots.franka_leap import JOINT_NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENES = {"SCORE-CubePinch-v0": "cube_pinch", "SCORE-CupGrasp-v0": "cup_grasp", "SCORE-BottleGrasp-v0": "bottle_grasp"}
+CASES = [(task, "sim") for task in SCENES] + [("SCORE-CubePinch-v0", "real")]
+
+pytestmark = pytest.mark.simulator
+
+
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
+    task, domain = request.param
+    random_steps, num_envs = ("60", "16") if domain == "sim" else ("10", "6")
+    worker = ROOT / "tests" / "tasks" / "grasp_worker.py"
+    result = subprocess.run(
+        [sys.executable, str(worker), task, domain, random_steps, num_envs],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
+    assert lines, result.stderr[-3000:]
+    return {"task": task, "domain": domain, "num_envs": int(num_envs), **json.loads(lines[-1][6:])}
+
+
+def test_engine_and_interface(facts: dict[str, Any]) -> None:
+    count = facts["num_envs"]
+    assert facts["engine"] == {"sim": "ovphysx", "real": "newton_mjwarp"}[facts["domain"]]
+    assert facts["shapes"] == {
+        "joint_pos": [count, 4, 23],
+        "joint_pos_target": [count, 3, 23],
+        "point_cloud": [count, 512, 3],
+    }
+    assert facts["critic"] == [count, 23 + 53]
+    assert tuple(facts["names"]) == JOINT_NAMES
+    assert facts["steps"] == 128
+
+
+def test_starts_vary_within_the_ranges_of_the_scene_file(facts: dict[str, Any]) -> None:
+    item = read_scene(scene_file(SCENES[facts["task"]])).named("object")
+    for axis, key in enumerate("xyz"):
+        low, high = item.ranges.get(key, (0.0, 0.0))
+        assert facts["start_low"][axis] >= item.position[axis] + low - 1e-4
+        assert facts["start_high"][axis] <= item.position[axis] + high + 1e-4
+    assert min(facts["start_spread"]) > 0.03
+    assert facts["same_start"] < 1e-5
+
+
+def test_the_robot_holds_and_the_object_rests(facts: dict[str, Any]) -> None:
+    assert facts["hold_error"] < 0.05
+    assert facts["object_moved"] < 0.002
+
+
+def test_random_actions_stay_finite(facts: dict[str, Any]) -> None:
+    assert facts["finite"]
+    assert facts["guards"] == 0
+
+
+def test_a_demonstrator_without_flaws_solves_it_and_is_paid_once(facts: dict[str, Any]) -> None:
+    assert facts["success"] >= 0.8
+    # 1 for success, 0.5 more where the object was lifted in the same step
+    assert all(0.9 < reward <= 1.6 for reward in facts["reward_at_success"])
+
+
+def test_pads_do_not_sink_into_the_object(facts: dict[str, Any]) -> None:
+    assert facts["deepest"] < 0.004
