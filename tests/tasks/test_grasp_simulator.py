@@ -80,3 +80,23 @@ def test_a_demonstrator_without_flaws_solves_it_and_is_paid_once(facts: dict[str
 
 def test_pads_do_not_sink_into_the_object(facts: dict[str, Any]) -> None:
     assert facts["deepest"] < 0.004
+
+
+@pytest.mark.parametrize("task", SCENES)
+def test_a_short_training_writes_a_checkpoint(task: str, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "train.py"),
+            *("--task", task, "--num_envs", "8", "--max_iterations", "1", "--device", "cpu"),
+            *("agent.steering.evaluation_episodes=8", "agent.num_steps_per_env=4"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "PPO sets 46 numbers every 8 control steps" in result.stdout
+    assert [path.name for path in tmp_path.glob("logs/rsl_rl/*/*/model_best.pt")] == ["model_best.pt"]

@@ -53,4 +53,4 @@ class BottleGraspDemonstrator(GraspDemonstrator):
     """Takes a lying bottle across, from above."""
 
     grips = (Grip(ACROSS, height=0.004),)
-    habits = Habits(symmetry=2, heading=math.pi / 2, aim_bias=(0.008, -0.006), shallow=(0.012, 0.008, 0.003))
+    habits = Habits(symmetry=2, heading=math.pi / 2, aim_bias=(0.004, -0.003), shallow=(0.006, 0.004, 0.001))

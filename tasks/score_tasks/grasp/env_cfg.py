@@ -71,7 +71,9 @@ class SceneCfg(InteractiveSceneCfg):
 class ActionsCfg:
     """Absolute joint position targets of arm and hand."""
 
-    joints = shared_mdp.SafeJointPositionActionCfg(asset_name="robot", joint_names=list(JOINT_NAMES))
+    joints = shared_mdp.SafeJointPositionActionCfg(
+        asset_name="robot", joint_names=list(JOINT_NAMES), delay_range=(0, 1)
+    )
 
 
 @configclass
@@ -173,15 +175,15 @@ class EventsCfg:
     object_mass = EventTermCfg(
         func=isaac_mdp.randomize_rigid_body_mass,
         mode="reset",
-        params={"asset_cfg": SceneEntityCfg("object"), "mass_distribution_params": (0.8, 1.2), "operation": "scale"},
+        params={"asset_cfg": SceneEntityCfg("object"), "mass_distribution_params": (0.7, 1.24), "operation": "scale"},
     )
     joint_gains = EventTermCfg(
         func=isaac_mdp.randomize_actuator_gains,
         mode="reset",
         params={
             "asset_cfg": JOINTS,
-            "stiffness_distribution_params": (0.85, 1.15),
-            "damping_distribution_params": (0.85, 1.15),
+            "stiffness_distribution_params": (0.8, 1.2),
+            "damping_distribution_params": (0.8, 1.2),
             "operation": "scale",
         },
     )

@@ -29,8 +29,8 @@ def make_real(cfg: GraspEnvCfg) -> None:
     cfg.events.object_friction.params["static_friction_range"] = (0.20, 0.28)
     cfg.events.object_friction.params["dynamic_friction_range"] = (0.20, 0.28)
     cfg.events.object_mass.params["mass_distribution_params"] = (1.25, 1.5)
-    cfg.events.joint_gains.params["stiffness_distribution_params"] = (0.70, 0.80)
-    cfg.events.joint_gains.params["damping_distribution_params"] = (1.2, 1.4)
+    cfg.events.joint_gains.params["stiffness_distribution_params"] = (0.70, 0.79)
+    cfg.events.joint_gains.params["damping_distribution_params"] = (1.21, 1.4)
     cfg.actions.joints.delay_range = (2, 5)
     cloud = cfg.observations.policy.point_cloud.params
     cloud["point_std"] = 0.003
