@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from score.evaluation.benchmark import (
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.latent import LatentBasis
 from score.utils.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ROW = SpeedRow(
     64, engine=4000.0, task=2000.0, steering=1700.0, steering_over_task=0.85, task_share=0.9, peak_memory_mb=1234.0
@@ -158,3 +162,24 @@ def test_report_and_table_show_every_row(tmp_path: Path) -> None:
 def test_bad_settings_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         SpeedCfg(**changes)
+
+
+@pytest.mark.simulator
+def test_a_soak_runs_both_modes_in_one_process(tmp_path: Path) -> None:
+    """Inference mode has to hold throughout: history buffers made in it cannot be written outside of it."""
+    output = tmp_path / "soak.json"
+    result = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "benchmark.py"),
+            *("--suite", "soak", "--steps", "64", "--num_envs", "4", "--device", "cpu", "--output", str(output)),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    runs = json.loads(output.read_text())["soak"]
+    assert set(runs) == {"latents", "actions"}
+    assert all(run["env_steps"] >= 64 and run["nonfinite_reached"] == 0 for run in runs.values())

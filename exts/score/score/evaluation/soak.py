@@ -2,7 +2,8 @@
 """The soak suite: many environment steps of random latents and of random actions, to see whether physics stays sound.
 
 What counts is what reaches the learner: a diverged environment must be ended by the guard, and no number that is not
-finite may be in a reward, a condition or a state. The guard's resets are counted, not hidden.
+finite may be in a reward, a condition or a state. The guard's resets are counted, not hidden. Both run in inference
+mode, like training's rollouts: Isaac Lab's history buffers, once made in that mode, cannot be written outside of it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class SoakReport:
         return asdict(self)
 
 
+@torch.inference_mode()
 def soak_latents(
     env: ChunkedVecEnv, steps: int, seed: int, progress: Callable[[SoakReport], None] | None = None
 ) -> SoakReport:
@@ -86,6 +88,7 @@ def soak_latents(
     return report
 
 
+@torch.inference_mode()
 def soak_actions(
     task: Any, steps: int, seed: int, progress: Callable[[SoakReport], None] | None = None, std: float = 0.05
 ) -> SoakReport:
