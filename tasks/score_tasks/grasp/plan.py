@@ -2,7 +2,7 @@
 """Grasps of the LEAP hand: joint positions with the pads on an object, found by gradient descent on its kinematics.
 
 ./isaaclab.sh -p -m score_tasks.grasp.plan round --radius 0.037
-./isaaclab.sh -p -m score_tasks.grasp.plan flat --half_width 0.025 --fingers index middle thumb
+./isaaclab.sh -p -m score_tasks.grasp.plan flat --half_width 0.025 --fingers index middle thumb --depth 0.066 0.130
 
 Grasp frame: origin in the middle of the contacts, z up, x towards the fingers; the palm faces down on it.
 """
@@ -148,7 +148,7 @@ def plan_grasp(
         yaw=round(float(yaw[best].detach()), 4),
         torque=_rounded(torque[best]),
     )
-    return grasp, float((miss[best].sqrt() * used).max())
+    return grasp, float((miss[best].detach().sqrt() * used).max())
 
 
 def _loads(used: Tensor) -> Tensor:
