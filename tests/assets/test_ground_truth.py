@@ -30,7 +30,9 @@ def test_meshes_are_closed_solids_that_stand_on_the_table(name: str) -> None:
     np.testing.assert_array_equal(mesh.vertices, again.vertices)
     np.testing.assert_array_equal(mesh.faces, again.faces)
     assert mesh.bounds[0, 2] == pytest.approx(0.0, abs=1e-7)
-    np.testing.assert_allclose(truth.properties.center[:2], 0.0, atol=1e-7)
+    # All but the lying flask, whose neck points along x, are balanced about the vertical through the origin.
+    balanced = slice(1, 2) if name == "flask" else slice(0, 2)
+    np.testing.assert_allclose(truth.properties.center[balanced], 0.0, atol=1e-7)
     # A hand of 8 cm grasps each of them somewhere, and a small arm lifts it.
     assert min(mesh.extents) < 0.081
     assert 0.005 < truth.properties.mass < 0.6

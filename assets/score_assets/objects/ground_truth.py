@@ -5,8 +5,8 @@ They are the truth that scans and simulation assets are measured against, and wh
 is at hand. A mesh is the object, not an approximation of a rounder one: a cup is a solid with 96 flat sides, so its
 volume, centre and inertia, integrals over a polyhedron, are exact.
 
-Frame: z up, the object stands on ``z = 0`` as it rests on a table, its vertical axis is the z axis. Units: metres,
-kilograms. Needs trimesh and manifold3d, both imported when a mesh is made.
+Frame: z up, the object stands on ``z = 0`` as it rests on a table, its vertical axis is the z axis (the flask lies,
+its neck along x). Units: metres, kilograms. Needs trimesh and manifold3d, both imported when a mesh is made.
 """
 
 from __future__ import annotations
