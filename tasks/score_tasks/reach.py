@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from score_assets.robots.franka import HOME_JOINT_POS
-from score_assets.robots.franka_kinematics import inverse_kinematics
+from score_assets.robots.franka_kinematics import inverse_kinematics, rotation_z
 
 __all__ = ["franka_reaches"]
 
@@ -46,15 +46,10 @@ def franka_reaches(positions: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _hand_down(azimuth: torch.Tensor, tilt: float, yaw: float) -> torch.Tensor:
     """Orientations (N, 3, 3) of a hand that points down, tilted away from the base and turned about its own axis."""
-    turn = _about_z(azimuth)
+    turn = rotation_z(azimuth)
     lean = math.pi - tilt
     down = torch.tensor(
         [[math.cos(lean), 0.0, math.sin(lean)], [0.0, 1.0, 0.0], [-math.sin(lean), 0.0, math.cos(lean)]],
         dtype=torch.float64,
     )
-    return turn @ down @ _about_z(torch.full_like(azimuth, math.pi + yaw))
-
-
-def _about_z(angle: torch.Tensor) -> torch.Tensor:
-    cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
-    return torch.stack((cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1.0), dim=-1).unflatten(-1, (3, 3))
+    return turn @ down @ rotation_z(torch.full_like(azimuth, math.pi + yaw))

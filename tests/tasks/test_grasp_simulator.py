@@ -89,7 +89,7 @@ def test_a_short_training_writes_a_checkpoint(task: str, tmp_path: Path) -> None
             sys.executable,
             str(ROOT / "scripts" / "train.py"),
             *("--task", task, "--num_envs", "8", "--max_iterations", "1", "--device", "cpu"),
-            *("agent.steering.evaluation_episodes=8", "agent.num_steps_per_env=4"),
+            *("agent.steering.evaluation_episodes=8", "agent.num_steps_per_env=4", "env.episode_length_s=1.6"),
         ],
         capture_output=True,
         text=True,

@@ -164,7 +164,7 @@ def _flask() -> manifold3d.Manifold:
     import manifold3d
 
     half = 0.023
-    profile = [(x, y) for x, y in ((-0.065, -0.029), (-0.061, -0.033), (0.050, -0.033), (0.070, -0.014))]
+    profile = [(-0.065, -0.029), (-0.061, -0.033), (0.050, -0.033), (0.070, -0.014)]
     outline = [*profile, *[(x, -y) for x, y in reversed(profile)]]
     body = manifold3d.Manifold.extrude(manifold3d.CrossSection([np.asarray(outline)]), 2.0 * half)
     neck = manifold3d.Manifold.cylinder(0.080, 0.014, -1.0, SEGMENTS).rotate((0.0, 90.0, 0.0))

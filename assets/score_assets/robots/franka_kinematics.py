@@ -26,6 +26,7 @@ __all__ = [
     "matrix_from_quat",
     "quat_from_matrix",
     "rotation_error",
+    "rotation_z",
 ]
 
 
@@ -111,7 +112,7 @@ def rotation_error(target: Tensor, current: Tensor) -> Tensor:
     return quat[..., :3] * factor
 
 
-def _spin_z(angle: Tensor) -> Tensor:
+def rotation_z(angle: Tensor) -> Tensor:
     """Rotation matrices about z, shape (..., 3, 3), for angles [rad], shape (...)."""
     cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
     return torch.stack((cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1), dim=-1).unflatten(-1, (3, 3))
@@ -144,7 +145,7 @@ def _forward(joint_pos: Tensor, tcp_offset: float, chain: tuple[Tensor, Tensor])
     rot = torch.eye(3, dtype=joint_pos.dtype, device=joint_pos.device).expand(count, 3, 3)
     pos = joint_pos.new_zeros(count, 3)
     positions, rotations = [pos], [rot]
-    spins = _spin_z(joint_pos)
+    spins = rotation_z(joint_pos)
     for index in range(8):
         pos = pos + rot @ chain[0][index]
         rot = rot @ chain[1][index]

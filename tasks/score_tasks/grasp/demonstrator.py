@@ -20,6 +20,7 @@ import torch
 from isaaclab.utils.math import matrix_from_quat, wrap_to_pi
 
 from score.simulation import SteerableEnv
+from score_assets.robots.franka_kinematics import rotation_z
 from score_assets.robots.franka_leap_kinematics import PalmPose, palm_inverse_kinematics
 from score_tasks.grasp.frames import joint_pos, object_pose_e, palm_pose_e, to_palm
 from score_tasks.grasp.plan import Grasp
@@ -246,7 +247,7 @@ class GraspDemonstrator:
         step = delta * (reach / delta.norm(dim=-1).clamp(min=1e-9)).clamp(max=1.0)[:, None]
         now = torch.atan2(palm.rot[:, 1, 0], palm.rot[:, 0, 0])
         turn = now + wrap_to_pi(yaw - now).clamp(-0.12, 0.12)
-        return palm_inverse_kinematics(palm.pos + step + e.tremor, _about_z(turn), arm, iterations=5).joint_pos
+        return palm_inverse_kinematics(palm.pos + step + e.tremor, rotation_z(turn), arm, iterations=5).joint_pos
 
     def _hand_targets(self, hand: torch.Tensor) -> torch.Tensor:
         """Hand joint targets (N, 16)."""
@@ -294,12 +295,6 @@ _FLEXION = (1, 5, 9, 14)
 """Columns of the joints that open the hand."""
 
 
-def _about_z(angle: torch.Tensor) -> torch.Tensor:
-    """Rotations (N, 3, 3) about the vertical by angles (N,), rad."""
-    cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
-    return torch.stack((cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1.0), dim=-1).unflatten(-1, (3, 3))
-
-
 def _turn(angle: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
     """Vectors (N, 3) turned about the vertical by angles (N,), rad."""
-    return (_about_z(angle) @ vector[..., None]).squeeze(-1)
+    return (rotation_z(angle) @ vector[..., None]).squeeze(-1)

@@ -31,7 +31,7 @@ from score_tasks.grasp.frames import (
     palm_pose_e,
     to_palm,
 )
-from score_tasks.mdp import transform_points
+from score_tasks.mdp import pose_bounds, transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -254,7 +254,7 @@ class ResetGrasp(ManagerTermBase):
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
         device = env.device
-        low, high = _bounds(cfg.params["palm_start"], device)
+        low, high = pose_bounds(cfg.params["palm_start"], device)
         pose = sample_uniform(low, high, (self.BANK_SIZE, 6), device=device)
         canonical = torch.tensor(RESET_JOINT_POS[:7], device=device).expand(self.BANK_SIZE, -1)
         rot = matrix_from_quat(quat_from_euler_xyz(pose[:, 3], pose[:, 4], math.pi + pose[:, 5]))
@@ -281,7 +281,7 @@ class ResetGrasp(ManagerTermBase):
         device = env.device
         env_ids = torch.arange(env.num_envs, device=device)[env_ids]  # a full reset passes a slice
         count = len(env_ids)
-        offset = sample_uniform(*_bounds(object_range, device), (count, 6), device=device)
+        offset = sample_uniform(*pose_bounds(object_range, device), (count, 6), device=device)
         turn = offset[:, 5] + math.pi * half_turn * (torch.rand(count, device=device) < 0.5)
         pos = self._object_pos + offset[:, :3]
         quat = quat_mul(
@@ -306,11 +306,3 @@ class ResetGrasp(ManagerTermBase):
         robot.write_joint_position_to_sim_index(position=joints, env_ids=env_ids)
         robot.write_joint_velocity_to_sim_index(velocity=torch.zeros_like(joints), env_ids=env_ids)
         robot.set_joint_position_target_index(target=joints, env_ids=env_ids)
-
-
-def _bounds(ranges: dict[str, tuple[float, float]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lower and upper bounds (6,) of x, y, z, roll, pitch, yaw; a missing key is fixed at 0."""
-    pairs = torch.tensor(
-        [ranges.get(key, (0.0, 0.0)) for key in ("x", "y", "z", "roll", "pitch", "yaw")], device=device
-    )
-    return pairs[:, 0], pairs[:, 1]

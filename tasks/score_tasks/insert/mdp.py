@@ -24,7 +24,7 @@ from score_tasks.insert.frames import (
     socket_pose_e,
     tcp_pose_e,
 )
-from score_tasks.mdp import joint_tracking_error, transform_points
+from score_tasks.mdp import joint_tracking_error, pose_bounds, transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +155,7 @@ class ResetEpisode(ManagerTermBase):
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
         params = cfg.params
-        low, high = _bounds(params["tcp_start"], env.device)
+        low, high = pose_bounds(params["tcp_start"], env.device)
         pose = sample_uniform(low, high, (self.BANK_SIZE, 6), device=env.device)
         down = quat_from_euler_xyz(math.pi + pose[:, 3], pose[:, 4], pose[:, 5])
         home = torch.tensor(HOME_JOINT_POS, device=env.device).expand(self.BANK_SIZE, -1)
@@ -176,7 +176,7 @@ class ResetEpisode(ManagerTermBase):
         count = len(env_ids)
         origins = env.scene.env_origins[env_ids]
         arm = self._joint_pos[torch.randint(len(self._joint_pos), (count,), device=device)]
-        reset_socket(env, env_ids, sample_uniform(*_bounds(socket_range, device), (count, 6), device=device))
+        reset_socket(env, env_ids, sample_uniform(*pose_bounds(socket_range, device), (count, 6), device=device))
         robot = env.scene["robot"]
         arm_ids = env.action_manager.get_term("arm")._joint_ids
         joints = robot.data.default_joint_pos.torch[env_ids].clone()
@@ -186,7 +186,7 @@ class ResetEpisode(ManagerTermBase):
         # the fingers' drives close on the peg for the whole episode; the arm holds its start
         joints[:, self._finger_ids(robot)] = 0.0
         robot.set_joint_position_target_index(target=joints, env_ids=env_ids)
-        offset = sample_uniform(*_bounds(peg_in_hand, device), (count, 6), device=device)
+        offset = sample_uniform(*pose_bounds(peg_in_hand, device), (count, 6), device=device)
         tcp = forward_kinematics(arm)
         nominal = torch.tensor((0.0, 0.0, GEOMETRY.grasp_offset), device=device)
         pos = tcp.tcp_pos + quat_apply(tcp.tcp_quat, offset[:, :3] + nominal) + origins
@@ -205,11 +205,3 @@ def reset_socket(env: ManagerBasedRLEnv, env_ids: torch.Tensor, pose: torch.Tens
     pos = pose[:, :3] + env.scene.env_origins[env_ids]
     quat = quat_from_euler_xyz(pose[:, 3], pose[:, 4], pose[:, 5])
     env.scene["socket"].write_root_pose_to_sim_index(root_pose=torch.cat((pos, quat), dim=-1), env_ids=env_ids)
-
-
-def _bounds(ranges: dict[str, tuple[float, float]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lower and upper bounds (6,) of x, y, z, roll, pitch, yaw; a missing key is fixed at 0."""
-    pairs = torch.tensor(
-        [ranges.get(key, (0.0, 0.0)) for key in ("x", "y", "z", "roll", "pitch", "yaw")], device=device
-    )
-    return pairs[:, 0], pairs[:, 1]
