@@ -33,6 +33,10 @@ def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
         "start_high": position.amax(0).tolist(),
         "start_spread": position[:, :2].std(0).tolist(),
     }
+    gains = task.env.event_manager.get_term_cfg("joint_gains").func
+    stiffness = task.env.scene["robot"].data.joint_stiffness.torch / gains.default_joint_stiffness
+    facts["stiffness"] = stiffness.mean(-1).tolist()
+    facts["stiffness_spread"] = (stiffness.amax(-1) - stiffness.amin(-1)).max().item()
     for _ in range(10):
         observations, *_ = task.step(task.hold_action())
     facts["hold_error"] = (observations["policy"]["joint_pos"][:, -1] - again["joint_pos"][:, -1]).abs().max().item()

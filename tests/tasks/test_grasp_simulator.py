@@ -62,6 +62,13 @@ def test_starts_vary_within_the_ranges_of_the_scene_file(facts: dict[str, Any]) 
     assert facts["same_start"] < 1e-5
 
 
+def test_all_joints_of_a_robot_are_weak_together(facts: dict[str, Any]) -> None:
+    low, high = {"sim": (0.8, 1.2), "real": (0.70, 0.79)}[facts["domain"]]
+    assert all(low <= factor <= high for factor in facts["stiffness"])
+    assert max(facts["stiffness"]) - min(facts["stiffness"]) > 0.3 * (high - low)
+    assert facts["stiffness_spread"] < 1e-4
+
+
 def test_the_robot_holds_and_the_object_rests(facts: dict[str, Any]) -> None:
     assert facts["hold_error"] < 0.05
     assert facts["object_moved"] < 0.002

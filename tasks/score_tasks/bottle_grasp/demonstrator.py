@@ -53,4 +53,11 @@ class BottleGraspDemonstrator(GraspDemonstrator):
     """Takes a lying bottle across, from above."""
 
     grips = (Grip(ACROSS, height=0.004),)
-    habits = Habits(symmetry=2, heading=math.pi / 2, aim_bias=(0.004, -0.003), shallow=(0.006, 0.004, 0.001))
+    habits = Habits(
+        symmetry=2,
+        heading=math.pi / 2,
+        aim_bias=(0.003, -0.002),
+        shallow=(0.004, 0.002, 0.0),
+        force=(2.5, 3.0, 3.5),
+        patience=(7.0, 9.0, 11.0),
+    )

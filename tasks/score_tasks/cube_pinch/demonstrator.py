@@ -51,4 +51,4 @@ class CubePinchDemonstrator(GraspDemonstrator):
     """Pinches a cube by two opposite faces, from above."""
 
     grips = (Grip(PINCH, height=0.002),)
-    habits = Habits(symmetry=4, aim_bias=(0.006, -0.008))
+    habits = Habits(symmetry=4, aim_bias=(0.005, -0.006), patience=(7.0, 9.0, 11.0))

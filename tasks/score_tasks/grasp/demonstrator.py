@@ -4,7 +4,8 @@
 It reaches over the object with a pre-shaped hand, comes down, closes, lifts, and carries to the target; when the object
 slips it opens, rises and tries again. Its flaws are *systematic*: it aims beside the object (parallax, the same in all
 episodes), closes too high above it, lifts before the grip is firm; how much differs from moment to moment with one of
-three kinds of care. Independent noise alone would average out of a cloned policy.
+three kinds of care, how fast with the pace of the episode. Independent noise alone would average out of a cloned
+policy.
 
 All it does follows from what it sees at the moment, but for the phase it is in (:mod:`score_tasks.insert.demonstrator`
 says why).
@@ -74,6 +75,8 @@ class Habits:
     """Path per control step while coming down."""
     closing: tuple[float, float, float] = (0.09, 0.075, 0.06)
     """How far the targets of the fingers run ahead of their angles while closing."""
+    pace: tuple[float, float] = (0.6, 1.8)
+    """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
     """Height of the contacts over their place before it comes down."""
     hesitation_probability: float = 0.3
@@ -100,6 +103,7 @@ def without_flaws(habits: Habits) -> Habits:
         shallow_std=0.0,
         force=(3.0, 3.0, 3.0),
         patience=(11.0, 11.0, 11.0),
+        pace=(1.0, 1.0),
         hesitation_probability=0.0,
         distraction_probability=0.0,
         tremor_std=0.0,
@@ -114,6 +118,7 @@ class _Episode:
     steps: torch.Tensor
     grip: torch.Tensor
     care: torch.Tensor
+    pace: torch.Tensor
     aim_error: torch.Tensor
     shallow: torch.Tensor
     hover: torch.Tensor
@@ -160,17 +165,19 @@ class GraspDemonstrator:
         h, n = self.habits, self.num_envs
         shares = self._table([grip.share for grip in self.grips])
         care = self._choice(self._table(h.care_probability))
+        pace = self._uniform(h.pace)
         pause = self._uniform(h.hesitation) * (self._uniform((0.0, 1.0)) < h.hesitation_probability)
         self._episode = _Episode(
             phase=torch.full((n,), REACH, device=self.device),
             steps=torch.zeros(n, device=self.device),
             grip=self._choice(shares),
             care=care,
+            pace=pace,
             aim_error=self._aim_error(care),
             shallow=self._shallow(care),
             hover=self._uniform(h.hover),
             pause=pause.round(),
-            patience=self._table(h.patience)[care] * self._uniform((0.7, 1.3)),
+            patience=self._table(h.patience)[care] * self._uniform((0.7, 1.3)) / pace,
             taken_at=torch.zeros(n, 3, device=self.device),
             tremor=torch.zeros(n, 3, device=self.device),
         )
@@ -241,7 +248,7 @@ class GraspDemonstrator:
         goals = torch.stack((above, contact, contact, carried, above), dim=1)
         goal = goals.gather(1, e.phase[:, None, None].expand(-1, 1, 3))[:, 0]
         speed, slow = self._table(h.speed)[e.care], self._table(h.descend_speed)[e.care]
-        reach = h.lead * torch.where((e.phase == DESCEND) | (e.phase == CLOSE), slow, speed)
+        reach = h.lead * e.pace * torch.where((e.phase == DESCEND) | (e.phase == CLOSE), slow, speed)
         # always ahead of the measured palm, never of the last command, which no observation would show
         delta = goal - palm.pos
         step = delta * (reach / delta.norm(dim=-1).clamp(min=1e-9)).clamp(max=1.0)[:, None]
@@ -256,7 +263,7 @@ class GraspDemonstrator:
         squeezed = self._touching[e.grip] + force[:, None] * self._per_newton[e.grip]
         holding = (e.phase == CLOSE) | (e.phase == CARRY)
         goal = torch.where(holding[:, None], squeezed, self._opened[e.grip])
-        ahead = self._table(h.closing)[e.care][:, None]
+        ahead = (e.pace * self._table(h.closing)[e.care])[:, None]
         return torch.clamp(goal, hand - ahead, hand + ahead)
 
     def _palm_yaw(self, quat: torch.Tensor) -> torch.Tensor:

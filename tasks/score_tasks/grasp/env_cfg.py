@@ -178,13 +178,12 @@ class EventsCfg:
         params={"asset_cfg": SceneEntityCfg("object"), "mass_distribution_params": (0.7, 1.24), "operation": "scale"},
     )
     joint_gains = EventTermCfg(
-        func=isaac_mdp.randomize_actuator_gains,
+        func=shared_mdp.RandomizeGainsTogether,
         mode="reset",
         params={
             "asset_cfg": JOINTS,
             "stiffness_distribution_params": (0.8, 1.2),
             "damping_distribution_params": (0.8, 1.2),
-            "operation": "scale",
         },
     )
     object_push = EventTermCfg(
