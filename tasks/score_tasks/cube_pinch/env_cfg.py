@@ -4,6 +4,7 @@
 from isaaclab.utils import configclass
 
 from score_assets import scene_file
+from score_tasks.domain_randomisation import set_friction
 from score_tasks.grasp.env_cfg import GraspEnvCfg
 
 
@@ -14,5 +15,4 @@ class CubePinchEnvCfg(GraspEnvCfg):
     def __post_init__(self) -> None:
         self.scene_file = str(scene_file("cube_pinch"))
         self.target_pos = (0.55, 0.0, 0.35)
-        for key in ("static_friction_range", "dynamic_friction_range"):
-            self.events.object_friction.params[key] = (0.3, 0.6)
+        set_friction(self.events.object_friction, (0.3, 0.6))

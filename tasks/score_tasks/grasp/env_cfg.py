@@ -32,6 +32,7 @@ from score_assets.robots.franka_leap import JOINT_NAMES
 from score_assets.robots.franka_leap_cfg import FRANKA_LEAP_CFG
 from score_tasks import mdp as shared_mdp
 from score_tasks.camera import add_video_camera
+from score_tasks.domain_randomisation import friction_event, mass_event
 from score_tasks.grasp import mdp
 from score_tasks.grasp.frames import ACTION
 from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
@@ -160,23 +161,8 @@ class EventsCfg:
             "joint_noise": 0.03,
         },
     )
-    object_friction = EventTermCfg(
-        func=isaac_mdp.randomize_rigid_body_material,
-        mode="reset",
-        params={
-            "asset_cfg": SceneEntityCfg("object"),
-            "static_friction_range": (0.3, 0.7),
-            "dynamic_friction_range": (0.3, 0.7),
-            "restitution_range": (0.0, 0.0),
-            "num_buckets": 64,
-            "make_consistent": True,
-        },
-    )
-    object_mass = EventTermCfg(
-        func=isaac_mdp.randomize_rigid_body_mass,
-        mode="reset",
-        params={"asset_cfg": SceneEntityCfg("object"), "mass_distribution_params": (0.7, 1.24), "operation": "scale"},
-    )
+    object_friction = friction_event("object", (0.3, 0.7))
+    object_mass = mass_event("object", (0.7, 1.24))
     joint_gains = EventTermCfg(
         func=shared_mdp.RandomizeGainsTogether,
         mode="reset",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from isaaclab.physics import PhysicsCfg
 from isaaclab.utils import configclass
 
+from score_tasks.domain_randomisation import set_friction, set_gains
 from score_tasks.grasp.env_cfg import NEWTON_GRASP, GraspEnvCfg, GraspPhysicsCfg
 
 
@@ -26,11 +27,9 @@ def make_real(cfg: GraspEnvCfg) -> None:
         cfg: Settings of the task, changed in place.
     """
     cfg.sim.physics = RealGraspPhysicsCfg()
-    cfg.events.object_friction.params["static_friction_range"] = (0.20, 0.28)
-    cfg.events.object_friction.params["dynamic_friction_range"] = (0.20, 0.28)
+    set_friction(cfg.events.object_friction, (0.20, 0.28))
     cfg.events.object_mass.params["mass_distribution_params"] = (1.25, 1.5)
-    cfg.events.joint_gains.params["stiffness_distribution_params"] = (0.70, 0.79)
-    cfg.events.joint_gains.params["damping_distribution_params"] = (1.21, 1.4)
+    set_gains(cfg.events.joint_gains, stiffness=(0.70, 0.79), damping=(1.21, 1.4))
     cfg.actions.joints.delay_range = (2, 5)
     cloud = cfg.observations.policy.point_cloud.params
     cloud["point_std"] = 0.003

@@ -24,6 +24,7 @@ from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG, SOCKET_WELD
 from score_assets.robots.franka_cfg import FRANKA_PANDA_GRIPPER_CFG
 from score_tasks import mdp as shared_mdp
 from score_tasks.camera import add_video_camera
+from score_tasks.domain_randomisation import friction_event, mass_event
 from score_tasks.insert import mdp
 from score_tasks.insert.frames import ARM_JOINTS
 from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
@@ -150,23 +151,8 @@ class EventsCfg:
             "peg_in_hand": {"x": (-0.002, 0.002), "z": (-0.003, 0.003), "pitch": (-0.01, 0.01)},
         },
     )
-    peg_friction = EventTermCfg(
-        func=isaac_mdp.randomize_rigid_body_material,
-        mode="reset",
-        params={
-            "asset_cfg": SceneEntityCfg("peg"),
-            "static_friction_range": (0.4, 0.7),
-            "dynamic_friction_range": (0.4, 0.7),
-            "restitution_range": (0.0, 0.0),
-            "num_buckets": 64,
-            "make_consistent": True,
-        },
-    )
-    peg_mass = EventTermCfg(
-        func=isaac_mdp.randomize_rigid_body_mass,
-        mode="reset",
-        params={"asset_cfg": SceneEntityCfg("peg"), "mass_distribution_params": (0.7, 1.3), "operation": "scale"},
-    )
+    peg_friction = friction_event("peg", (0.4, 0.7))
+    peg_mass = mass_event("peg", (0.7, 1.3))
     arm_gains = EventTermCfg(
         func=isaac_mdp.randomize_actuator_gains,
         mode="reset",

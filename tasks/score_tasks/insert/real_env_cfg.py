@@ -11,6 +11,7 @@ from isaaclab.assets import ArticulationCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
+from score_tasks.domain_randomisation import set_friction, set_gains
 from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg, SocketCfg
 from score_tasks.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
 
@@ -30,11 +31,9 @@ class InsertRealEnvCfg(InsertEnvCfg):
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5, socket=RealSocketCfg())
 
     def __post_init__(self) -> None:
-        self.events.peg_friction.params["static_friction_range"] = (0.20, 0.35)
-        self.events.peg_friction.params["dynamic_friction_range"] = (0.20, 0.35)
+        set_friction(self.events.peg_friction, (0.20, 0.35))
         self.events.peg_mass.params["mass_distribution_params"] = (1.4, 1.8)
-        self.events.arm_gains.params["stiffness_distribution_params"] = (0.65, 0.80)
-        self.events.arm_gains.params["damping_distribution_params"] = (1.2, 1.4)
+        set_gains(self.events.arm_gains, stiffness=(0.65, 0.80), damping=(1.2, 1.4))
         self.actions.arm.delay_range = (2, 5)
         cloud = self.observations.policy.point_cloud.params
         cloud["point_std"] = 0.0015
