@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, RewardTermCfg, TerminationTermCfg
+from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, RewardTermCfg
 from isaaclab.utils.math import matrix_from_quat, quat_from_euler_xyz, quat_mul, sample_uniform
 
 from score.reconstruction.asset_folder import read_asset
@@ -31,7 +31,7 @@ from score_tasks.grasp.frames import (
     palm_pose_e,
     to_palm,
 )
-from score_tasks.mdp import pose_bounds, transform_points
+from score_tasks.mdp import HeldForSteps, pose_bounds, transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,19 +149,11 @@ def in_hand(object_pos_p: torch.Tensor, radius: float = 0.075) -> torch.Tensor:
     return (object_pos_p - center).norm(dim=-1) <= radius
 
 
-class HeldAtTarget(ManagerTermBase):
+class HeldAtTarget(HeldForSteps):
     """Success: for ``hold_steps`` control steps the object is at its target, in the hand, and moves slowly.
 
     With ``at_end`` it is judged in the last step of an episode only, so that success does not end it (as published).
     """
-
-    def __init__(self, cfg: TerminationTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        self.held_steps = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
-
-    def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Starts the count of held steps anew."""
-        self.held_steps[slice(None) if env_ids is None else env_ids] = 0
 
     def __call__(
         self,
@@ -175,8 +167,7 @@ class HeldAtTarget(ManagerTermBase):
         """Whether each object has been held at its target for ``hold_steps`` control steps in a row, (N,) bool."""
         velocity = env.scene["object"].data.root_lin_vel_w.torch
         there = held_at_target(object_pose_e(env)[0], object_in_palm(env), velocity, target_pos, radius, max_speed)
-        self.held_steps = torch.where(there, self.held_steps + 1, 0)
-        held = self.held_steps >= hold_steps
+        held = self.count(there, hold_steps)
         return held & (env.episode_length_buf >= env.max_episode_length - 1) if at_end else held
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, SceneEntityCfg, TerminationTermCfg
+from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_from_euler_xyz, quat_mul, sample_uniform
 
 from score_assets.objects.peg_socket import peg_points, socket_points
@@ -24,7 +24,7 @@ from score_tasks.insert.frames import (
     socket_pose_e,
     tcp_pose_e,
 )
-from score_tasks.mdp import joint_tracking_error, pose_bounds, transform_points
+from score_tasks.mdp import HeldForSteps, joint_tracking_error, pose_bounds, transform_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,16 +99,8 @@ def contact_error(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Te
     return 100.0 * joint_tracking_error(env, "arm", asset_cfg)
 
 
-class Inserted(ManagerTermBase):
+class Inserted(HeldForSteps):
     """Success: for ``hold_steps`` control steps the peg's tip is deep enough, upright and inside the hole's outline."""
-
-    def __init__(self, cfg: TerminationTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        self.held_steps = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
-
-    def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Starts the count of held steps anew."""
-        self.held_steps[slice(None) if env_ids is None else env_ids] = 0
 
     def __call__(
         self, env: ManagerBasedRLEnv, min_depth_fraction: float, max_tilt: float, hold_steps: int
@@ -116,8 +108,7 @@ class Inserted(ManagerTermBase):
         """Whether each peg has been in its hole for ``hold_steps`` control steps in a row, (N,) bool."""
         relation = peg_in_socket(env)
         inside = inserted(relation.tip_depth, relation.tip_pos_s, relation.tilt, min_depth_fraction, max_tilt)
-        self.held_steps = torch.where(inside, self.held_steps + 1, 0)
-        return self.held_steps >= hold_steps
+        return self.count(inside, hold_steps)
 
 
 def inserted(
