@@ -16,7 +16,7 @@ from score_assets.robots.franka_leap import JOINT_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENES = {"SCORE-CubePinch-v0": "cube_pinch", "SCORE-CupGrasp-v0": "cup_grasp", "SCORE-BottleGrasp-v0": "bottle_grasp"}
-CASES = [(task, "sim") for task in SCENES] + [("SCORE-CubePinch-v0", "real")]
+CASES = [(task, domain) for domain in ("sim", "real") for task in SCENES]
 
 pytestmark = pytest.mark.simulator
 
