@@ -165,7 +165,7 @@ def test_the_mass_of_a_solid_and_of_a_thin_wall(tmp_path: Path, scan: Path) -> N
         ("mas", 1.0, "unknown key 'mas'. Did you mean 'mass'"),
         ("mass", -1.0, "mass -1.0 must be positive"),
         ("mass", "heavy", "mass holds 'heavy': give a finite number"),
-        ("size", [1.0, 2.0], r"size holds \[1.0, 2.0\]: give a list of 3"),
+        ("size", [1.0, 2.0], r"size holds \[1.0, 2.0\]: give 3 finite numbers"),
         ("usd", "../../etc/passwd", "give the name of a file in the folder"),
         ("usd", "gone.usdc", "the USD file 'gone.usdc' is missing"),
         ("units", "mm", "only 'm' is read"),

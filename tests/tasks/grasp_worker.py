@@ -1,5 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Opens a grasping task in one domain and prints what it saw as one JSON line; started by test_grasp_simulator.py."""
+"""Opens a grasping task in one domain and prints what it saw as one JSON line; started by test_grasp_simulator.py.
+
+Usage: grasp_worker.py TASK DOMAIN RANDOM_STEPS ENVIRONMENTS [OVERRIDES ...]
+"""
 
 import json
 import sys
@@ -91,5 +94,5 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
 
 if __name__ == "__main__":
     name, domain, steps, count = sys.argv[1:5]
-    with open_task(name, domain=domain, num_envs=int(count), seed=7) as opened:
+    with open_task(name, domain=domain, num_envs=int(count), seed=7, overrides=sys.argv[5:]) as opened:
         print("FACTS " + json.dumps(look(opened, int(steps))), flush=True)

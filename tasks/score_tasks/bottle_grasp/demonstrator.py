@@ -3,8 +3,8 @@
 
 import math
 
-from score_tasks.grasp.demonstrator import GraspDemonstrator, Grip, Habits
-from score_tasks.grasp.plan import Grasp
+from score_tasks.grasp.demonstrator import GraspDemonstrator, Habits
+from score_tasks.grasp.grips import Grasp, Grip
 
 ACROSS = Grasp(
     joint_pos=(
@@ -56,8 +56,6 @@ class BottleGraspDemonstrator(GraspDemonstrator):
     habits = Habits(
         symmetry=2,
         heading=math.pi / 2,
-        aim_bias=(0.003, -0.002),
-        shallow=(0.004, 0.002, 0.0),
-        force=(2.5, 3.0, 3.5),
-        patience=(7.0, 9.0, 11.0),
+        aim_bias=(0.005, -0.004),
+        shallow=(0.006, 0.004, 0.001),
     )

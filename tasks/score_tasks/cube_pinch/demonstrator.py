@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Demonstrator of SCORE-CubePinch-v0: its grasps (made by ``score_tasks.grasp.plan``) and its habits."""
 
-from score_tasks.grasp.demonstrator import GraspDemonstrator, Grip, Habits
-from score_tasks.grasp.plan import Grasp
+from score_tasks.grasp.demonstrator import GraspDemonstrator, Habits
+from score_tasks.grasp.grips import Grasp, Grip
 
 PINCH = Grasp(
     joint_pos=(
@@ -51,4 +51,4 @@ class CubePinchDemonstrator(GraspDemonstrator):
     """Pinches a cube by two opposite faces, from above."""
 
     grips = (Grip(PINCH, height=0.002),)
-    habits = Habits(symmetry=4, aim_bias=(0.005, -0.006), patience=(7.0, 9.0, 11.0))
+    habits = Habits(symmetry=4, aim_bias=(0.006, -0.008))

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Demonstrator of SCORE-CupGrasp-v0: its grasps (made by ``score_tasks.grasp.plan``) and its habits."""
 
-from score_tasks.grasp.demonstrator import GraspDemonstrator, Grip, Habits
-from score_tasks.grasp.plan import Grasp
+from score_tasks.grasp.demonstrator import GraspDemonstrator, Habits
+from score_tasks.grasp.grips import Grasp, Grip
 
 AROUND = Grasp(
     joint_pos=(
@@ -51,4 +51,4 @@ class CupGraspDemonstrator(GraspDemonstrator):
     """Takes a cup by its wall with all digits, from above."""
 
     grips = (Grip(AROUND, height=0.010),)
-    habits = Habits(aim_bias=(0.015, -0.014), shallow=(0.025, 0.016, 0.007))
+    habits = Habits(aim_bias=(0.017, -0.016), shallow=(0.025, 0.016, 0.007))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -24,22 +25,10 @@ from score.simulation import SteerableEnv
 from score_assets.robots.franka_kinematics import rotation_z
 from score_assets.robots.franka_leap_kinematics import PalmPose, palm_inverse_kinematics
 from score_tasks.grasp.frames import joint_pos, object_pose_e, palm_pose_e, to_palm
-from score_tasks.grasp.plan import Grasp
+from score_tasks.grasp.grips import Grip, read_grasp_file
 
 REACH, DESCEND, CLOSE, CARRY, RELEASE = range(5)
 """Phases: fly over the object, come down around it, close the hand, carry, open and rise for another try."""
-
-
-@dataclass(frozen=True)
-class Grip:
-    """A way to take the object."""
-
-    grasp: Grasp
-    """Hand and contacts."""
-    height: float
-    """Height of the contacts over the object's origin [m]."""
-    share: float = 1.0
-    """How often it is chosen, relative to the others."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +54,9 @@ class Habits:
     """Mean height over the planned contacts at which it closes the hand."""
     shallow_std: float = 0.006
     """Spread of that height, drawn anew with the aim."""
-    force: tuple[float, float, float] = (1.5, 2.5, 3.5)
+    force: tuple[float, float, float] = (3.5, 4.25, 5.0)
     """Force of a finger that the closed hand aims at [N]."""
-    patience: tuple[float, float, float] = (5.0, 8.0, 11.0)
+    patience: tuple[float, float, float] = (7.0, 9.0, 11.0)
     """Mean control steps of closing before it lifts."""
     speed: tuple[float, float, float] = (0.028, 0.022, 0.017)
     """Path per control step while reaching and carrying."""
@@ -75,7 +64,7 @@ class Habits:
     """Path per control step while coming down."""
     closing: tuple[float, float, float] = (0.09, 0.075, 0.06)
     """How far the targets of the fingers run ahead of their angles while closing."""
-    pace: tuple[float, float] = (0.6, 1.8)
+    pace: tuple[float, float] = (0.6, 2.4)
     """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
     """Height of the contacts over their place before it comes down."""
@@ -101,7 +90,7 @@ def without_flaws(habits: Habits) -> Habits:
         aim_std=(0.0, 0.0, 0.0),
         shallow=(0.0, 0.0, 0.0),
         shallow_std=0.0,
-        force=(3.0, 3.0, 3.0),
+        force=(4.0, 4.0, 4.0),
         patience=(11.0, 11.0, 11.0),
         pace=(1.0, 1.0),
         hesitation_probability=0.0,
@@ -131,7 +120,7 @@ class _Episode:
 class GraspDemonstrator:
     """Acts on all environments of a task at once.
 
-    A task derives it and sets :attr:`grips` and :attr:`habits`.
+    A task derives it and sets :attr:`grips` and :attr:`habits`; ``env.grasp_file=`` puts another grasp in their place.
 
     Args:
         task: The opened task.
@@ -149,6 +138,11 @@ class GraspDemonstrator:
     def __init__(self, task: SteerableEnv, seed: int = 0, habits: Habits | None = None) -> None:
         self.env = task.env
         self.habits = habits or self.habits
+        if task.env_cfg.grasp_file:
+            own = read_grasp_file(Path(task.env_cfg.grasp_file))
+            self.grips = (own.grip,)
+            hover = (own.hover, own.hover + 0.04)
+            self.habits = replace(self.habits, symmetry=own.symmetry, heading=own.heading, hover=hover)
         self.num_envs, self.device = task.num_envs, task.device
         self._target = torch.tensor(task.env_cfg.target_pos, device=self.device)
         self._generator = torch.Generator(device=self.device).manual_seed(seed)

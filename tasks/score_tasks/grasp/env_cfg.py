@@ -208,6 +208,8 @@ class GraspEnvCfg(ManagerBasedRLEnvCfg):
 
     ``env.scene_file=FILE.yaml`` puts another object into the task, for example one scanned with ``reconstruct.py``.
     """
+    grasp_file: str = ""
+    """How the demonstrator takes the object of another scene file (``score-grasp/1``); empty: as the task's own."""
     target_pos: tuple[float, float, float] = (0.55, 0.0, 0.35)
     """Where the object is to be held, environment frame, m."""
     success_ends: bool = True

@@ -11,43 +11,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from score_assets.robots.franka_leap import HAND_JOINT_NAMES, joint_limits
+from score.utils import require_writable, run_command
+from score_assets.robots.franka_leap import joint_limits
 from score_assets.robots.franka_leap_kinematics import pad_normals, pad_points
+from score_tasks.grasp.grips import Grasp, GraspFile, write_grasp_file
 
 FINGERS = ("index", "middle", "ring", "thumb")
 """Digits in the order of the pads."""
-STIFFNESS = 20.0
-"""Stiffness of the hand's drives [N m/rad]."""
-OPENING = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.21}
-"""How far the flexion joints stand open before a grasp [rad]: 38 mm at the pads of the fingers, 16 mm at the thumb."""
-
-
-@dataclass(frozen=True)
-class Grasp:
-    """Pads on an object, in the palm's frame."""
-
-    joint_pos: tuple[float, ...]
-    """``j0`` to ``j15`` with the pads touching [rad]."""
-    center: tuple[float, float, float]
-    """Middle of the contacts in the palm's frame [m]."""
-    yaw: float
-    """Turn of the grasp frame about the palm's z axis [rad]."""
-    torque: tuple[float, ...]
-    """Joint torques for one newton of every finger, which the thumb holds against [N m / N]."""
-
-    def squeezed(self, force: float) -> tuple[float, ...]:
-        """Joint targets that press with ``force`` [N] a finger [rad], shape of ``joint_pos``."""
-        return tuple(q + force * tau / STIFFNESS for q, tau in zip(self.joint_pos, self.torque, strict=True))
-
-    def opened(self) -> tuple[float, ...]:
-        """Joint targets of the pre-shape: the same hand a little open [rad]."""
-        names = HAND_JOINT_NAMES
-        return tuple(q - OPENING.get(name, 0.0) for q, name in zip(self.joint_pos, names, strict=True))
 
 
 def plan_grasp(
@@ -163,8 +138,8 @@ def _rounded(values: Tensor) -> tuple[float, ...]:
 
 
 def main() -> None:
-    """Plans one grasp and prints it as Python."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Plans one grasp, and prints it as Python or writes a grasp file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("round", "flat"))
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--radius", type=float, help="radius of a round object [m]")
@@ -173,7 +148,17 @@ def main() -> None:
     parser.add_argument("--spread", type=float, default=0.7, help="angle between fingers on a round object [rad]")
     parser.add_argument("--tangent", type=float, default=0.018, help="half length of a flat face that is used [m]")
     parser.add_argument("--depth", type=float, nargs=2, default=(0.085, 0.130), help="palm to contacts [m]")
+    file = parser.add_argument_group("grasp file")
+    file.add_argument("--output", type=Path, help="write a grasp file (.yaml) for env.grasp_file instead of printing")
+    file.add_argument("--height", type=float, default=0.0, help="contacts over the object's origin [m] (default 0)")
+    file.add_argument(
+        "--symmetry", type=int, default=0, help="in how many turns the object looks the same (default 0: in all)"
+    )
+    file.add_argument("--heading", type=float, default=0.0, help="turn from the object's x axis to the grasp's [rad]")
+    file.add_argument("--hover", type=float, default=0.05, help="least height over the contacts on the way there [m]")
     arguments = parser.parse_args()
+    if arguments.output:
+        require_writable(arguments.output.resolve().parent)
     grasp, miss = plan_grasp(
         arguments.kind,
         arguments.radius if arguments.radius is not None else arguments.half_width,
@@ -182,8 +167,14 @@ def main() -> None:
         tangent=arguments.tangent,
         depth=tuple(arguments.depth),
     )
-    print(f"# pads within {1e3 * miss:.1f} mm of their places\n{grasp}")
+    print(f"# pads within {1e3 * miss:.1f} mm of their places")
+    if arguments.output:
+        content = GraspFile(grasp, arguments.height, arguments.symmetry, arguments.heading, arguments.hover)
+        write_grasp_file(arguments.output, content)
+        print(f"Wrote {arguments.output}: name it with env.grasp_file={arguments.output}")
+    else:
+        print(grasp)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run_command(main))

@@ -191,6 +191,45 @@ def read_fields(kind: type, data: Any, where: str) -> dict[str, Any]:
     return dict(data)
 
 
+def finite_number(key: str, value: Any) -> float:
+    """Check a number that a file holds.
+
+    Args:
+        key: Where in the file, for the message.
+        value: What the file holds there.
+
+    Returns:
+        The number.
+
+    Raises:
+        UserError: It is no finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{key} holds {value!r}: give a finite number.")
+    return float(value)
+
+
+def finite_numbers(key: str, values: Any, count: int) -> tuple[float, ...]:
+    """Check a list of numbers that a file holds.
+
+    Args:
+        key: Where in the file, for the message.
+        values: What the file holds there.
+        count: Numbers that belong there.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        UserError: It is no list of that many finite numbers.
+    """
+    numbers = values if isinstance(values, list | tuple) else ()
+    good = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
+    if len(numbers) != count or not good:
+        raise UserError(f"{key} holds {values}: give {count} finite numbers.")
+    return tuple(float(value) for value in numbers)
+
+
 def _observation_problems(name: str, needed: ObservationSpec, offered: ObservationSpec) -> list[str]:
     problems = []
     for label in ("shape", "history", "units", "frame"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from score.policies.spec import read_fields
+from score.policies.spec import finite_number, finite_numbers, read_fields
 from score.utils.errors import UserError, near_names
 
 FORMAT = "score-asset/1"
@@ -49,9 +49,9 @@ class CavityRecord:
     """Volume [m^3]."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "center", _numbers("cavity.center", self.center, 2))
+        object.__setattr__(self, "center", finite_numbers("cavity.center", self.center, 2))
         for name in ("floor", "rim", "radius", "volume"):
-            object.__setattr__(self, name, _number(f"cavity.{name}", getattr(self, name)))
+            object.__setattr__(self, name, finite_number(f"cavity.{name}", getattr(self, name)))
         if not (self.rim > self.floor and self.radius >= 0.0 and self.volume > 0.0):
             raise UserError("cavity: rim must lie above floor, radius and volume must be positive.")
 
@@ -84,8 +84,8 @@ class RestPose:
     """Orientation (x, y, z, w), a unit quaternion."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "position", _numbers("rest_pose.position", self.position, 3))
-        object.__setattr__(self, "quaternion", _numbers("rest_pose.quaternion", self.quaternion, 4))
+        object.__setattr__(self, "position", finite_numbers("rest_pose.position", self.position, 3))
+        object.__setattr__(self, "quaternion", finite_numbers("rest_pose.quaternion", self.quaternion, 4))
         if abs(math.hypot(*self.quaternion) - 1.0) > 1e-3:
             raise UserError(f"rest_pose.quaternion {self.quaternion} is no unit quaternion (x, y, z, w).")
 
@@ -135,9 +135,9 @@ class AssetRecord:
         for key in ("usd", "points"):
             _require_plain_file_name(key, getattr(self, key), empty=key == "points")
         for key in ("mass", "friction"):
-            object.__setattr__(self, key, _number(key, getattr(self, key)))
-        object.__setattr__(self, "size", _numbers("size", self.size, 3))
-        object.__setattr__(self, "center_of_mass", _numbers("center_of_mass", self.center_of_mass, 3))
+            object.__setattr__(self, key, finite_number(key, getattr(self, key)))
+        object.__setattr__(self, "size", finite_numbers("size", self.size, 3))
+        object.__setattr__(self, "center_of_mass", finite_numbers("center_of_mass", self.center_of_mass, 3))
         if not self.mass > 0.0 or self.friction < 0.0:
             raise UserError(f"mass {self.mass} must be positive and friction {self.friction} must not be negative.")
         if min(self.size) <= 0.0:
@@ -260,18 +260,6 @@ def _parse(data: Any, where: str) -> AssetRecord:
     if values.get("rest_pose", True) is None:
         del values["rest_pose"]
     return AssetRecord(**values)
-
-
-def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{key} holds {value!r}: give a finite number.")
-    return float(value)
-
-
-def _numbers(key: str, values: object, count: int) -> tuple[float, ...]:
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != count:
-        raise UserError(f"{key} holds {values!r}: give a list of {count} numbers.")
-    return tuple(_number(key, value) for value in values)
 
 
 def _require_plain_file_name(key: str, name: object, *, empty: bool) -> None:

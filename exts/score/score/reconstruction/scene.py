@@ -18,6 +18,7 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from scipy.spatial.transform import Rotation
 
+from score.policies.spec import finite_numbers
 from score.reconstruction.asset_folder import Asset, read_asset, require_name
 from score.utils.errors import UserError, near_names
 
@@ -229,14 +230,14 @@ def _explained(error: OmegaConfBaseException) -> str:
 
 
 def _check_table(table: TableCfg) -> None:
-    size = _vector("table.size", table.size, 3)
-    _vector("table.position", table.position, 3)
+    size = finite_numbers("table.size", table.size, 3)
+    finite_numbers("table.position", table.position, 3)
     if min(size) <= 0.0:
         raise UserError(f"table.size {list(size)} must be positive in every direction.")
 
 
 def _check_camera(camera: SceneCameraCfg) -> None:
-    if _vector("camera.eye", camera.eye, 3) == _vector("camera.target", camera.target, 3):
+    if finite_numbers("camera.eye", camera.eye, 3) == finite_numbers("camera.target", camera.target, 3):
         raise UserError("camera.eye and camera.target are one point: move one of them.")
     if not 1.0 <= camera.fov <= 150.0:
         raise UserError(f"camera.fov is {camera.fov}: give 1 to 150 degrees.")
@@ -248,7 +249,10 @@ def _check_camera(camera: SceneCameraCfg) -> None:
 def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
     key = f"objects.{name}"
     require_name(name)
-    position, quaternion = _vector(f"{key}.position", cfg.position, 3), _vector(f"{key}.quaternion", cfg.quaternion, 4)
+    position, quaternion = (
+        finite_numbers(f"{key}.position", cfg.position, 3),
+        finite_numbers(f"{key}.quaternion", cfg.quaternion, 4),
+    )
     if abs(math.hypot(*quaternion) - 1.0) > 1e-3:
         raise UserError(f"{key}.quaternion {list(quaternion)} is no unit quaternion (x, y, z, w).")
     if cfg.support not in SUPPORTS:
@@ -263,7 +267,7 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
         asset=asset,
         position=position,  # type: ignore[arg-type]
         quaternion=quaternion,  # type: ignore[arg-type]
-        origin=_vector(f"{key}.origin", cfg.origin, 3),  # type: ignore[arg-type]
+        origin=finite_numbers(f"{key}.origin", cfg.origin, 3),  # type: ignore[arg-type]
         ranges={axis: _range(f"{key}.ranges", axis, values) for axis, values in cfg.ranges.items()},
         mass=asset.record.mass if cfg.mass is None else cfg.mass,
         friction=asset.record.friction if cfg.friction is None else cfg.friction,
@@ -276,15 +280,7 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
 def _range(key: str, axis: str, values: Any) -> tuple[float, float]:
     if axis not in RANGE_KEYS:
         raise UserError(f"{key} has an unknown key '{axis}': use {', '.join(RANGE_KEYS)}.")
-    low, high = _vector(f"{key}.{axis}", values, 2)
+    low, high = finite_numbers(f"{key}.{axis}", values, 2)
     if low > high:
         raise UserError(f"{key}.{axis} is [{low}, {high}]: give the lower offset first.")
     return low, high
-
-
-def _vector(key: str, values: Any, count: int) -> tuple[float, ...]:
-    numbers = values if isinstance(values, list) else []
-    good = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
-    if len(numbers) != count or not good:
-        raise UserError(f"{key} holds {values}: give {count} finite numbers.")
-    return tuple(float(value) for value in numbers)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Grasps: what is planned touches the object, and grasp files are read back, or refused with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+
+from score.utils.errors import UserError
+from score_assets.robots.franka_leap_kinematics import pad_normals, pad_points
+from score_tasks.cube_pinch.demonstrator import PINCH, CubePinchDemonstrator
+from score_tasks.grasp.grips import Grasp, GraspFile, read_grasp_file, write_grasp_file
+from score_tasks.grasp.plan import plan_grasp
+
+CONTENT = GraspFile(PINCH, height=0.002, symmetry=4, heading=0.1, hover=0.06)
+
+
+def test_planned_pads_lie_on_the_circle_and_face_its_middle() -> None:
+    grasp, miss = plan_grasp("round", 0.03, starts=8, iterations=300)
+    joint_pos = torch.tensor([grasp.joint_pos], dtype=torch.float64)
+    pads, facing = pad_points(joint_pos)[0], pad_normals(joint_pos)[0]
+    outward = pads - torch.tensor(grasp.center, dtype=torch.float64)
+    assert miss < 0.003
+    # rounding to 0.1 mrad moves a pad by less than 0.1 mm
+    torch.testing.assert_close(
+        outward[:, :2].norm(dim=-1), torch.full((4,), 0.03, dtype=torch.float64), atol=3e-3, rtol=0
+    )
+    assert outward[:, 2].abs().max() < 0.003
+    assert ((facing * outward).sum(-1) / outward.norm(dim=-1)).max() < -0.7
+    # the thumb, last, stands opposite of the middle finger
+    assert (outward[1] * outward[3])[:2].sum() < 0
+
+
+def test_squeezing_leads_the_joints_by_torque_over_stiffness() -> None:
+    grasp = Grasp(joint_pos=(0.5,) * 16, center=(0.0, 0.0, -0.1), yaw=0.0, torque=(0.1,) * 16)
+    # 4 N at 0.1 N m / N against 20 N m/rad: 0.02 rad
+    assert grasp.squeezed(4.0) == pytest.approx((0.52,) * 16)
+
+
+def test_a_grasp_file_is_read_back(tmp_path: Path) -> None:
+    write_grasp_file(tmp_path / "grasp.yaml", CONTENT)
+    assert read_grasp_file(tmp_path / "grasp.yaml") == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["grasp.yaml"]
+
+
+def test_a_demonstrator_takes_the_grasp_of_the_file(tmp_path: Path) -> None:
+    write_grasp_file(tmp_path / "grasp.yaml", CONTENT)
+    cfg = SimpleNamespace(target_pos=(0.5, 0.0, 0.3), grasp_file=str(tmp_path / "grasp.yaml"))
+    task = SimpleNamespace(env=None, env_cfg=cfg, num_envs=2, device="cpu")
+    demonstrator = CubePinchDemonstrator(task)  # type: ignore[arg-type]
+    own = CubePinchDemonstrator.habits
+    assert demonstrator.grips == (CONTENT.grip,)
+    assert demonstrator.habits == replace(own, symmetry=4, heading=0.1, hover=(0.06, pytest.approx(0.10)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "score-scene/1"}, "format is 'score-scene/1', and this version reads 'score-grasp/1'"),
+        ({"hight": 0.1}, "unknown key 'hight'. Did you mean 'height'"),
+        ({"height": "high"}, "height holds 'high': give a finite number"),
+        ({"symmetry": 1.5}, "symmetry is 1.5: give a whole number of equal turns"),
+        ({"grasp": {"joint_pos": [0.0]}}, "grasp lacks the key 'center'"),
+    ],
+)
+def test_an_unsound_file_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "grasp.yaml"
+    write_grasp_file(path, CONTENT)
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **change}))
+    with pytest.raises(UserError, match=r"grasp\.yaml") as refused:
+        read_grasp_file(path)
+    assert message in str(refused.value)
+
+
+def test_joints_out_of_their_limits_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "grasp.yaml"
+    write_grasp_file(path, replace(CONTENT, grasp=replace(PINCH, joint_pos=(9.0, *PINCH.joint_pos[1:]))))
+    with pytest.raises(UserError, match=r"grasp.joint_pos of j0 is 9.0 rad, outside of its limits"):
+        read_grasp_file(path)
+
+
+def test_what_is_no_grasp_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is no file: give a grasp file"):
+        read_grasp_file(tmp_path / "absent.yaml")
+    (tmp_path / "large.yaml").write_text("a: " + "x" * 70000)
+    with pytest.raises(UserError, match="larger than 64 kB"):
+        read_grasp_file(tmp_path / "large.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(UserError, match="not readable as YAML"):
+        read_grasp_file(tmp_path / "broken.yaml")
