@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,20 +21,26 @@ from score_tasks.grasp.plan import plan_grasp
 CONTENT = GraspFile(PINCH, height=0.002, symmetry=4, heading=0.1, hover=0.06)
 
 
-def test_planned_pads_lie_on_the_circle_and_face_its_middle() -> None:
-    grasp, miss = plan_grasp("round", 0.03, starts=8, iterations=300)
+@pytest.mark.parametrize(("radius", "breadth"), [(0.03, None), (0.0305, 0.046)])
+def test_planned_pads_lie_on_the_object_and_face_it(radius: float, breadth: float | None) -> None:
+    grasp, miss = plan_grasp("round", radius, breadth=breadth, starts=8, iterations=300)
     joint_pos = torch.tensor([grasp.joint_pos], dtype=torch.float64)
     pads, facing = pad_points(joint_pos)[0], pad_normals(joint_pos)[0]
-    outward = pads - torch.tensor(grasp.center, dtype=torch.float64)
+    offset = pads - torch.tensor(grasp.center, dtype=torch.float64)
+    cos, sin = math.cos(grasp.yaw), math.sin(grasp.yaw)
+    across, along = offset[:, 0] * cos + offset[:, 1] * sin, offset[:, 1] * cos - offset[:, 0] * sin
     assert miss < 0.003
-    # rounding to 0.1 mrad moves a pad by less than 0.1 mm
-    torch.testing.assert_close(
-        outward[:, :2].norm(dim=-1), torch.full((4,), 0.03, dtype=torch.float64), atol=3e-3, rtol=0
-    )
-    assert outward[:, 2].abs().max() < 0.003
-    assert ((facing * outward).sum(-1) / outward.norm(dim=-1)).max() < -0.7
-    # the thumb, last, stands opposite of the middle finger
-    assert (outward[1] * outward[3])[:2].sum() < 0
+    # on the ellipse (x / radius)^2 + (y / breadth)^2 = 1: 3 mm are at most a tenth of it
+    wide = breadth or radius
+    assert ((across / radius).square() + (along / wide).square()).sqrt().sub(1.0).abs().max() < 0.1
+    assert offset[:, 2].abs().max() < 0.003
+    # its outward normal is (x / radius^2, y / breadth^2); the pads face against it
+    normal = torch.stack((across / radius**2, along / wide**2), dim=-1)
+    normal = normal / normal.norm(dim=-1, keepdim=True)
+    into = torch.stack((facing[:, 0] * cos + facing[:, 1] * sin, facing[:, 1] * cos - facing[:, 0] * sin), dim=-1)
+    assert (into * normal).sum(-1).max() < -0.6
+    # the thumb, last, stands opposite of the fingers
+    assert (across > 0.0).tolist() == [True, True, True, False]
 
 
 def test_squeezing_leads_the_joints_by_torque_over_stiffness() -> None:

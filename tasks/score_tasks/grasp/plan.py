@@ -30,6 +30,7 @@ def plan_grasp(
     size: float,
     fingers: tuple[str, ...] = FINGERS,
     *,
+    breadth: float | None = None,
     spread: float = 0.7,
     tangent: float = 0.018,
     depth: tuple[float, float] = (0.085, 0.130),
@@ -40,9 +41,10 @@ def plan_grasp(
     """Find joint positions that put pads on an object, facing it.
 
     Args:
-        kind: ``round``: contacts on a circle; ``flat``: fingers on one face, the thumb on the opposite one.
+        kind: ``round``: contacts on a circle or an oval; ``flat``: fingers on one face, the thumb on the opposite one.
         size: Radius, or half the distance of the faces [m].
         fingers: Digits that touch; the thumb has to be among them. The others stay out of the way.
+        breadth: Half of an oval's width at right angles to ``size`` [m]; None: a circle.
         spread: Angle of index and ring finger from the middle finger on the circle [rad].
         tangent: Farthest place of a pad from the middle of a flat face [m].
         depth: Least and greatest distance from palm frame to contacts [m].
@@ -53,6 +55,7 @@ def plan_grasp(
     Returns:
         The grasp, and the largest distance of a pad from its place [m].
     """
+    breadth = size if breadth is None else breadth
     generator = torch.Generator().manual_seed(seed)
     dtype = torch.float64
     limits = torch.as_tensor(joint_limits()[7:], dtype=dtype)
@@ -80,13 +83,13 @@ def plan_grasp(
 
     def contacts() -> tuple[Tensor, Tensor]:
         """Places (S, 4, 3) of the pads and the directions (S, 4, 3) in which they press."""
-        if kind == "round":
-            turn = angle + yaw
-            outward = torch.stack((turn.cos(), turn.sin(), torch.zeros_like(turn)), dim=-1)
-            return center[:, None] + size * outward, -outward
         zero = torch.zeros_like(yaw)
         x = torch.cat((yaw.cos(), yaw.sin(), zero), dim=-1)[:, None]
         y = torch.cat((-yaw.sin(), yaw.cos(), zero), dim=-1)[:, None]
+        if kind == "round":
+            across, along = angle.cos()[..., None], angle.sin()[..., None]
+            outward = torch.nn.functional.normalize(across / size * x + along / breadth * y, dim=-1)
+            return center[:, None] + size * across * x + breadth * along * y, -outward
         outward = side[None, :, None] * x
         return center[:, None] + size * outward + shift.clamp(-tangent, tangent)[..., None] * y, -outward
 
@@ -144,6 +147,7 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--radius", type=float, help="radius of a round object [m]")
     size.add_argument("--half_width", type=float, help="half the distance of two faces [m]")
+    parser.add_argument("--breadth", type=float, help="half the width of an oval at right angles to --radius [m]")
     parser.add_argument("--fingers", nargs="+", choices=FINGERS, default=list(FINGERS))
     parser.add_argument("--spread", type=float, default=0.7, help="angle between fingers on a round object [rad]")
     parser.add_argument("--tangent", type=float, default=0.018, help="half length of a flat face that is used [m]")
@@ -163,6 +167,7 @@ def main() -> None:
         arguments.kind,
         arguments.radius if arguments.radius is not None else arguments.half_width,
         tuple(arguments.fingers),
+        breadth=arguments.breadth,
         spread=arguments.spread,
         tangent=arguments.tangent,
         depth=tuple(arguments.depth),
