@@ -56,6 +56,8 @@ class BottleGraspDemonstrator(GraspDemonstrator):
     habits = Habits(
         symmetry=2,
         heading=math.pi / 2,
-        aim_bias=(0.005, -0.004),
-        shallow=(0.006, 0.004, 0.001),
+        aim_bias=(0.008, -0.006),
+        shallow=(0.007, 0.005, 0.002),
+        force=(5.0, 5.5, 6.0),
+        patience=(12.0, 14.0, 16.0),
     )
