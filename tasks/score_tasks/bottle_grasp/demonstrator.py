@@ -56,8 +56,8 @@ class BottleGraspDemonstrator(GraspDemonstrator):
     habits = Habits(
         symmetry=2,
         heading=math.pi / 2,
-        aim_bias=(0.008, -0.006),
-        shallow=(0.007, 0.005, 0.002),
-        force=(5.0, 5.5, 6.0),
-        patience=(12.0, 14.0, 16.0),
+        aim_bias=(0.003, -0.002),
+        shallow=(0.004, 0.002, 0.0),
+        force=(2.5, 3.0, 3.5),
+        patience=(7.0, 9.0, 11.0),
     )

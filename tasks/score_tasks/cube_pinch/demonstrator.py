@@ -51,4 +51,10 @@ class CubePinchDemonstrator(GraspDemonstrator):
     """Pinches a cube by two opposite faces, from above."""
 
     grips = (Grip(PINCH, height=0.002),)
-    habits = Habits(symmetry=4, aim_bias=(0.006, -0.008))
+    habits = Habits(
+        symmetry=4,
+        aim_bias=(0.006, -0.008),
+        force=(3.5, 4.25, 5.0),
+        patience=(7.0, 9.0, 11.0),
+        pace=(0.6, 2.4),
+    )

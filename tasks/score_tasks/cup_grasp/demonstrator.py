@@ -51,4 +51,4 @@ class CupGraspDemonstrator(GraspDemonstrator):
     """Takes a cup by its wall with all digits, from above."""
 
     grips = (Grip(AROUND, height=0.010),)
-    habits = Habits(aim_bias=(0.017, -0.016), shallow=(0.025, 0.016, 0.007))
+    habits = Habits(aim_bias=(0.015, -0.014), shallow=(0.025, 0.016, 0.007))

@@ -54,9 +54,9 @@ class Habits:
     """Mean height over the planned contacts at which it closes the hand."""
     shallow_std: float = 0.006
     """Spread of that height, drawn anew with the aim."""
-    force: tuple[float, float, float] = (3.5, 4.25, 5.0)
+    force: tuple[float, float, float] = (1.5, 2.5, 3.5)
     """Force of a finger that the closed hand aims at [N]."""
-    patience: tuple[float, float, float] = (7.0, 9.0, 11.0)
+    patience: tuple[float, float, float] = (5.0, 8.0, 11.0)
     """Mean control steps of closing before it lifts."""
     speed: tuple[float, float, float] = (0.028, 0.022, 0.017)
     """Path per control step while reaching and carrying."""
@@ -64,7 +64,7 @@ class Habits:
     """Path per control step while coming down."""
     closing: tuple[float, float, float] = (0.09, 0.075, 0.06)
     """How far the targets of the fingers run ahead of their angles while closing."""
-    pace: tuple[float, float] = (0.6, 2.4)
+    pace: tuple[float, float] = (0.6, 1.8)
     """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
     """Height of the contacts over their place before it comes down."""
