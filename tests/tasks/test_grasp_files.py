@@ -43,6 +43,12 @@ def test_planned_pads_lie_on_the_object_and_face_it(radius: float, breadth: floa
     assert (across > 0.0).tolist() == [True, True, True, False]
 
 
+@pytest.mark.parametrize("sizes", [(0.0, None), (0.03, -0.01), (float("nan"), None), (37.0, None)])
+def test_sizes_that_no_hand_takes_are_refused(sizes: tuple[float, float | None]) -> None:
+    with pytest.raises(UserError, match=r"give positive ones below 0\.2 m"):
+        plan_grasp("round", sizes[0], breadth=sizes[1])
+
+
 def test_squeezing_leads_the_joints_by_torque_over_stiffness() -> None:
     grasp = Grasp(joint_pos=(0.5,) * 16, center=(0.0, 0.0, -0.1), yaw=0.0, torque=(0.1,) * 16)
     # 4 N at 0.1 N m / N against 20 N m/rad: 0.02 rad

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from score.utils import require_writable, run_command
+from score.utils import UserError, require_writable, run_command
 from score_assets.robots.franka_leap import joint_limits
 from score_assets.robots.franka_leap_kinematics import pad_normals, pad_points
 from score_tasks.grasp.grips import Grasp, GraspFile, write_grasp_file
@@ -54,8 +54,13 @@ def plan_grasp(
 
     Returns:
         The grasp, and the largest distance of a pad from its place [m].
+
+    Raises:
+        UserError: The size is not that of an object for a hand.
     """
     breadth = size if breadth is None else breadth
+    if not 0.0 < min(size, breadth) <= max(size, breadth) < 0.2:
+        raise UserError(f"The object is {size} by {breadth} m in half widths: give positive ones below 0.2 m.")
     generator = torch.Generator().manual_seed(seed)
     dtype = torch.float64
     limits = torch.as_tensor(joint_limits()[7:], dtype=dtype)
