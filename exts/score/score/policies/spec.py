@@ -204,7 +204,7 @@ def finite_number(key: str, value: Any) -> float:
     Raises:
         UserError: It is no finite number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_finite_number(value):
         raise UserError(f"{key} holds {value!r}: give a finite number.")
     return float(value)
 
@@ -224,10 +224,13 @@ def finite_numbers(key: str, values: Any, count: int) -> tuple[float, ...]:
         UserError: It is no list of that many finite numbers.
     """
     numbers = values if isinstance(values, list | tuple) else ()
-    good = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
-    if len(numbers) != count or not good:
+    if len(numbers) != count or not all(_is_finite_number(value) for value in numbers):
         raise UserError(f"{key} holds {values}: give {count} finite numbers.")
     return tuple(float(value) for value in numbers)
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _observation_problems(name: str, needed: ObservationSpec, offered: ObservationSpec) -> list[str]:

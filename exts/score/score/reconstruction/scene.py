@@ -249,10 +249,8 @@ def _check_camera(camera: SceneCameraCfg) -> None:
 def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
     key = f"objects.{name}"
     require_name(name)
-    position, quaternion = (
-        finite_numbers(f"{key}.position", cfg.position, 3),
-        finite_numbers(f"{key}.quaternion", cfg.quaternion, 4),
-    )
+    position = finite_numbers(f"{key}.position", cfg.position, 3)
+    quaternion = finite_numbers(f"{key}.quaternion", cfg.quaternion, 4)
     if abs(math.hypot(*quaternion) - 1.0) > 1e-3:
         raise UserError(f"{key}.quaternion {list(quaternion)} is no unit quaternion (x, y, z, w).")
     if cfg.support not in SUPPORTS:
