@@ -81,6 +81,8 @@ def test_random_actions_stay_finite(facts: dict[str, Any]) -> None:
 
 def test_a_demonstrator_without_flaws_solves_it_and_is_paid_once(facts: dict[str, Any]) -> None:
     assert facts["success"] >= 0.8
+    # nearly always at the first try: the thumb has to stand opposite of the fingers before they close
+    assert facts["tries"] <= 1.25
     # 1 for success, 0.5 more where the object was lifted in the same step
     assert all(0.9 < reward <= 1.6 for reward in facts["reward_at_success"])
 

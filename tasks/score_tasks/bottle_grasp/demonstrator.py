@@ -52,12 +52,15 @@ ACROSS = Grasp(
 class BottleGraspDemonstrator(GraspDemonstrator):
     """Takes a lying bottle across, from above."""
 
-    grips = (Grip(ACROSS, height=0.004),)
+    grips = (Grip(ACROSS, height=0.0),)
     habits = Habits(
         symmetry=2,
         heading=math.pi / 2,
         aim_bias=(0.003, -0.002),
-        shallow=(0.004, 0.002, 0.0),
-        force=(2.5, 3.0, 3.5),
+        care_probability=(0.15, 0.3, 0.55),
+        shallow=(0.040, 0.027, 0.0),
+        shallow_std=0.004,
+        force=(8.0, 9.0, 10.0),
         patience=(7.0, 9.0, 11.0),
+        pace=(0.6, 2.4),
     )

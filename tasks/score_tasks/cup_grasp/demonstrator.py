@@ -51,4 +51,11 @@ class CupGraspDemonstrator(GraspDemonstrator):
     """Takes a cup by its wall with all digits, from above."""
 
     grips = (Grip(AROUND, height=0.010),)
-    habits = Habits(aim_bias=(0.015, -0.014), shallow=(0.025, 0.016, 0.007))
+    habits = Habits(
+        aim_bias=(0.016, -0.014),
+        care_probability=(0.3, 0.37, 0.33),
+        shallow=(0.044, 0.038, 0.004),
+        shallow_std=0.004,
+        force=(6.0, 7.0, 8.0),
+        pace=(0.6, 2.4),
+    )

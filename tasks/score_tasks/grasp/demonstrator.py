@@ -64,6 +64,8 @@ class Habits:
     """Path per control step while coming down."""
     closing: tuple[float, float, float] = (0.09, 0.075, 0.06)
     """How far the targets of the fingers run ahead of their angles while closing."""
+    opening: tuple[float, float, float] = (0.20, 0.17, 0.14)
+    """The same while it takes the pre-shape: the thumb has far to go until it stands opposite of the fingers."""
     pace: tuple[float, float] = (0.6, 1.8)
     """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
@@ -176,6 +178,11 @@ class GraspDemonstrator:
             tremor=torch.zeros(n, 3, device=self.device),
         )
 
+    @property
+    def phase(self) -> torch.Tensor:
+        """What every environment is at (N,): :data:`REACH` to :data:`RELEASE`."""
+        return self._episode.phase
+
     def act(self) -> torch.Tensor:
         """Joint position targets (N, 23) of this control step, rad."""
         joints = joint_pos(self.env)
@@ -204,7 +211,7 @@ class GraspDemonstrator:
         e.aim_error = torch.where(change[:, None], self._aim_error(e.care), e.aim_error)
         e.shallow = torch.where(change, self._shallow(e.care), e.shallow)
         error = palm.pos - contact
-        opened = (hand - self._opened[e.grip])[:, _FLEXION].abs().amax(-1) < 0.15
+        opened = (hand - self._opened[e.grip])[:, _SHAPE].abs().amax(-1) < 0.15
         over = (error[:, :2].norm(dim=-1) < 0.012) & ((error[:, 2] - e.hover).abs() < 0.02)
         arrived = (e.phase == REACH) & over & opened
         e.pause = torch.where(arrived, e.pause - 1, e.pause)
@@ -257,7 +264,9 @@ class GraspDemonstrator:
         squeezed = self._touching[e.grip] + force[:, None] * self._per_newton[e.grip]
         holding = (e.phase == CLOSE) | (e.phase == CARRY)
         goal = torch.where(holding[:, None], squeezed, self._opened[e.grip])
-        ahead = (e.pace * self._table(h.closing)[e.care])[:, None]
+        # once it lifts, nothing holds the squeeze back
+        closing = torch.where(e.phase == CARRY, math.inf, self._table(h.closing)[e.care])
+        ahead = (e.pace * torch.where(holding, closing, self._table(h.opening)[e.care]))[:, None]
         return torch.clamp(goal, hand - ahead, hand + ahead)
 
     def _palm_yaw(self, quat: torch.Tensor) -> torch.Tensor:
@@ -292,8 +301,8 @@ class GraspDemonstrator:
         return torch.randn(self.num_envs, columns, generator=self._generator, device=self.device)
 
 
-_FLEXION = (1, 5, 9, 14)
-"""Columns of the joints that open the hand."""
+_SHAPE = (1, 5, 9, 12, 14)
+"""Columns of the joints that open the hand and turn the thumb opposite of the fingers."""
 
 
 def _turn(angle: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
