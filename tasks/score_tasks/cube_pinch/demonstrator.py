@@ -53,11 +53,8 @@ class CubePinchDemonstrator(GraspDemonstrator):
     grips = (Grip(PINCH, height=0.002),)
     habits = Habits(
         symmetry=4,
-        aim_bias=(0.004, -0.005),
-        care_probability=(0.2, 0.38, 0.42),
-        shallow=(0.040, 0.032, 0.002),
-        shallow_std=0.004,
-        force=(6.0, 7.0, 8.0),
+        aim_bias=(0.006, -0.008),
+        force=(3.5, 4.25, 5.0),
         patience=(7.0, 9.0, 11.0),
         pace=(0.6, 2.4),
     )
