@@ -62,5 +62,4 @@ class BottleGraspDemonstrator(GraspDemonstrator):
         shallow_std=0.004,
         force=(8.0, 9.0, 10.0),
         patience=(7.0, 9.0, 11.0),
-        pace=(0.6, 2.4),
     )

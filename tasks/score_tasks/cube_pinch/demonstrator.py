@@ -56,5 +56,4 @@ class CubePinchDemonstrator(GraspDemonstrator):
         aim_bias=(0.006, -0.008),
         force=(3.5, 4.25, 5.0),
         patience=(7.0, 9.0, 11.0),
-        pace=(0.6, 2.4),
     )

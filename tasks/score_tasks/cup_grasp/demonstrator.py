@@ -57,5 +57,4 @@ class CupGraspDemonstrator(GraspDemonstrator):
         shallow=(0.044, 0.038, 0.004),
         shallow_std=0.004,
         force=(6.0, 7.0, 8.0),
-        pace=(0.6, 2.4),
     )

@@ -66,7 +66,7 @@ class Habits:
     """How far the targets of the fingers run ahead of their angles while closing."""
     opening: tuple[float, float, float] = (0.20, 0.17, 0.14)
     """The same while it takes the pre-shape: the thumb has far to go until it stands opposite of the fingers."""
-    pace: tuple[float, float] = (0.6, 1.8)
+    pace: tuple[float, float] = (0.6, 2.4)
     """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
     """Height of the contacts over their place before it comes down."""
