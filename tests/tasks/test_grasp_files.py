@@ -15,10 +15,12 @@ import yaml
 from score.utils.errors import UserError
 from score_assets.robots.franka_leap_kinematics import pad_normals, pad_points
 from score_tasks.cube_pinch.demonstrator import PINCH, CubePinchDemonstrator
+from score_tasks.grasp.demonstrator import without_flaws
 from score_tasks.grasp.grips import Grasp, GraspFile, read_grasp_file, write_grasp_file
-from score_tasks.grasp.plan import plan_grasp
+from score_tasks.grasp.plan import main, plan_grasp
 
 CONTENT = GraspFile(PINCH, height=0.002, symmetry=4, heading=0.1, hover=0.06)
+SHALLOW = (0.02, 0.015, 0.0)
 
 
 @pytest.mark.parametrize(("radius", "breadth"), [(0.03, None), (0.0305, 0.046)])
@@ -49,15 +51,26 @@ def test_sizes_that_no_hand_takes_are_refused(sizes: tuple[float, float | None])
         plan_grasp("round", sizes[0], breadth=sizes[1])
 
 
+def test_an_oval_breadth_is_refused_for_flat_faces(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["plan", "flat", "--half_width", "0.025", "--breadth", "0.03"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--breadth is for an oval: leave it out with 'flat'" in capsys.readouterr().err
+
+
 def test_squeezing_leads_the_joints_by_torque_over_stiffness() -> None:
     grasp = Grasp(joint_pos=(0.5,) * 16, center=(0.0, 0.0, -0.1), yaw=0.0, torque=(0.1,) * 16)
     # 4 N at 0.1 N m / N against 20 N m/rad: 0.02 rad
     assert grasp.squeezed(4.0) == pytest.approx((0.52,) * 16)
 
 
-def test_a_grasp_file_is_read_back(tmp_path: Path) -> None:
-    write_grasp_file(tmp_path / "grasp.yaml", CONTENT)
-    assert read_grasp_file(tmp_path / "grasp.yaml") == CONTENT
+@pytest.mark.parametrize("shallow", [None, SHALLOW])
+def test_a_grasp_file_is_read_back(shallow: tuple[float, float, float] | None, tmp_path: Path) -> None:
+    content = replace(CONTENT, shallow=shallow)
+    write_grasp_file(tmp_path / "grasp.yaml", content)
+    assert read_grasp_file(tmp_path / "grasp.yaml") == content
     assert [path.name for path in tmp_path.iterdir()] == ["grasp.yaml"]
 
 
@@ -72,12 +85,22 @@ def test_a_demonstrator_takes_the_grasp_of_the_file(tmp_path: Path) -> None:
     assert demonstrator.habits.hover == pytest.approx((0.06, 0.10))
 
 
+def test_its_heights_replace_the_own_habits_but_not_given_ones(tmp_path: Path) -> None:
+    write_grasp_file(tmp_path / "grasp.yaml", replace(CONTENT, shallow=SHALLOW))
+    cfg = SimpleNamespace(target_pos=(0.5, 0.0, 0.3), grasp_file=str(tmp_path / "grasp.yaml"))
+    task = SimpleNamespace(env=None, env_cfg=cfg, num_envs=2, device="cpu")
+    clean = without_flaws(CubePinchDemonstrator.habits)
+    assert CubePinchDemonstrator(task).habits.shallow == SHALLOW  # type: ignore[arg-type]
+    assert CubePinchDemonstrator(task, habits=clean).habits.shallow == (0.0, 0.0, 0.0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"format": "score-scene/1"}, "format is 'score-scene/1', and this version reads 'score-grasp/1'"),
         ({"hight": 0.1}, "unknown key 'hight'. Did you mean 'height'"),
         ({"height": "high"}, "height holds 'high': give a finite number"),
+        ({"shallow": [0.01]}, "shallow holds [0.01]: give 3 finite numbers"),
         ({"symmetry": 1.5}, "symmetry is 1.5: give a whole number of equal turns"),
         ({"grasp": {"joint_pos": [0.0]}}, "grasp lacks the key 'center'"),
     ],

@@ -50,13 +50,13 @@ class Habits:
     """Spread of the place aimed at."""
     aim_change: float = 0.10
     """Chance per control step to aim at a new place."""
-    shallow: tuple[float, float, float] = (0.022, 0.014, 0.006)
+    shallow: tuple[float, float, float] = (0.040, 0.030, 0.0)
     """Mean height over the planned contacts at which it closes the hand."""
-    shallow_std: float = 0.006
+    shallow_std: float = 0.004
     """Spread of that height, drawn anew with the aim."""
-    force: tuple[float, float, float] = (1.5, 2.5, 3.5)
+    force: tuple[float, float, float] = (6.0, 7.0, 8.0)
     """Force of a finger that the closed hand aims at [N]."""
-    patience: tuple[float, float, float] = (5.0, 8.0, 11.0)
+    patience: tuple[float, float, float] = (7.0, 9.0, 11.0)
     """Mean control steps of closing before it lifts."""
     speed: tuple[float, float, float] = (0.028, 0.022, 0.017)
     """Path per control step while reaching and carrying."""
@@ -145,6 +145,9 @@ class GraspDemonstrator:
             self.grips = (own.grip,)
             hover = (own.hover, own.hover + 0.04)
             self.habits = replace(self.habits, symmetry=own.symmetry, heading=own.heading, hover=hover)
+            # given habits win: the ones without flaws are right for any object
+            if own.shallow is not None and habits is None:
+                self.habits = replace(self.habits, shallow=own.shallow)
         self.num_envs, self.device = task.num_envs, task.device
         self._target = torch.tensor(task.env_cfg.target_pos, device=self.device)
         self._generator = torch.Generator(device=self.device).manual_seed(seed)

@@ -76,6 +76,8 @@ class GraspFile:
     """Turn from the object's x axis to the grasp's [rad]."""
     hover: float = 0.05
     """Least height of the pads over their contacts on the way there [m]: a little more than the object's top."""
+    shallow: tuple[float, float, float] | None = None
+    """Heights over the contacts at which a hasty, a usual and a careful grasp closes [m]; None: those of the task."""
 
     @property
     def grip(self) -> Grip:
@@ -90,11 +92,14 @@ def write_grasp_file(path: Path, content: GraspFile) -> None:
         UserError: The place is not writable.
     """
     with atomic_file(Path(path)) as temporary:
-        data = {"format": GRASP_FORMAT, **dataclasses.asdict(content)}
-        data["grasp"] = {
-            key: list(value) if isinstance(value, tuple) else value for key, value in data["grasp"].items()
-        }
+        data = {"format": GRASP_FORMAT, **_plain(dataclasses.asdict(content))}
+        data["grasp"] = _plain(data["grasp"])
         temporary.write_text(yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120), "utf-8")
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What YAML holds without Python's tuples."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 def read_grasp_file(path: Path) -> GraspFile:
@@ -137,4 +142,7 @@ def _content(data: Any) -> GraspFile:
     if type(symmetry) is not int or symmetry < 0:
         raise UserError(f"symmetry is {symmetry!r}: give a whole number of equal turns, 0 for a round object.")
     numbers = {key: finite_number(key, values[key]) for key in ("height", "heading", "hover") if key in values}
-    return GraspFile(grasp=grasp, symmetry=symmetry, **numbers)
+    shallow = values.get("shallow")
+    if shallow is not None:
+        shallow = finite_numbers("shallow", shallow, 3)
+    return GraspFile(grasp=grasp, symmetry=symmetry, shallow=shallow, **numbers)  # type: ignore[arg-type]

@@ -165,7 +165,16 @@ def main() -> None:
     )
     file.add_argument("--heading", type=float, default=0.0, help="turn from the object's x axis to the grasp's [rad]")
     file.add_argument("--hover", type=float, default=0.05, help="least height over the contacts on the way there [m]")
+    file.add_argument(
+        "--shallow",
+        type=float,
+        nargs=3,
+        metavar=("HASTY", "USUAL", "CAREFUL"),
+        help="heights over the contacts at which the three kinds of grasp close [m] (default: the task's)",
+    )
     arguments = parser.parse_args()
+    if arguments.kind == "flat" and arguments.breadth is not None:
+        parser.error("--breadth is for an oval: leave it out with 'flat'")
     if arguments.output:
         require_writable(arguments.output.resolve().parent)
     grasp, miss = plan_grasp(
@@ -179,7 +188,8 @@ def main() -> None:
     )
     print(f"# pads within {1e3 * miss:.1f} mm of their places")
     if arguments.output:
-        content = GraspFile(grasp, arguments.height, arguments.symmetry, arguments.heading, arguments.hover)
+        shallow = None if arguments.shallow is None else tuple(arguments.shallow)
+        content = GraspFile(grasp, arguments.height, arguments.symmetry, arguments.heading, arguments.hover, shallow)
         write_grasp_file(arguments.output, content)
         print(f"Wrote {arguments.output}: name it with env.grasp_file={arguments.output}")
     else:
