@@ -52,14 +52,12 @@ ACROSS = Grasp(
 class BottleGraspDemonstrator(GraspDemonstrator):
     """Takes a lying bottle across, from above."""
 
-    grips = (Grip(ACROSS, height=0.0),)
+    grips = (Grip(ACROSS, height=-0.006),)
     habits = Habits(
         symmetry=2,
         heading=math.pi / 2,
         aim_bias=(0.003, -0.002),
-        care_probability=(0.15, 0.3, 0.55),
-        shallow=(0.040, 0.027, 0.0),
-        shallow_std=0.004,
+        care_probability=(0.12, 0.2, 0.68),
+        shallow=(0.046, 0.033, 0.0),
         force=(8.0, 9.0, 10.0),
-        patience=(7.0, 9.0, 11.0),
     )

@@ -53,7 +53,7 @@ class CubePinchDemonstrator(GraspDemonstrator):
     grips = (Grip(PINCH, height=0.002),)
     habits = Habits(
         symmetry=4,
-        aim_bias=(0.006, -0.008),
-        force=(3.5, 4.25, 5.0),
-        patience=(7.0, 9.0, 11.0),
+        aim_bias=(0.004, -0.005),
+        care_probability=(0.2, 0.38, 0.42),
+        shallow=(0.040, 0.032, 0.002),
     )

@@ -53,8 +53,9 @@ class CupGraspDemonstrator(GraspDemonstrator):
     grips = (Grip(AROUND, height=0.010),)
     habits = Habits(
         aim_bias=(0.016, -0.014),
-        care_probability=(0.3, 0.37, 0.33),
+        care_probability=(0.24, 0.34, 0.42),
         shallow=(0.044, 0.038, 0.004),
-        shallow_std=0.004,
-        force=(6.0, 7.0, 8.0),
+        pace=(0.5, 2.4),
+        hesitation_probability=0.45,
+        hesitation=(3.0, 12.0),
     )
