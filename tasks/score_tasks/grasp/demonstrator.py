@@ -92,7 +92,6 @@ def without_flaws(habits: Habits) -> Habits:
         aim_std=(0.0, 0.0, 0.0),
         shallow=(0.0, 0.0, 0.0),
         shallow_std=0.0,
-        force=(4.0, 4.0, 4.0),
         patience=(11.0, 11.0, 11.0),
         pace=(1.0, 1.0),
         hesitation_probability=0.0,
