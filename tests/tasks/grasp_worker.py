@@ -17,7 +17,7 @@ from isaaclab.utils.math import matrix_from_quat
 from score.reconstruction.asset_folder import read_asset
 from score.simulation import SteerableEnv, entry_point, open_task
 from score_assets.robots.franka_leap_kinematics import pad_points
-from score_tasks.grasp.demonstrator import CARRY, CLOSE, without_flaws
+from score_tasks.grasp.demonstrator import CARRY, CLOSE, DESCEND, without_flaws
 from score_tasks.grasp.frames import joint_pos, object_pose_e, palm_pose_e
 
 
@@ -69,7 +69,7 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
     planes = torch.tensor(ConvexHull(surface).equations, dtype=torch.float32)
     running = torch.ones(task.num_envs, dtype=torch.bool)
     success, deepest = torch.zeros_like(running), torch.zeros(task.num_envs)
-    tries = torch.zeros(task.num_envs)
+    tries, descent = torch.zeros(task.num_envs), torch.zeros(task.num_envs)
     reward_at_success = torch.zeros(task.num_envs)
     for _ in range(task.max_episode_length):
         position, quat = object_pose_e(task.env)
@@ -81,6 +81,7 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
         before = demonstrator.phase
         action = torch.where(running[:, None], demonstrator.act(), task.hold_action())
         tries += running & (before == CLOSE) & (demonstrator.phase == CARRY)
+        descent += running & (demonstrator.phase == DESCEND)
         _, reward, terminated, truncated, _ = task.step(action)
         now = running & task.ended_by()["success"]
         reward_at_success = torch.where(now, reward, reward_at_success)
@@ -93,6 +94,7 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
         "reward_at_success": reward_at_success[success].tolist(),
         "deepest": deepest.max().item(),
         "tries": tries.mean().item(),
+        "descent_steps": descent.mean().item(),
     }
 
 

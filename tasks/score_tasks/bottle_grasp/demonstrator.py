@@ -52,12 +52,12 @@ ACROSS = Grasp(
 class BottleGraspDemonstrator(GraspDemonstrator):
     """Takes a lying bottle across, from above."""
 
-    grips = (Grip(ACROSS, height=-0.006),)
+    grips = (Grip(ACROSS, height=-0.003),)
     habits = Habits(
         symmetry=2,
         heading=math.pi / 2,
         aim_bias=(0.003, -0.002),
-        care_probability=(0.12, 0.2, 0.68),
-        shallow=(0.046, 0.033, 0.0),
+        care_probability=(0.13, 0.25, 0.62),
+        shallow=(0.043, 0.030, 0.0),
         force=(8.0, 9.0, 10.0),
     )
