@@ -40,14 +40,15 @@ def test_it_waits_for_a_thumb_that_is_not_opposite_of_the_fingers_yet() -> None:
     assert _over(_demonstrator(), hand) == REACH
 
 
-def test_the_hand_opens_faster_than_it_closes() -> None:
+def test_the_hand_opens_and_closes_at_the_pace_of_the_episode() -> None:
     demonstrator = _demonstrator(pace=0.5)
     opened, touching = torch.tensor([ACROSS.opened()]), torch.tensor([ACROSS.joint_pos])
     care = int(demonstrator._episode.care)
     targets = demonstrator._hand_targets(opened - 1.0)
-    # 0.20, 0.17 or 0.14 rad by care, at half the pace
-    assert torch.allclose(targets - (opened - 1.0), torch.tensor(0.5 * (0.20, 0.17, 0.14)[care]), atol=1e-6)
+    # 0.065, 0.060 or 0.055 rad by care, at half the pace
+    assert torch.allclose(targets - (opened - 1.0), torch.tensor(0.5 * (0.065, 0.060, 0.055)[care]), atol=1e-6)
     demonstrator._episode.phase[:] = CLOSE
+    # closing: 0.09, 0.075 or 0.06 rad, as by default
     targets = demonstrator._hand_targets(touching - 1.0)
     assert torch.allclose(targets - (touching - 1.0), torch.tensor(0.5 * (0.09, 0.075, 0.06)[care]), atol=1e-6)
 

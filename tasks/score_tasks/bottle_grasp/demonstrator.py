@@ -57,7 +57,8 @@ class BottleGraspDemonstrator(GraspDemonstrator):
         symmetry=2,
         heading=math.pi / 2,
         aim_bias=(0.003, -0.002),
-        care_probability=(0.13, 0.25, 0.62),
+        care_probability=(0.1, 0.2, 0.7),
         shallow=(0.043, 0.030, 0.0),
         force=(8.0, 9.0, 10.0),
+        pace=(0.65, 2.4),
     )

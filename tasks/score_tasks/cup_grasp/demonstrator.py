@@ -53,9 +53,9 @@ class CupGraspDemonstrator(GraspDemonstrator):
     grips = (Grip(AROUND, height=0.010),)
     habits = Habits(
         aim_bias=(0.016, -0.014),
-        care_probability=(0.24, 0.34, 0.42),
+        care_probability=(0.2, 0.3, 0.5),
         shallow=(0.044, 0.038, 0.004),
-        pace=(0.5, 2.4),
+        pace=(0.65, 2.4),
         hesitation_probability=0.45,
         hesitation=(3.0, 12.0),
     )
