@@ -60,5 +60,6 @@ class BottleGraspDemonstrator(GraspDemonstrator):
         care_probability=(0.1, 0.2, 0.7),
         shallow=(0.043, 0.030, 0.0),
         force=(8.0, 9.0, 10.0),
+        opening=(0.065, 0.060, 0.055),
         pace=(0.65, 2.4),
     )

@@ -55,8 +55,6 @@ class CupGraspDemonstrator(GraspDemonstrator):
         aim_bias=(0.016, -0.014),
         care_probability=(0.24, 0.34, 0.42),
         shallow=(0.044, 0.038, 0.004),
-        # as fast as the task lets it, at any pace: at the pace of the episode steering came to 80 % in real, not 89.5 %
-        opening=(0.20, 0.17, 0.14),
         pace=(0.5, 2.4),
         hesitation_probability=0.45,
         hesitation=(3.0, 12.0),

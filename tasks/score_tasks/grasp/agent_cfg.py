@@ -13,4 +13,4 @@ class GraspSteeringCfg(TaskSteeringCfg):
     experiment_name = "score_grasp"
     num_steps_per_env = 16
     """A whole episode of 128 control steps: all environments start together, and a part of one would be one phase."""
-    max_iterations = 40
+    max_iterations = 60

@@ -64,9 +64,9 @@ class Habits:
     """Path per control step while coming down."""
     closing: tuple[float, float, float] = (0.09, 0.075, 0.06)
     """How far the targets of the fingers run ahead of their angles while closing."""
-    opening: tuple[float, float, float] = (0.065, 0.060, 0.055)
+    opening: tuple[float, float, float] = (0.20, 0.17, 0.14)
     """The same while it takes the pre-shape. The thumb has 1.7 rad to go and the task lets a target run 0.1 rad ahead:
-    faster than that no pace can be."""
+    with more than that it is equally quick at any pace."""
     pace: tuple[float, float] = (0.6, 2.4)
     """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
