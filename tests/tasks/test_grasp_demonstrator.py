@@ -45,8 +45,8 @@ def test_the_hand_opens_and_closes_at_the_pace_of_the_episode() -> None:
     opened, touching = torch.tensor([ACROSS.opened()]), torch.tensor([ACROSS.joint_pos])
     care = int(demonstrator._episode.care)
     targets = demonstrator._hand_targets(opened - 1.0)
-    # the bottle's 0.065, 0.060 or 0.055 rad by care, at half the pace
-    assert torch.allclose(targets - (opened - 1.0), torch.tensor(0.5 * (0.065, 0.060, 0.055)[care]), atol=1e-6)
+    # 0.2 rad without flaws, at half the pace
+    assert torch.allclose(targets - (opened - 1.0), torch.tensor(0.5 * 0.2), atol=1e-6)
     demonstrator._episode.phase[:] = CLOSE
     # closing: 0.09, 0.075 or 0.06 rad, as by default
     targets = demonstrator._hand_targets(touching - 1.0)
