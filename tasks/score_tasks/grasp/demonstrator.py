@@ -94,7 +94,7 @@ def without_flaws(habits: Habits) -> Habits:
         shallow=(0.0, 0.0, 0.0),
         shallow_std=0.0,
         patience=(11.0, 11.0, 11.0),
-        opening=(0.2, 0.2, 0.2),
+        opening=Habits.opening,
         pace=(1.0, 1.0),
         hesitation_probability=0.0,
         distraction_probability=0.0,
