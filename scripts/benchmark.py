@@ -33,7 +33,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from score.evaluation.benchmark import SpeedCfg
+    from score.benchmarks.speed import SpeedCfg
     from score.simulation import SteerableEnv
     from score.steering.chunked_env import ChunkedVecEnv
 
@@ -77,13 +77,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command: the suite, or one of its workers."""
-    from score.evaluation import loading
-    from score.evaluation.benchmark import SPEED_ENVS, SpeedCfg
+    from score.benchmarks.speed import SPEED_ENVS, SpeedCfg
+    from score.cli import artefacts
     from score.utils.errors import UserError, near_names
 
     parser = make_parser()
     args, unknown = parser.parse_known_args(arguments)
-    overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
+    overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
     if args.suite not in SUITES:
         raise UserError(
             f"Unknown suite '{args.suite}'.{near_names(args.suite, SUITES)} There are: {', '.join(SUITES)}."
@@ -109,11 +109,11 @@ def run_suite(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> 
     """Measures all numbers of environments, writes the report and prints its table."""
     from rich.console import Console
 
-    from score.evaluation.benchmark import run_workers, speed_report, speed_table
+    from score.benchmarks.speed import run_workers, speed_report, speed_table
     from score.evaluation.paired import write_report
-    from score.evaluation.provenance import command_line, source_commit
     from score.simulation import task_kwargs
     from score.utils.files import require_writable
+    from score.utils.provenance import command_line, source_commit
 
     task_kwargs(args.task, args.domain)
     require_writable(args.output.resolve().parent)
@@ -142,7 +142,7 @@ def run_suite(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> 
 
 def run_reconstruction(args: argparse.Namespace) -> int:
     """Scans the project's own objects virtually, reconstructs them, writes the errors and prints them."""
-    from score.reconstruction.truth_benchmark import benchmark_truth, row_dict, truth_table
+    from score.benchmarks.truth import benchmark_truth, row_dict, truth_table
     from score.utils.errors import UserError, near_names
     from score.utils.files import require_writable
     from score_assets.objects.ground_truth import GROUND_TRUTH
@@ -165,7 +165,7 @@ def run_seating(args: argparse.Namespace) -> int:
 
     import warp
 
-    from score.reconstruction.seating_benchmark import benchmark_seating, seating_table
+    from score.benchmarks.seating import benchmark_seating, seating_table
     from score.utils.files import require_writable
 
     warp.config.log_level = warp.LOG_ERROR
@@ -220,7 +220,7 @@ def write_rows(args: argparse.Namespace, rows: list[dict[str, Any]], shown: Tabl
     from rich.console import Console
 
     from score.evaluation.paired import write_report
-    from score.evaluation.provenance import command_line, source_commit
+    from score.utils.provenance import command_line, source_commit
 
     facts = {"seed": args.seed, "commit": source_commit(), "command": command_line()}
     write_report({**facts, "rows": rows}, args.output)
@@ -239,11 +239,11 @@ def run_soak(args: argparse.Namespace, overrides: list[str]) -> int:
         TimeRemainingColumn,
     )
 
+    from score.benchmarks.soak import SOAK_MODES, SoakReport, soak_actions, soak_latents
     from score.evaluation.paired import write_report
-    from score.evaluation.provenance import command_line, source_commit
-    from score.evaluation.soak import SOAK_MODES, SoakReport, soak_actions, soak_latents
     from score.simulation import open_task
     from score.utils.files import require_writable
+    from score.utils.provenance import command_line, source_commit
 
     require_writable(args.output.resolve().parent)
     num_envs = 64 if args.num_envs is None else args.num_envs[0]
@@ -290,7 +290,7 @@ def run_soak(args: argparse.Namespace, overrides: list[str]) -> int:
 
 def run_worker(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) -> int:
     """Measures one number of environments and writes its row."""
-    from score.evaluation.benchmark import engine_stepper, measure_speed, write_row
+    from score.benchmarks.speed import engine_stepper, measure_speed, write_row
     from score.simulation import open_task
 
     with open_task(
@@ -304,13 +304,13 @@ def run_worker(args: argparse.Namespace, cfg: SpeedCfg, overrides: list[str]) ->
 
 def _chunked_env(args: argparse.Namespace, task: SteerableEnv) -> ChunkedVecEnv:
     """Puts the task under the steering of its own settings."""
-    from score.evaluation import loading
+    from score.cli import artefacts
     from score.policies import require_match
     from score.steering.chunked_env import ChunkedVecEnv
     from score.steering.latent import LatentBasis
 
-    bundle = args.base_policy or loading.shipped_base_policy(args.task)
-    base_policy, _ = loading.load_policies(bundle, None, task.device)
+    bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
+    base_policy, _ = artefacts.load_policies(bundle, None, task.device)
     require_match(base_policy.spec, task.spec)
     steering = task.agent_cfg.steering
     basis = LatentBasis(steering.basis, *base_policy.latent_shape, steering.knots, task.device)

@@ -75,20 +75,22 @@ def main(arguments: list[str] | None = None) -> int:
     if num_envs < 1:
         raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
     # Imported late, so that --help and a mistyped number answer at once.
-    from score.evaluation import EvaluationCfg, SeedSpace, evaluate_paired, loading, report_table, require_seed
+    from score.cli import artefacts
+    from score.evaluation import EvaluationCfg, evaluate_paired, report_table
     from score.evaluation.picture import save_picture
-    from score.evaluation.provenance import command_line, source_commit
     from score.policies import require_match
     from score.policies.bundle import bundle_sha256
+    from score.rollout.seeds import SeedSpace, require_seed
     from score.simulation import open_task, task_kwargs
     from score.utils.files import require_writable, sha256_of
+    from score.utils.provenance import command_line, source_commit
 
-    overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
+    overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
     require_seed(args.seed, SeedSpace.REPORTED)
     task_kwargs(args.task, args.domain)
-    checkpoint = loading.find_checkpoint(args.checkpoint, args.task, loading.experiment_name(args.task, overrides))
-    bundle = args.base_policy or loading.shipped_base_policy(args.task)
-    output = args.output or loading.default_output(args.task, args.domain, args.seed, checkpoint)
+    checkpoint = artefacts.find_checkpoint(args.checkpoint, args.task, artefacts.experiment_name(args.task, overrides))
+    bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
+    output = args.output or artefacts.default_output(args.task, args.domain, args.seed, checkpoint)
     cfg = EvaluationCfg(
         task=args.task,
         domain=args.domain,
@@ -112,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     with open_task(
         args.task, domain=args.domain, num_envs=num_envs, seed=args.seed, device=args.device, overrides=overrides
     ) as task:
-        base_policy, steering = loading.load_policies(bundle, checkpoint, task.device)
+        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)
         require_match(base_policy.spec, task.spec)
         cfg = cfg.with_task(
             physics=task.engine,

@@ -46,23 +46,23 @@ def main() -> int:
     parser = make_parser()
     arguments, unknown = parser.parse_known_args()
     # Imported late, so that --help and a mistyped flag answer at once.
+    from score.cli import artefacts
     from score.deployment import verify_capsule
     from score.deployment.record import ExportCfg, export_policy
-    from score.evaluation import loading
     from score.evaluation.schema import read_report
     from score.policies.bundle import bundle_sha256
     from score.simulation import open_task, task_kwargs
     from score.utils.errors import UserError
     from score.utils.files import require_writable, sha256_of
 
-    overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
+    overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
     task_kwargs(arguments.task, arguments.domain)
     # Everything that can be wrong with files is found before the simulator starts.
-    checkpoint = loading.find_checkpoint(
-        arguments.checkpoint, arguments.task, loading.experiment_name(arguments.task, overrides)
+    checkpoint = artefacts.find_checkpoint(
+        arguments.checkpoint, arguments.task, artefacts.experiment_name(arguments.task, overrides)
     )
-    bundle = arguments.base_policy or loading.shipped_base_policy(arguments.task)
-    steering = loading.load_policies(bundle, checkpoint, "cpu")[1]
+    bundle = arguments.base_policy or artefacts.shipped_base_policy(arguments.task)
+    steering = artefacts.load_policies(bundle, checkpoint, "cpu")[1]
     if checkpoint is None or steering is None:
         raise UserError("--checkpoint none: a capsule needs a steering policy. Give latest, best or a file.")
     evaluation = read_report(arguments.evaluation) if arguments.evaluation else {}
@@ -80,7 +80,7 @@ def main() -> int:
         device=arguments.device,
         overrides=overrides,
     ) as task:
-        base, steering = loading.load_policies(bundle, checkpoint, task.device)
+        base, steering = artefacts.load_policies(bundle, checkpoint, task.device)
         assert steering is not None
         cfg = ExportCfg(
             task=arguments.task,

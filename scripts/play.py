@@ -55,17 +55,17 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError(f"--episodes must be at least 1, got {args.episodes}.")
     if not args.video and not args.viz:
         raise UserError("Nothing to show: add --video for an mp4, or --viz newton_gl|viser|rerun|kit for a viewer.")
-    from score.evaluation import loading
-    from score.evaluation.arms import base_arm, steered_arm
-    from score.evaluation.rollout import run_episodes
+    from score.cli import artefacts
     from score.policies import require_match
+    from score.rollout.arms import base_arm, steered_arm
+    from score.rollout.episodes import run_episodes
     from score.simulation import open_task, task_kwargs
     from score.utils.files import require_writable
 
-    overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
+    overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
     task_kwargs(args.task, args.domain)
-    checkpoint = loading.find_checkpoint(args.checkpoint, args.task, loading.experiment_name(args.task, overrides))
-    bundle = args.base_policy or loading.shipped_base_policy(args.task)
+    checkpoint = artefacts.find_checkpoint(args.checkpoint, args.task, artefacts.experiment_name(args.task, overrides))
+    bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
     folder = args.output or (checkpoint.parent if checkpoint else Path("logs")) / "videos" / "play"
     if args.video:
         require_writable(folder)
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         video_dir=str(folder) if args.video else None,
         video_length=args.episodes * 100,
     ) as task:
-        base_policy, steering = loading.load_policies(bundle, checkpoint, task.device)
+        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)
         require_match(base_policy.spec, task.spec)
         arm = base_arm() if steering is None else steered_arm(steering)
         chunk = task.agent_cfg.steering.chunk_steps if steering is None else steering.chunk_steps

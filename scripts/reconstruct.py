@@ -122,7 +122,7 @@ def _run_asset(arguments: argparse.Namespace) -> int:
 
 
 def _run_check(arguments: argparse.Namespace) -> int:
-    from score.reconstruction.check import check_asset
+    from score.reconstruction.check.check import check_asset
 
     passport = check_asset(arguments.directory, insert=arguments.insert, drops=arguments.drops)
     print(passport.summary())
@@ -132,8 +132,8 @@ def _run_check(arguments: argparse.Namespace) -> int:
 def _run_fuse(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from score.reconstruction.frames import read_frames
-    from score.reconstruction.fusion import FuseCfg, fuse, write_fused
+    from score.reconstruction.scan.frames import read_frames
+    from score.reconstruction.scan.fusion import FuseCfg, fuse, write_fused
     from score.utils.errors import UserError
     from score.utils.files import require_writable
 
@@ -164,9 +164,9 @@ def _run_fuse(arguments: argparse.Namespace) -> int:
 
 
 def _run_scene(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.check.scene_checks import check_scene
+    from score.reconstruction.check.scene_picture import write_scene_picture
     from score.reconstruction.scene import read_scene
-    from score.reconstruction.scene_checks import check_scene
-    from score.reconstruction.scene_picture import write_scene_picture
     from score.utils.errors import UserError
     from score.utils.files import require_writable
 

@@ -51,26 +51,26 @@ def main(arguments: list[str] | None = None) -> int:
     if args.num_envs is not None and args.num_envs < 1:
         raise UserError(f"--num_envs must be at least 1, got {args.num_envs}.")
     # Imported late, so that --help and a mistyped number answer at once.
-    from score.evaluation import loading
+    from score.cli import artefacts
     from score.policies.bundle import bundle_sha256, load_bundle
     from score.simulation import open_task, task_kwargs
     from score.steering.train import run_directory, train
 
-    overrides = loading.require_overrides(unknown, list(parser._option_string_actions))
+    overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
     task_kwargs(args.task, "sim")  # refuses the stand-in for the robot: training there would spoil its numbers
     device = args.device
     if args.distributed:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    experiment = loading.experiment_name(args.task, overrides)
-    resume = loading.find_checkpoint(args.checkpoint or loading.NO_CHECKPOINT, args.task, experiment)
-    bundle = args.base_policy or loading.shipped_base_policy(args.task)
+    experiment = artefacts.experiment_name(args.task, overrides)
+    resume = artefacts.find_checkpoint(args.checkpoint or artefacts.NO_CHECKPOINT, args.task, experiment)
+    bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
     base_policy = load_bundle(bundle, "cpu")
     with open_task(args.task, num_envs=args.num_envs, seed=args.seed, device=device, overrides=overrides) as task:
         cfg = task.agent_cfg
         if args.max_iterations is not None:
             cfg.max_iterations = args.max_iterations
         cfg.run_name = args.run_name
-        log_dir = run_directory(loading.LOG_ROOT / experiment, args.run_name, resume)
+        log_dir = run_directory(artefacts.LOG_ROOT / experiment, args.run_name, resume)
         metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": bundle_sha256(bundle)}
         train(task, base_policy, cfg, log_dir, resume, task_name=args.task, metadata=metadata)
     return 0

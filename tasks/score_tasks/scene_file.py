@@ -19,7 +19,7 @@ from isaaclab.managers import EventTermCfg, SceneEntityCfg
 from isaaclab.scene import InteractiveSceneCfg
 
 from score.reconstruction.scene import Scene, SceneObject
-from score.reconstruction.scene_usd import write_scene_object
+from score.reconstruction.usd.scene_usd import write_scene_object
 
 __all__ = ["object_cfg", "reset_event", "scene_cfg", "table_cfg"]
 

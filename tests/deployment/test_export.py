@@ -16,10 +16,10 @@ from tests.deployment.reach_task import ReachTask, reach_spec
 
 from score.deployment import build_policy, head_from_policy, read_golden, verify_capsule
 from score.deployment.record import ExportCfg, export_policy, steering_arm, with_limits
-from score.evaluation.arms import Decision
 from score.policies import FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg
 from score.policies.flow_matching import statistic_shapes
 from score.policies.normalisation import Statistic
+from score.rollout.arms import Decision
 from score.steering.distribution import BoundedGaussianDistribution
 from score.steering.latent import LatentBasis
 from score.steering.policy import SteeringPolicy

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.evaluation.scripted import LinePolicy, LineTask
+from tests.rollout.scripted import LinePolicy, LineTask
 
 from score.evaluation import ConstantSearchCfg, find_constant_latent
 from score.evaluation.constant_search import _better_half, _candidates

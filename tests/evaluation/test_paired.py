@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from tests.evaluation.scripted import LinePolicy, LineTask, PushActor
+from tests.rollout.scripted import LinePolicy, LineTask, PushActor
 
 from score.evaluation import (
     ConstantSearchCfg,
-    EpisodeResults,
     EvaluationCfg,
-    SeedSpace,
     evaluate_paired,
     read_report,
     report_table,
@@ -25,6 +23,8 @@ from score.evaluation import (
 )
 from score.evaluation.paired import compare_arms, make_report, summarise_arm
 from score.evaluation.picture import save_picture
+from score.rollout.results import EpisodeResults
+from score.rollout.seeds import SeedSpace
 from score.utils.errors import UserError
 
 SEARCH = ConstantSearchCfg(candidates=4, starts=2)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -33,16 +34,42 @@ SIMULATOR = {
 FORBIDDEN = {
     "score": {"score_tasks", "score_assets"},
     "score_assets": {"score", "score_tasks"},
-    "score.policies": SIMULATOR | {"score.steering", "score.simulation"},
-    "score.deployment": SIMULATOR | {"score.steering", "score.simulation"},
-    "score.utils": SIMULATOR | {"torch", "numpy", "score.policies", "score.steering", "score.simulation"},
+    "score.policies": SIMULATOR,
+    "score.deployment": SIMULATOR,
+    "score.rollout": SIMULATOR,
+    "score.evaluation": SIMULATOR,
+    "score.utils": SIMULATOR,
+    "score.task": SIMULATOR,
+    "score.steering.latent": SIMULATOR,
 }
-"""Package: what nothing in it may import. The policies and the runtime must load on a robot that has only torch."""
+"""Package or module: what nothing in it may import. Policies and runtime must load on a robot that has only torch,
+evaluations where there is no simulator."""
+
+UTILS_WITH_TORCH = {"exts/score/score/utils/random.py"}
+"""Files of ``score.utils`` that need more than the standard library; the package does not import them."""
+
+BELOW = {
+    "utils": set(),
+    "physics": set(),
+    "policies": {"utils"},
+    "task": {"policies", "utils"},
+    "rollout": {"policies", "task", "utils"},
+    "steering": {"rollout", "policies", "task", "utils"},
+    "imitation": {"rollout", "policies", "task", "utils"},
+    "evaluation": {"steering", "rollout", "policies", "task", "utils"},
+    "deployment": {"steering", "rollout", "policies", "task", "utils"},
+    "reconstruction": {"physics", "utils"},
+    "simulation": {"physics", "policies", "task", "utils"},
+    "benchmarks": {"evaluation", "steering", "rollout", "policies", "task", "reconstruction", "utils"},
+    "cli": {"simulation", "evaluation", "deployment", "benchmarks", "imitation", "steering", "rollout"}
+    | {"policies", "task", "reconstruction", "utils"},
+}
+"""Room of ``score``: the rooms that it may import, all of them below it."""
 
 
 def sources_of(package: str) -> list[Path]:
-    root = REPOSITORY / ROOTS[package.partition(".")[0]]
-    return sorted((root / package.replace(".", "/")).rglob("*.py"))
+    path = REPOSITORY / ROOTS[package.partition(".")[0]] / package.replace(".", "/")
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
 
 
 def all_sources() -> list[Path]:
@@ -108,6 +135,32 @@ def test_imports_go_one_way(package: str) -> None:
         if any(is_below(name, forbidden) for forbidden in FORBIDDEN[package])
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_rooms_import_only_what_lies_below_them(room: str) -> None:
+    wrong = []
+    for file in sources_of(f"score.{room}"):
+        for name in sorted(imports_of(file.read_text(), package_of(file, "score"))):
+            top, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            if top == "score" and other in BELOW and other != room and other not in BELOW[room]:
+                wrong.append(f"{file.relative_to(REPOSITORY)} imports {name}")
+    assert wrong == []
+
+
+def test_every_room_is_in_the_order() -> None:
+    """And the order has no cycles: each room comes after those that it may import."""
+    folder = REPOSITORY / ROOTS["score"] / "score"
+    rooms = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert rooms - {"__init__", "__pycache__"} == set(BELOW)
+    list(graphlib.TopologicalSorter(BELOW).static_order())
+
+
+def test_helpers_of_the_robot_side_need_the_standard_library_only() -> None:
+    for file in sources_of("score.utils"):
+        if str(file.relative_to(REPOSITORY)) not in UTILS_WITH_TORCH:
+            assert not {"torch", "numpy"} & imports_of(file.read_text(), "score.utils"), file
 
 
 @pytest.mark.parametrize(

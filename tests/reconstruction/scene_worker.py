@@ -14,11 +14,11 @@ import torch
 from tests.reconstruction.test_scene import make_box
 from tests.tasks.sim_worker import demonstrate
 
+from score.benchmarks.virtual_mesh import MeshScanCfg, scan_mesh
 from score.reconstruction.build import build_asset
+from score.reconstruction.check.scene_checks import check_scene
 from score.reconstruction.scene import read_scene
-from score.reconstruction.scene_checks import check_scene
 from score.reconstruction.settings import AssetCfg
-from score.reconstruction.virtual_mesh import MeshScanCfg, scan_mesh
 from score.simulation import SteerableEnv, open_task
 from score_assets.objects.ground_truth import GROUND_TRUTH
 from score_assets.objects.peg_socket import PEG_SOCKET

@@ -16,12 +16,12 @@ from tests.reconstruction.shapes import block, cup, export, moved, on_table
 
 from score.reconstruction.asset_folder import CavityRecord, RestPose, read_asset
 from score.reconstruction.build import build_asset
-from score.reconstruction.check import examine, open_asset
-from score.reconstruction.drop_test import ball_radius, ball_stays, judge_rest, rest_job, same_inertia
-from score.reconstruction.passport import Passport, rounded
+from score.reconstruction.check.check import examine, open_asset
+from score.reconstruction.check.drop_test import ball_radius, ball_stays, judge_rest, rest_job, same_inertia
+from score.reconstruction.check.passport import Passport, rounded
 from score.reconstruction.settings import AssetCfg
-from score.reconstruction.usd_checks import usd_problems
-from score.reconstruction.usd_reader import read_usd
+from score.reconstruction.usd.usd_checks import usd_problems
+from score.reconstruction.usd.usd_reader import read_usd
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from tests.reconstruction.shapes import block, cup, export, slotted
 
+from score.benchmarks.seating import benchmark_seating
 from score.reconstruction.build import build_asset
-from score.reconstruction.check import check_asset
-from score.reconstruction.passport import Passport
-from score.reconstruction.seating_benchmark import benchmark_seating
+from score.reconstruction.check.check import check_asset
+from score.reconstruction.check.passport import Passport
 from score.reconstruction.settings import AssetCfg
 
 pytestmark = [pytest.mark.simulator, pytest.mark.timeout(900)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from score.reconstruction.cleaning import inside_roi, repaired, select_object, weld
+from score.reconstruction.scan.cleaning import inside_roi, repaired, select_object, weld
 from score.utils.errors import UserError
 
 

@@ -8,8 +8,8 @@ import pytest
 import trimesh
 from tests.reconstruction.shapes import block, cup
 
-from score.reconstruction import closing
-from score.reconstruction.closing import boundary_loops, capped, close_mesh, wall_thickness
+from score.reconstruction.scan import closing
+from score.reconstruction.scan.closing import boundary_loops, capped, close_mesh, wall_thickness
 from score.utils.errors import UserError
 
 

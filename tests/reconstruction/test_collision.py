@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reconstruction.shapes import block, bored, cup, moved, slotted
 
-from score.reconstruction import decomposition
-from score.reconstruction.cavity import filled_share, find_cavity
-from score.reconstruction.collision import Collision, make_collision
-from score.reconstruction.comparison import compare, union_volume
-from score.reconstruction.insertion import hole_of, peg_starts, tip_gaps
-from score.reconstruction.pieces import (
+from score.reconstruction.check.comparison import compare, union_volume
+from score.reconstruction.check.insertion import hole_of, peg_starts, tip_gaps
+from score.reconstruction.settings import AssetCfg
+from score.reconstruction.shape import decomposition
+from score.reconstruction.shape.cavity import filled_share, find_cavity
+from score.reconstruction.shape.collision import Collision, make_collision
+from score.reconstruction.shape.pieces import (
     MAX_HULL_VERTICES,
     BoxPiece,
     ConvexPiece,
@@ -30,7 +31,6 @@ from score.reconstruction.pieces import (
     depth,
     with_flat_foot,
 )
-from score.reconstruction.settings import AssetCfg
 from score.utils.errors import UserError
 
 

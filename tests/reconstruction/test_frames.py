@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from score.reconstruction import frames as module
-from score.reconstruction.frames import read_color, read_depth, read_frames
+from score.reconstruction.scan import frames as module
+from score.reconstruction.scan.frames import read_color, read_depth, read_frames
 from score.utils.errors import UserError
 
 SIZE = (8, 6)

@@ -17,12 +17,13 @@ import torch
 import trimesh
 from numpy.typing import NDArray
 
-from score.reconstruction import fusion as module
-from score.reconstruction.frames import FrameSet, read_frames
-from score.reconstruction.fusion import FuseCfg, FusedMesh, fuse, require_memory, write_fused
-from score.reconstruction.mesh_queries import MeshQueries
-from score.reconstruction.region import Region, attention, depth_noise
-from score.reconstruction.virtual_frames import RecordingCfg, look_at, write_virtual_frames
+from score.benchmarks.virtual_frames import RecordingCfg, write_virtual_frames
+from score.reconstruction.check.ray_pictures import look_at
+from score.reconstruction.scan import fusion as module
+from score.reconstruction.scan.frames import FrameSet, read_frames
+from score.reconstruction.scan.fusion import FuseCfg, FusedMesh, fuse, require_memory, write_fused
+from score.reconstruction.scan.region import Region, attention, depth_noise
+from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.errors import UserError
 from score_assets.objects.ground_truth import GROUND_TRUTH
 

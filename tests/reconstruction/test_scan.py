@@ -10,7 +10,7 @@ import pytest
 import trimesh
 from PIL import Image
 
-from score.reconstruction.scan import read_scan
+from score.reconstruction.scan.scan import read_scan
 from score.utils.errors import UserError
 
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\n"

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from pxr import Usd, UsdGeom, UsdPhysics
 
 from score.reconstruction.asset_folder import AssetRecord, CollisionRecord, write_asset
-from score.reconstruction.mass import MassProperties
-from score.reconstruction.pieces import BoxPiece
-from score.reconstruction.scan import Scan
+from score.reconstruction.check.scene_checks import check_scene
+from score.reconstruction.check.scene_picture import render_scene, write_scene_picture
+from score.reconstruction.scan.scan import Scan
 from score.reconstruction.scene import read_scene
-from score.reconstruction.scene_checks import check_scene
-from score.reconstruction.scene_picture import render_scene, write_scene_picture
-from score.reconstruction.scene_usd import write_scene_object
-from score.reconstruction.usd_reader import read_usd
-from score.reconstruction.usd_writer import write_usd
+from score.reconstruction.shape.mass import MassProperties
+from score.reconstruction.shape.pieces import BoxPiece
+from score.reconstruction.usd.scene_usd import write_scene_object
+from score.reconstruction.usd.usd_reader import read_usd
+from score.reconstruction.usd.usd_writer import write_usd
 from score.utils.errors import UserError
 
 

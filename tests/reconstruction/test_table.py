@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from score.reconstruction.table import axis_vector, find_table, rotation_to_up, standing_face
+from score.reconstruction.scan.table import axis_vector, find_table, rotation_to_up, standing_face
 from score.utils.errors import UserError
 
 

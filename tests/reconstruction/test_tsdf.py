@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from score.reconstruction.frames import Intrinsics
-from score.reconstruction.tsdf import TsdfGrid, depth_map, grid_shape, grid_window
+from score.reconstruction.scan.frames import Intrinsics
+from score.reconstruction.scan.tsdf import TsdfGrid, depth_map, grid_shape, grid_window
 
 CAMERA = Intrinsics(80, 60, 100.0, 100.0, 39.5, 29.5)
 LOW, HIGH = np.array([-0.02, -0.02, 0.46]), np.array([0.02, 0.02, 0.54])

@@ -17,8 +17,8 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.steering.scripted_task import PointTask, TwoWayPolicy
 
-from score.evaluation.arms import base_arm, steered_arm
-from score.evaluation.rollout import run_episodes
+from score.rollout.arms import base_arm, steered_arm
+from score.rollout.episodes import run_episodes
 from score.steering.checkpoint import load_checkpoint, resolve_checkpoint, save_checkpoint, weights_sha256
 from score.steering.config import SteeringRunnerCfg
 from score.steering.policy import load_steering_policy

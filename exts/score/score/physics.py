@@ -53,3 +53,16 @@ def newton_mjwarp(njmax: int, nconmax: int) -> NewtonCfg:
         collision_cfg=NewtonCollisionPipelineCfg(),
         use_cuda_graph=True,  # on a GPU; a CPU has none
     )
+
+
+def allow_unpinned_host_memory() -> None:
+    """Lets isaaclab_ov allocate its host buffers on a machine without CUDA.
+
+    It asks for *pinned* memory, which Warp gets from the CUDA driver only; without a GPU plain memory is the same.
+    """
+    import warp as wp
+
+    wp.init()
+    if not wp.is_cuda_available():
+        cpu = wp.get_device("cpu")
+        cpu.pinned_allocator = cpu.default_allocator

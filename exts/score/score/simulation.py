@@ -18,6 +18,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 
+from score.physics import allow_unpinned_host_memory
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.utils.errors import UserError, near_names
 
@@ -104,19 +105,6 @@ def require_engine(physics_cfg: Any) -> str:
                 )
             return name
     return type(physics_cfg).__name__
-
-
-def allow_unpinned_host_memory() -> None:
-    """Lets isaaclab_ov allocate its host buffers on a machine without CUDA.
-
-    It asks for *pinned* memory, which Warp gets from the CUDA driver only; without a GPU plain memory is the same.
-    """
-    import warp as wp
-
-    wp.init()
-    if not wp.is_cuda_available():
-        cpu = wp.get_device("cpu")
-        cpu.pinned_allocator = cpu.default_allocator
 
 
 class SteerableEnv:

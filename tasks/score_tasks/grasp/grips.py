@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from score.policies.spec import finite_number, finite_numbers, read_fields
 from score.utils.errors import UserError
+from score.utils.fields import finite_number, finite_numbers, read_fields
 from score.utils.files import atomic_file
 from score_assets.robots.franka_leap import HAND_JOINT_NAMES, joint_limits
 

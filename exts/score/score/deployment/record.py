@@ -18,15 +18,15 @@ from score.deployment.build import PAST_TARGET_KEY, TrainedSteering, head_from_p
 from score.deployment.capsule import CapsulePieces, export_capsule
 from score.deployment.golden import GoldenEpisode
 from score.deployment.runtime import SteeringHead
-from score.evaluation.arms import Arm, Decision
-from score.evaluation.recorder import EpisodeRecorder
-from score.evaluation.rollout import run_batch
 from score.policies.spec import PolicySpec, require_match
+from score.rollout.arms import Arm, Decision
+from score.rollout.episodes import run_batch
+from score.rollout.recorder import EpisodeRecorder
 from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.steering.task_protocol import SteerableTask
+    from score.task import SteerableTask
 
 
 class _ExportableTask(Protocol):

@@ -16,15 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from score.rollout.arms import grid_arm
+from score.rollout.episodes import Progress, ResultStore, run_episodes
+from score.rollout.seeds import SeedSpace, Stream, derive_seed, require_seed
 from score.utils.errors import UserError
-
-from .arms import grid_arm
-from .rollout import Progress, ResultStore, run_episodes
-from .seeds import SeedSpace, Stream, derive_seed, require_seed
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.steering.task_protocol import SteerableTask
+    from score.task import SteerableTask
 
 
 @dataclass(frozen=True)

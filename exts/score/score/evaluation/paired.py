@@ -9,21 +9,21 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, steered_arm
+from score.rollout.episodes import run_episodes
+from score.rollout.results import EpisodeResults
+from score.rollout.seeds import SeedSpace, Stream, derive_seed, require_seed
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
 
-from .arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, steered_arm
 from .constant_search import ConstantSearchCfg, ConstantSearchResult, find_constant_latent
 from .partial import PartialResults
-from .results import EpisodeResults
-from .rollout import run_episodes
 from .schema import validate_report
-from .seeds import SeedSpace, Stream, derive_seed, require_seed
 from .statistics import INTERVAL_METHOD, PairedTable, steps_ratio, steps_summary, wilson_interval
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.steering.task_protocol import SteerableTask
+    from score.task import SteerableTask
 
 ArmProgress = Callable[[str, int, int], None]
 """Called with the name of the work at hand (an arm, or ``constant search``), its ended episodes, and all of them."""

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from score.rollout.results import EpisodeResults
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
-
-from .results import EpisodeResults
 
 
 class PartialResults:

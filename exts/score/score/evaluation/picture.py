@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from score.rollout.results import EpisodeResults
 from score.utils.files import atomic_file
 
 from .report import ordered_arms
-from .results import EpisodeResults
 from .statistics import success_curve
 
 _COLOURS = {

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .arms import ARM_NAMES
+from score.rollout.arms import ARM_NAMES
 
 
 def report_table(report: Mapping[str, Any]) -> RenderableType:

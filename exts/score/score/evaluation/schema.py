@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from score.rollout.arms import ARM_NAMES, BASE, STEERED
 from score.utils.errors import UserError
-
-from .arms import ARM_NAMES, BASE, STEERED
 
 REPORT_KEYS = (
     *("task", "domain", "physics", "episodes", "seed", "arms", "paired"),

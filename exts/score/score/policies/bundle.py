@@ -23,8 +23,9 @@ from score.policies.base_policy import BasePolicy
 from score.policies.flow_matching import FlowMatchingPolicy, statistic_shapes
 from score.policies.normalisation import Statistic, checked_axes, checked_statistic
 from score.policies.settings import FlowNetworkCfg, IntegratorCfg
-from score.policies.spec import PolicySpec, read_fields
+from score.policies.spec import PolicySpec
 from score.utils.errors import UserError, near_names
+from score.utils.fields import plain, read_fields
 from score.utils.files import atomic_directory, sha256_of
 
 FORMAT = "score-base-policy/1"
@@ -76,8 +77,8 @@ def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any]
         settings = _Settings(
             format=FORMAT,
             kind=KINDS[0],
-            network=_plain(policy.network_cfg),
-            integrator=_plain(policy.integrator_cfg),
+            network=plain(dataclasses.asdict(policy.network_cfg)),
+            integrator=plain(dataclasses.asdict(policy.integrator_cfg)),
             spec=policy.spec.to_dict(),
             weights_sha256=sha256_of(weights),
             training=dict(training or {}),
@@ -242,7 +243,3 @@ def _require_tensors(found: dict[str, torch.Tensor], needed: dict[str, torch.Ten
             f"{path} does not hold the tensors that {SETTINGS_FILE} describes: {'; '.join(problems[:4])}. Write the"
             " base policy anew."
         )
-
-
-def _plain(settings: Any) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(settings).items()}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from score.utils.errors import UserError, near_names
+from score.utils.fields import plain, read_fields
 
 _RATE_TOLERANCE = 1e-3
 """Relative difference of two control rates that still counts as equal: rounding of 1 / step length, no more."""
@@ -97,7 +98,7 @@ class PolicySpec:
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain dicts, lists, strings and numbers, ready for YAML or JSON."""
-        return _plain(dataclasses.asdict(self))
+        return plain(dataclasses.asdict(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PolicySpec:
@@ -163,76 +164,6 @@ def require_match(policy: PolicySpec, task: PolicySpec) -> None:
         )
 
 
-def read_fields(kind: type, data: Any, where: str) -> dict[str, Any]:
-    """Check that a mapping has the fields of a dataclass: all that have no default, and no others.
-
-    Args:
-        kind: The dataclass.
-        data: What a file holds in its place.
-        where: Where in the file, for the message.
-
-    Returns:
-        A copy of ``data``.
-
-    Raises:
-        UserError: ``data`` is not a mapping, or a key is missing or unknown.
-    """
-    if not isinstance(data, Mapping):
-        raise UserError(f"{where} is not a mapping of settings.")
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for key in data:
-        if key not in fields:
-            near = near_names(str(key), fields) or f" It may have {', '.join(map(repr, fields))}."
-            raise UserError(f"{where} has an unknown key '{key}'.{near}")
-    for name, field in fields.items():
-        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if required and name not in data:
-            raise UserError(f"{where} lacks the key '{name}'.")
-    return dict(data)
-
-
-def finite_number(key: str, value: Any) -> float:
-    """Check a number that a file holds.
-
-    Args:
-        key: Where in the file, for the message.
-        value: What the file holds there.
-
-    Returns:
-        The number.
-
-    Raises:
-        UserError: It is no finite number.
-    """
-    if not _is_finite_number(value):
-        raise UserError(f"{key} holds {value!r}: give a finite number.")
-    return float(value)
-
-
-def finite_numbers(key: str, values: Any, count: int) -> tuple[float, ...]:
-    """Check a list of numbers that a file holds.
-
-    Args:
-        key: Where in the file, for the message.
-        values: What the file holds there.
-        count: Numbers that belong there.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        UserError: It is no list of that many finite numbers.
-    """
-    numbers = values if isinstance(values, list | tuple) else ()
-    if len(numbers) != count or not all(_is_finite_number(value) for value in numbers):
-        raise UserError(f"{key} holds {values}: give {count} finite numbers.")
-    return tuple(float(value) for value in numbers)
-
-
-def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _observation_problems(name: str, needed: ObservationSpec, offered: ObservationSpec) -> list[str]:
     problems = []
     for label in ("shape", "history", "units", "frame"):
@@ -259,9 +190,3 @@ def _name_problems(what: str, ours: tuple[str, ...], theirs: tuple[str, ...]) ->
         ]
     )
     return [f"{what} differ ({len(ours)} and the task's {len(theirs)}{detail})"]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

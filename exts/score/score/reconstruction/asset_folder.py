@@ -21,8 +21,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from score.policies.spec import finite_number, finite_numbers, read_fields
 from score.utils.errors import UserError, near_names
+from score.utils.fields import finite_number, finite_numbers, read_fields
 
 FORMAT = "score-asset/1"
 """Value of ``format`` in ``asset.yaml``."""

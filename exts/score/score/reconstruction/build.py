@@ -13,7 +13,6 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from score.reconstruction import cleaning
 from score.reconstruction.asset_folder import (
     Asset,
     AssetRecord,
@@ -21,17 +20,18 @@ from score.reconstruction.asset_folder import (
     SourceRecord,
     write_asset,
 )
-from score.reconstruction.check import examine
-from score.reconstruction.closing import ClosedMesh, close_mesh
-from score.reconstruction.collision import Collision, make_collision
-from score.reconstruction.drop_test import ENGINES, require_engine
-from score.reconstruction.mass import MassProperties, mass_properties
-from score.reconstruction.passport import Passport
-from score.reconstruction.points import surface_points, write_points
-from score.reconstruction.scan import Scan, read_scan
+from score.reconstruction.check.check import examine
+from score.reconstruction.check.drop_test import ENGINES, require_engine
+from score.reconstruction.check.passport import Passport
+from score.reconstruction.scan import cleaning
+from score.reconstruction.scan.closing import ClosedMesh, close_mesh
+from score.reconstruction.scan.points import surface_points, write_points
+from score.reconstruction.scan.scan import Scan, read_scan
+from score.reconstruction.scan.table import Plane, axis_vector, find_table, rotation_to_up, standing_face
 from score.reconstruction.settings import UNITS, AssetCfg
-from score.reconstruction.table import Plane, axis_vector, find_table, rotation_to_up, standing_face
-from score.reconstruction.usd_writer import write_usd
+from score.reconstruction.shape.collision import Collision, make_collision
+from score.reconstruction.shape.mass import MassProperties, mass_properties
+from score.reconstruction.usd.usd_writer import write_usd
 from score.utils.errors import UserError
 from score.utils.files import atomic_directory, sha256_of
 

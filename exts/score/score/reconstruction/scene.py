@@ -18,9 +18,9 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from scipy.spatial.transform import Rotation
 
-from score.policies.spec import finite_numbers
 from score.reconstruction.asset_folder import Asset, read_asset, require_name
 from score.utils.errors import UserError, near_names
+from score.utils.fields import finite_numbers
 
 __all__ = ["RANGE_KEYS", "SCENE_FORMAT", "Scene", "SceneCameraCfg", "SceneObject", "TableCfg", "read_scene"]
 

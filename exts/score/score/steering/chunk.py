@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .task_protocol import GUARD, SUCCESS, TaskObservations
+from score.task import GUARD, SUCCESS, TaskObservations
 
 
 @dataclass(frozen=True)

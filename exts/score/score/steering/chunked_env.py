@@ -20,14 +20,14 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from score.evaluation.seeds import preserved_random_state
 from score.policies.base_policy import BasePolicy
+from score.task import GUARD, SUCCESS, SteerableTask, TaskObservations
 from score.utils.errors import UserError
+from score.utils.random import preserved_random_state
 
 from .chunk import Chunk
 from .diagnostics import RolloutStatistics
 from .latent import LatentBasis
-from .task_protocol import GUARD, SUCCESS, SteerableTask, TaskObservations
 
 
 class ChunkedVecEnv(VecEnv):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import scipy.stats
 import torch
 
+from score.task import GUARD, SUCCESS
+
 from .distribution import kl_from_prior
-from .task_protocol import GUARD, SUCCESS
 
 if TYPE_CHECKING:
     from .chunk import Chunk

@@ -18,7 +18,7 @@ from .latent import LatentBasis
 
 
 class SteeringPolicy:
-    """Chooses latents for the base policy; implements ``score.evaluation.arms.SteeringActor``.
+    """Chooses latents for the base policy; implements ``score.rollout.arms.SteeringActor``.
 
     Attributes:
         actor: rsl_rl's model of the steering policy.

@@ -7,7 +7,7 @@ the run's seed and the iteration alone. So a resumed run starts where the uninte
 simulator's state cannot be saved.
 
 Seeds: reported evaluations own 0 to 999,999, the evaluation of training 1,000,000 to 1,999,999
-(:class:`score.evaluation.seeds.SeedSpace`); starts of training are derived from :data:`TRAINING_STARTS` and up. The
+(:class:`score.rollout.seeds.SeedSpace`); starts of training are derived from :data:`TRAINING_STARTS` and up. The
 three never meet.
 """
 
@@ -25,16 +25,16 @@ from typing import Any
 import torch
 from rsl_rl.runners import OnPolicyRunner
 
-from score.evaluation.arms import steered_arm
-from score.evaluation.rollout import run_episodes
-from score.evaluation.seeds import SeedSpace, Stream, derive_seed
+from score.rollout.arms import steered_arm
+from score.rollout.episodes import run_episodes
+from score.rollout.seeds import SeedSpace, Stream, derive_seed
+from score.utils.random import random_state, set_random_state
 
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
 from .policy import SteeringPolicy
-from .random_state import random_state, set_random_state
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
 
 TRAINING_STARTS = 3_000_000

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import random
 import sys
 import time
@@ -12,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import git
 import numpy as np
 import torch
 
 from isaaclab.utils.io import dump_yaml
 from isaaclab_rl.entrypoints.common import RUN_MANIFEST_FILENAME, dump_train_configs, write_run_manifest
 
-import score
 from score.policies.base_policy import BasePolicy
 from score.policies.spec import require_match
+from score.task import SteerableTask
 from score.utils.errors import UserError
 from score.utils.files import require_writable
+from score.utils.provenance import package_versions, source_commit
 
 from .checkpoint import BEST_NAME, LIBRARY, iteration_of, load_checkpoint, weights_sha256
 from .chunked_env import ChunkedVecEnv
@@ -31,9 +30,6 @@ from .config import SteeringRunnerCfg, validate_runner_cfg
 from .latent import LatentBasis
 from .run_log import EvaluationScore
 from .runner import SteeringRunner
-from .task_protocol import SteerableTask
-
-_PACKAGES = ("isaaclab", "rsl-rl-lib", "torch", "newton", "ovphysx", "warp-lang", "numpy")
 
 
 @dataclass(frozen=True)
@@ -189,8 +185,8 @@ def _write_run(
     dump_train_configs(str(log_dir), env_cfg, cfg)
     values = {
         "command": " ".join(sys.argv),
-        "git_commit": _git_commit(),
-        "versions": ", ".join(f"{name} {version}" for name, version in _versions().items()),
+        "git_commit": source_commit(),
+        "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
         "seed": str(cfg.seed),
         "num_envs": str(task.num_envs),
         "device": str(task.device),
@@ -198,25 +194,6 @@ def _write_run(
         "method": "score",
     }
     write_run_manifest(str(log_dir), library=LIBRARY, task=task_name, metadata={**values, **metadata})
-
-
-def _git_commit() -> str:
-    """Return the commit of the project's working tree, with a mark if it was changed, or "unknown"."""
-    try:
-        repository = git.Repo(Path(score.__file__).parent, search_parent_directories=True)
-        return repository.head.commit.hexsha + ("+changes" if repository.is_dirty() else "")
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):  # installed as a package, or no commit yet
-        return "unknown"
-
-
-def _versions() -> dict[str, str]:
-    found: dict[str, str] = {"score": score.__version__, "python": sys.version.split()[0]}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _announce(

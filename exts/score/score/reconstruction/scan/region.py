@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Finds what a recording is about: the thing on the table that all cameras look at, as a box to fuse finely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from score.reconstruction.scan.frames import FrameSet, Intrinsics, read_depth
+from score.reconstruction.scan.table import Plane
+from score.utils.errors import UserError
+
+__all__ = ["Region", "Survey", "attention", "object_region", "survey"]
+
+_POINTS_PER_FRAME = 8_000
+_DISTANCE_RATIO = 2.5
+"""Median depth and distance from what the cameras look at differ by less than this factor in any recording."""
+_CELL = 0.004
+"""Cells of the height map on the table [m]."""
+_LEAST_HEIGHT = 0.0006
+"""Height over the table that stands out [m], where the noise is no larger."""
+_MARGIN = (0.025, 0.25)
+"""Margin around the object [m], and at least this share of its extents: 'asset' needs to see table around it."""
+_BELOW = 0.008
+"""Depth of the box below the table [m]."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A first look at all frames."""
+
+    points: NDArray[np.float32]
+    """Measured points, a sample of every frame [m], world frame, shape (N, 3)."""
+    noise: float
+    """Standard deviation of depth between neighbouring pixels [m]."""
+    center: NDArray[np.float64]
+    """Point that the cameras look at [m], shape (3,)."""
+    distance: float
+    """Median distance of the cameras from it [m]."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """The box to fuse."""
+
+    low: NDArray[np.float64]
+    """Lower corner [m], world frame, shape (3,)."""
+    high: NDArray[np.float64]
+    """Upper corner [m], shape (3,)."""
+    others: int
+    """Things on the table that were left out."""
+
+
+def survey(frames: FrameSet) -> Survey:
+    """Read every depth picture once: sample points, measure noise, find where the cameras look.
+
+    Raises:
+        UserError: A picture is unsound, the cameras look away from what they have in common, or depth and poses are
+            in different units.
+    """
+    poses = np.array([frame.camera_to_world for frame in frames.frames])
+    center, distance = attention(poses)
+    points, noise, ahead = [], [], []
+    for frame in frames.frames:
+        depth = read_depth(frames, frame)
+        noise.append(depth_noise(depth))
+        ahead.append(float(np.median(depth[depth > 0.0])))
+        points.append(back_project(depth, frames.intrinsics, frame.camera_to_world, _POINTS_PER_FRAME))
+    measured = float(np.median(ahead))
+    if not distance / _DISTANCE_RATIO < measured < distance * _DISTANCE_RATIO:
+        raise UserError(
+            f"scale: the depth pictures say that the scene is {measured:.3g} m away, the poses {distance:.3g} m: check"
+            " depth_unit (metres of one count) and that the poses are in metres."
+        )
+    sigma = float(np.nanmedian(noise)) if np.isfinite(noise).any() else 0.0
+    return Survey(np.concatenate(points), sigma, center, distance)
+
+
+def attention(poses: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """The point nearest to all optical axes.
+
+    Args:
+        poses: Poses of the cameras (OpenCV), shape (N, 4, 4) [m].
+
+    Returns:
+        The point [m], shape (3,), and the cameras' median distance from it [m].
+
+    Raises:
+        UserError: It lies behind most cameras, or the axes are parallel and meet nowhere.
+    """
+    origins, axes = poses[:, :3, 3], poses[:, :3, 2]
+    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
+    normal = across.sum(axis=0)
+    if np.linalg.cond(normal) > 1e4:
+        raise UserError("poses: all cameras look in one direction: go around the object, or give --roi.")
+    center = np.linalg.solve(normal, (across @ origins[:, :, None]).sum(axis=0)[:, 0])
+    ahead = np.einsum("ij,ij->i", center - origins, axes)
+    if np.mean(ahead > 0.0) < 0.5:
+        raise UserError(
+            "poses: most cameras look away from the point around which they stand. Are the poses in OpenGL's convention"
+            ' (then set "convention": "opengl"), or world-to-camera matrices (then invert them)?'
+        )
+    return center, float(np.median(np.linalg.norm(center - origins, axis=1)))
+
+
+def depth_noise(depth: NDArray[np.float32]) -> float:
+    """Standard deviation of depth between neighbours [m]; NaN where too little is measured.
+
+    Flat slopes cancel: each pixel is compared with the mean of its four neighbours.
+    """
+    middle = depth[1:-1, 1:-1]
+    around = np.stack((depth[:-2, 1:-1], depth[2:, 1:-1], depth[1:-1, :-2], depth[1:-1, 2:]))
+    difference = middle - around.mean(axis=0)
+    good = (middle > 0.0) & (around > 0.0).all(axis=0) & (np.ptp(around, axis=0) < 0.02 * middle)
+    if good.sum() < 100:
+        return float("nan")
+    # The mean of four has a quarter of the variance; most pixels are smooth surface, so the median ignores edges.
+    return float(1.4826 * np.median(np.abs(difference[good])) / np.sqrt(1.25))
+
+
+def back_project(
+    depth: NDArray[np.float32], camera: Intrinsics, camera_to_world: NDArray[np.float64], count: int
+) -> NDArray[np.float32]:
+    """World points [m], shape (N, 3), of an even sample of at most about ``count`` measured pixels."""
+    rows, columns = np.nonzero(depth)
+    step = max(1, len(rows) // count)
+    rows, columns = rows[::step], columns[::step]
+    z = depth[rows, columns]
+    points = np.stack(((columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z), axis=1)
+    return (points @ camera_to_world[:3, :3].T + camera_to_world[:3, 3]).astype(np.float32)
+
+
+def object_region(look: Survey, table: Plane | None, radius: float) -> Region:
+    """Bound the thing that the cameras look at.
+
+    Args:
+        look: The survey.
+        table: The table, or None where none was found: then everything near the centre is the object.
+        radius: Distance from the centre within which points count [m].
+
+    Raises:
+        UserError: Nothing is there.
+    """
+    points = look.points[np.linalg.norm(look.points - look.center, axis=1) < radius].astype(np.float64)
+    if len(points) < 100:
+        raise UserError(
+            f"region: only {len(points)} measured points lie within {radius:.2f} m of the point that the cameras look"
+            " at: check depth_unit and the poses, or give --roi."
+        )
+    if table is None:
+        low, high = np.percentile(points, 0.5, axis=0), np.percentile(points, 99.5, axis=0)
+        margin = np.maximum(_MARGIN[0], 0.05 * (high - low))
+        return Region(low - margin, high + margin, 0)
+    basis = np.linalg.svd(table.normal[None])[2][1:]
+    flat, height = points @ basis.T, points @ table.normal - table.offset
+    cells = np.floor((flat - flat.min(axis=0)) / _CELL).astype(int)
+    raised = _raised_cells(cells, height, max(_LEAST_HEIGHT, 0.7 * look.noise))
+    blobs, count = ndimage.label(ndimage.binary_closing(raised, iterations=2), structure=np.ones((3, 3)))
+    sizes = np.bincount(blobs.ravel(), minlength=count + 1)[1:]
+    large = np.flatnonzero(sizes >= 12) + 1
+    if len(large) == 0:
+        raise UserError("region: nothing stands on the table where the cameras look: check the frames, or give --roi.")
+    middle = ((look.center @ basis.T) - flat.min(axis=0)) / _CELL
+    distances = [np.linalg.norm(np.argwhere(blobs == blob) + 0.5 - middle, axis=1).min() for blob in large]
+    chosen = large[int(np.argmin(distances))]
+    others = int((sizes[large - 1] > 0.1 * sizes[chosen - 1]).sum()) - 1
+    mine = points[(blobs[tuple(cells.T)] == chosen) & (height > -look.noise)]
+    tall = np.percentile(mine @ table.normal - table.offset, 99.8)
+    mine = mine[mine @ table.normal - table.offset <= 1.02 * tall + 0.002]
+    foot = mine - np.outer(mine @ table.normal - table.offset + _BELOW, table.normal)
+    both = np.concatenate([mine, foot])
+    low, high = both.min(axis=0), both.max(axis=0)
+    # Table is wanted around the object, and nothing above it.
+    margin = np.maximum(_MARGIN[0], _MARGIN[1] * (high - low)) * (1.0 - np.abs(table.normal)) + 0.01
+    return Region(low - margin, high + margin, others)
+
+
+def _raised_cells(cells: NDArray[np.int64], height: NDArray[np.float64], limit: float) -> NDArray[np.bool_]:
+    """Cells (X, Y) whose median height is over a limit; of few points, none is."""
+    shape = tuple(cells.max(axis=0) + 1)
+    flat = np.ravel_multi_index(tuple(cells.T), shape)
+    order = np.lexsort((height, flat))
+    present, first, counts = np.unique(flat[order], return_index=True, return_counts=True)
+    median = height[order][first + counts // 2]
+    raised = np.zeros(shape, dtype=bool)
+    raised.ravel()[present] = (median > limit) & (counts >= 4)
+    return raised

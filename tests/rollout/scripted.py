@@ -1,0 +1,134 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""A scripted vector task and base policy: points on a line, no simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from score.policies import BasePolicy
+from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
+from score.task import TaskObservations
+
+HORIZON = 4
+
+
+def make_spec() -> PolicySpec:
+    return PolicySpec(
+        observations={
+            "position": ObservationSpec(shape=(1,), history=2, units="m"),
+            "goal": ObservationSpec(shape=(1,), history=1, units="m"),
+        },
+        actions=ActionSpec(names=("velocity",), units="m", low=(-9.0,), high=(9.0,), relative_to=None),
+        control_rate_hz=10.0,
+        horizon=HORIZON,
+    )
+
+
+class LinePolicy(BasePolicy):
+    """Moves by 0.1 m times the latent: mean latents of 1 always succeed, of -1 always fail."""
+
+    def __init__(self) -> None:
+        super().__init__(make_spec(), condition_dim=1)
+
+    def encode(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        return observations["position"][:, -1]
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        return 0.1 * latent
+
+
+@dataclass
+class Call:
+    """One call of ``step``: what the task got and what it showed before."""
+
+    action: torch.Tensor
+    noise: torch.Tensor
+
+
+class LineTask:
+    """N points that start in [-0.1, 0.1] m, drawn from torch's global generator, as are resets and sensor noise.
+
+    Success beyond +1, ``lost`` below -1, guard where an action exceeds ``guard_above`` (with the success term also
+    on, as a flying peg may cross the goal), time-out after ``limit`` steps.
+    """
+
+    def __init__(self, num_envs: int = 6, limit: int = 20, guard_above: float = 1e9) -> None:
+        self.num_envs = num_envs
+        self.device: torch.device | str = "cpu"
+        self.step_dt = 0.1
+        self.max_episode_length = limit
+        self.spec = make_spec()
+        self.guard_above = guard_above
+        self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
+        self.resets: list[tuple[int | None, torch.Tensor]] = []
+        self.calls: list[Call] = []
+        self._position = torch.zeros(num_envs, 1)
+        self._before = torch.zeros(num_envs, 1)
+        self._commanded = torch.zeros(num_envs, 1)
+        never = torch.zeros(num_envs, dtype=torch.bool)
+        self._terms = dict.fromkeys(("time_out", "success", "lost", "guard"), never)
+
+    def reset(self, seed: int | None = None) -> TaskObservations:
+        if seed is not None:
+            torch.manual_seed(seed)
+        self._position[:] = 0.2 * torch.rand(self.num_envs, 1) - 0.1
+        self._before[:] = self._position
+        self.episode_length_buf[:] = 0
+        self.resets.append((seed, self._position.clone()))
+        return self._observe()[0]
+
+    def step(
+        self, action: torch.Tensor
+    ) -> tuple[TaskObservations, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        self._before[:] = self._position
+        self._position += action
+        self._commanded = action.clone()
+        self.episode_length_buf += 1
+        position = self._position.squeeze(-1)
+        guard = action.squeeze(-1).abs() > self.guard_above
+        self._terms = {
+            "time_out": self.episode_length_buf >= self.max_episode_length,
+            "success": (position > 1.0) | guard,
+            "lost": position < -1.0,
+            "guard": guard,
+        }
+        terminated = self._terms["success"] | self._terms["lost"] | guard
+        truncated = self._terms["time_out"] & ~terminated
+        ended = (terminated | truncated).nonzero().squeeze(-1)
+        extras = {"final_obs": {"policy": {}, "critic": self._position.clone()}}
+        if len(ended):
+            # Like Isaac Lab: a reset of some draws from the same generator as all noise.
+            self._position[ended] = 0.2 * torch.rand(len(ended), 1) - 0.1
+            self._before[ended] = self._position[ended]
+            self.episode_length_buf[ended] = 0
+        observations, noise = self._observe()
+        self.calls.append(Call(action.clone(), noise))
+        return observations, torch.zeros(self.num_envs), terminated, truncated, extras
+
+    def hold_action(self) -> torch.Tensor:
+        return torch.zeros(self.num_envs, 1)
+
+    def commanded(self) -> torch.Tensor:
+        return self._commanded
+
+    def ended_by(self) -> dict[str, torch.Tensor]:
+        return self._terms
+
+    def _observe(self) -> tuple[TaskObservations, torch.Tensor]:
+        noise = 0.001 * torch.randn(self.num_envs, 1)
+        window = torch.stack((self._before, self._position + noise), dim=1)
+        goal = torch.ones(self.num_envs, 1)
+        return {"policy": {"position": window, "goal": goal}, "critic": self._position.clone()}, noise
+
+
+class PushActor:
+    """Steering that adds ``push`` to the code; sampled, it adds half of the noise."""
+
+    def __init__(self, push: float = 1.0) -> None:
+        self.push = push
+
+    def latent(self, condition: torch.Tensor, noise: torch.Tensor, *, sample: bool) -> torch.Tensor:
+        return self.push + (0.5 * noise if sample else torch.zeros_like(noise))
