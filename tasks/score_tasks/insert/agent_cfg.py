@@ -1,17 +1,17 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Settings of steering for SCORE-Insert-v0 (docs/RESULTS.md, section Steering, has what was tried)."""
 
-from isaaclab.utils import configclass
+from dataclasses import dataclass
 
 from score_tasks.agent_cfg import TaskSteeringCfg
 
 
-@configclass
+@dataclass
 class InsertSteeringCfg(TaskSteeringCfg):
     """PPO on the latent of the insertion base policy."""
 
-    experiment_name = "score_insert"
-    num_steps_per_env = 19
+    experiment_name: str = "score_insert"
+    num_steps_per_env: int = 19
     """A whole episode of 150 control steps: all environments start together, and a part of one would be one phase."""
-    max_iterations = 45
+    max_iterations: int = 45
     """21 to 22 minutes on one CPU core."""

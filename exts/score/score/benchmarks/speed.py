@@ -29,7 +29,7 @@ from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     from score.steering.chunked_env import ChunkedVecEnv
-    from score.task import SteerableTask
+    from score.task import RobotTask
 
 SPEED_ENVS = (1, 16, 64, 256)
 """Numbers of environments of the suite."""
@@ -126,7 +126,7 @@ def engine_stepper(env: Any) -> Callable[[], int]:
     return step
 
 
-def task_stepper(task: SteerableTask) -> Callable[[], int]:
+def task_stepper(task: RobotTask) -> Callable[[], int]:
     """Steps a task that holds still."""
 
     def step() -> int:

@@ -26,7 +26,7 @@ from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.task import SteerableTask
+    from score.task import Task
 
 
 class _ExportableTask(Protocol):
@@ -76,7 +76,7 @@ class ExportCfg:
 
 
 def export_policy(
-    task: SteerableTask, base: BasePolicy, steering: _Steering, cfg: ExportCfg, report: Callable[[str], None] = print
+    task: Task, base: BasePolicy, steering: _Steering, cfg: ExportCfg, report: Callable[[str], None] = print
 ) -> Path:
     """Record an episode of the trained policy and write its capsule.
 
@@ -135,7 +135,7 @@ def steering_arm(steering: _Steering, head: SteeringHead) -> Arm:
 
 
 def record_golden(
-    task: SteerableTask,
+    task: Task,
     base: BasePolicy,
     arm: Arm,
     chunk_steps: int,

@@ -23,7 +23,7 @@ from .statistics import INTERVAL_METHOD, PairedTable, steps_ratio, steps_summary
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.task import SteerableTask
+    from score.task import Task
 
 ArmProgress = Callable[[str, int, int], None]
 """Called with the name of the work at hand (an arm, or ``constant search``), its ended episodes, and all of them."""
@@ -106,7 +106,7 @@ class PairedEvaluation:
 
 
 def evaluate_paired(
-    task: SteerableTask,
+    task: Task,
     base_policy: BasePolicy,
     steering_actor: SteeringActor | None,
     cfg: EvaluationCfg,
@@ -261,7 +261,7 @@ def _chunk_steps(cfg: EvaluationCfg, base_policy: BasePolicy) -> int:
     return cfg.chunk_steps or horizon
 
 
-def _settings(cfg: EvaluationCfg, task: SteerableTask, chunk_steps: int) -> dict[str, Any]:
+def _settings(cfg: EvaluationCfg, task: Task, chunk_steps: int) -> dict[str, Any]:
     """All that results depend on; an interrupted evaluation continues only where these agree."""
     return {
         "task": cfg.task,
