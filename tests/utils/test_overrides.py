@@ -64,5 +64,5 @@ def test_overrides_are_parted_by_their_root() -> None:
         ["agent.a=1"],
         ["agents.a=1", "physics=x"],
     )
-    with pytest.raises(UserError, match="Unknown argument 'physics'.*key=value"):
+    with pytest.raises(UserError, match=r"Unknown argument 'physics'.*key=value"):
         split_overrides(["physics"], "agent")

@@ -151,7 +151,7 @@ def _read_spec(env: VectorEnv, interface: Mapping[str, Any], task: str) -> Polic
         shape = tuple(box.shape)[1:] if entry["history"] > 1 else tuple(box.shape)
         _require(
             entry["history"] == 1 or box.shape[0] == entry["history"],
-            f"Task '{task}': observation '{name}' has the shape {box.shape}: its windows need {entry['history']} first.",
+            f"Task '{task}': '{name}' is {box.shape}: its windows need {entry['history']} frames first.",
         )
         observations[name] = ObservationSpec(shape=shape, **{**entry, "names": tuple(entry.get("names", ()))})
     box, entry = env.single_action_space, interface.get("actions", {})

@@ -126,7 +126,22 @@ def evaluate_paired(
 
     Raises:
         UserError: A setting does not fit the policy, or an interrupted evaluation with other settings is in the way.
+        KeyboardInterrupt: Ctrl-C; the message says where finished batches are.
     """
+    try:
+        return _evaluate(task, base_policy, steering_actor, cfg, progress)
+    except KeyboardInterrupt:
+        left = f"finished batches are in {cfg.partial_path}; the same command continues from them"
+        raise KeyboardInterrupt(left if cfg.partial_path else "") from None
+
+
+def _evaluate(
+    task: Task,
+    base_policy: BasePolicy,
+    steering_actor: SteeringActor | None,
+    cfg: EvaluationCfg,
+    progress: ArmProgress | None,
+) -> PairedEvaluation:
     chunk_steps = _chunk_steps(cfg, base_policy)
     store = PartialResults(cfg.partial_path, _settings(cfg, task, chunk_steps), resume=cfg.resume)
 
