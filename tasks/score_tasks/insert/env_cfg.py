@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import isaaclab.envs.mdp as isaac_mdp
 import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
@@ -20,22 +22,44 @@ from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 from isaaclab_tasks.utils import PresetCfg
 
+from score_assets.objects.peg_socket import peg_surface, socket_surface
 from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG, SOCKET_WELDED_CFG
 from score_assets.robots.franka_cfg import FRANKA_PANDA_GRIPPER_CFG
 from score_tasks import mdp as shared_mdp
 from score_tasks.camera import add_video_camera
 from score_tasks.domain_randomisation import friction_event, mass_event
 from score_tasks.insert import mdp
-from score_tasks.insert.frames import ARM_JOINTS
+from score_tasks.insert.frames import ARM_JOINTS, gripper_segment, tcp_frame_e
+from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCfg, SegmentedCloud, describe_segments
 from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 
 ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
-NUM_POINTS = (96, 160, 256)
-"""Points of gripper, peg and socket in the cloud: 512 in all."""
+POINT_CLOUD = ObservationTermCfg(
+    func=SegmentedCloud,
+    params={
+        "frame": tcp_frame_e,
+        "segments": {
+            "gripper": KnownSegmentCfg(points=gripper_segment, count=96),
+            "peg": SeenSegmentCfg(
+                entity=SceneEntityCfg("peg"), surface=peg_surface, surface_params={"num_points": 512}, count=160
+            ),
+            "socket": SeenSegmentCfg(
+                entity=SceneEntityCfg("socket"), surface=socket_surface, surface_params={"num_points": 768}, count=256
+            ),
+        },
+        "cameras": {
+            "left": CloudCameraCfg(eye=(0.95, 0.45, 0.45), shift_std=0.001, turn_std=math.radians(0.2)),
+            "right": CloudCameraCfg(eye=(0.95, -0.45, 0.45), shift_std=0.001, turn_std=math.radians(0.2)),
+        },
+        "point_std": 0.001,
+    },
+)
+"""Cloud of gripper, peg and socket, 512 points, from two cameras in front of the table, 0.75 m from the socket: a turn
+of 0.2 degrees moves what a camera sees by 2.6 mm there."""
 OBSERVATION_INTERFACE = {
     "joint_pos": {"units": "rad", "names": ARM_JOINTS},
     "joint_pos_target": {"units": "rad", "names": ARM_JOINTS},
-    "point_cloud": {"units": "m", "frame": "panda_tcp"},
+    "point_cloud": {"units": "m", "frame": "panda_tcp", "segments": describe_segments(POINT_CLOUD)},
 }
 """Units, frames and names of the ``policy`` observations."""
 
@@ -90,10 +114,7 @@ class ObservationsCfg:
         joint_pos_target = ObservationTermCfg(
             func=shared_mdp.joint_pos_target, params={"action_name": "arm"}, history_length=3, flatten_history_dim=False
         )
-        point_cloud = ObservationTermCfg(
-            func=mdp.SegmentedCloud,
-            params={"num_points": NUM_POINTS, "point_std": 0.001, "calibration_std": 0.0003},
-        )
+        point_cloud = POINT_CLOUD
 
         def __post_init__(self) -> None:
             self.concatenate_terms = False

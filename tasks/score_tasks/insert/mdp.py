@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Terms of the insertion task: segmented cloud, true state for the critic, success, lost peg, reset of an episode."""
+"""Terms of the insertion task: true state for the critic, success, lost peg, reset of an episode."""
 
 from __future__ import annotations
 
@@ -8,62 +8,23 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, SceneEntityCfg
+from isaaclab.managers import EventTermCfg, ManagerTermBase, SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_from_euler_xyz, quat_mul, sample_uniform
 
-from score_assets.objects.peg_socket import peg_points, socket_points
 from score_assets.robots.franka import HOME_JOINT_POS
 from score_assets.robots.franka_kinematics import forward_kinematics, inverse_kinematics
 from score_tasks.insert.frames import (
     GEOMETRY,
-    gripper_points_tcp,
     in_frame,
     peg_in_socket,
     peg_pose_e,
-    points_in_frame,
     socket_pose_e,
     tcp_pose_e,
 )
-from score_tasks.mdp import HeldForSteps, joint_tracking_error, pose_bounds, transform_points
+from score_tasks.mdp import HeldForSteps, joint_tracking_error, pose_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from isaaclab.envs import ManagerBasedRLEnv
-
-
-class SegmentedCloud(ManagerTermBase):
-    """Cloud (N, P, 3) of gripper, peg and socket in the tool frame ``panda_tcp``, m.
-
-    Points are sampled once from the exact surfaces and moved with the true poses at every step (METHOD_FACTS section 4:
-    no rendering). Noise: independent Gaussian noise per point and step, and one wrong camera calibration per episode (a
-    shift and a small rotation of everything that the camera sees, which is all of the cloud but the known tool frame).
-    """
-
-    def __init__(self, cfg: ObservationTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        counts: tuple[int, int, int] = cfg.params["num_points"]
-        self._gripper = gripper_points_tcp(counts[0]).to(env.device)
-        self._peg = torch.tensor(peg_points(counts[1]), device=env.device)
-        self._socket = torch.tensor(socket_points(counts[2]), device=env.device)
-        self._shift = torch.zeros(env.num_envs, 1, 3, device=env.device)
-
-    def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Draws the wrong camera calibration of a new episode."""
-        ids = slice(None) if env_ids is None else env_ids
-        self._shift[ids] = self.cfg.params["calibration_std"] * torch.randn_like(self._shift[ids])
-
-    def __call__(
-        self, env: ManagerBasedRLEnv, num_points: tuple[int, int, int], point_std: float, calibration_std: float
-    ) -> torch.Tensor:
-        """Cloud (N, P, 3) of this control step: gripper points first, then peg, then socket, m."""
-        tcp_pos, tcp_quat = tcp_pose_e(env)
-        peg = transform_points(self._peg, *peg_pose_e(env))
-        socket = transform_points(self._socket, *socket_pose_e(env))
-        scene = points_in_frame(torch.cat((peg, socket), dim=1), tcp_pos, tcp_quat)
-        cloud = torch.cat((self._gripper.expand(env.num_envs, -1, -1), scene), dim=1)
-        cloud = torch.addcmul(cloud, torch.randn_like(cloud), torch.tensor(point_std, device=cloud.device))
-        return torch.nan_to_num(cloud + self._shift)
 
 
 def true_state(env: ManagerBasedRLEnv) -> torch.Tensor:

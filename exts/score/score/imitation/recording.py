@@ -9,6 +9,7 @@ attribute ``env_args`` of ``data`` says what the numbers are: names, units, rate
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,6 +48,11 @@ def describe_recording(task: Any, keys: tuple[str, ...]) -> dict[str, Any]:
         "action_high": list(spec.actions.high),
         "units": {"actions": spec.actions.units, **{key: spec.observations[key].units for key in keys}},
         "frames": {key: spec.observations[key].frame for key in keys if spec.observations[key].frame},
+        "segments": {
+            key: [asdict(segment) for segment in spec.observations[key].segments]
+            for key in keys
+            if spec.observations[key].segments
+        },
     }
 
 
