@@ -155,7 +155,7 @@ def test_a_name_that_the_task_has_itself(tmp_path: Path) -> None:
 
 
 def test_a_scene_becomes_an_isaac_lab_scene(tmp_path: Path) -> None:
-    from score_tasks.scene_file import reset_event, scene_cfg
+    from score_tasks.kit.scene import reset_event, scene_cfg
 
     make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
     entry = {"asset": "cube", "position": [0.5, 0.1, 0.0], "mass": 0.3, "ranges": {"x": [-0.1, 0.1]}}

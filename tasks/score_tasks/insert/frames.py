@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat, quat_apply, subtract_frame_transforms
 
 from score_assets.objects.peg_socket import PEG_SOCKET
@@ -25,7 +26,7 @@ from score_assets.robots.franka import (
     gripper_points,
 )
 from score_assets.robots.franka_kinematics import forward_kinematics
-from score_tasks.kit.frames import Pose
+from score_tasks.kit.frames import Pose, body_state_e
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -64,14 +65,12 @@ def tcp_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
 
 def peg_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
     """Peg position (N, 3) and quaternion (N, 4) in the environment frame."""
-    data = env.scene["peg"].data
-    return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
+    return body_state_e(env, SceneEntityCfg("peg"))
 
 
 def socket_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
     """Socket position (N, 3) and quaternion (N, 4) in the environment frame."""
-    data = env.scene["socket"].data
-    return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
+    return body_state_e(env, SceneEntityCfg("socket"))
 
 
 def peg_in_socket(env: ManagerBasedRLEnv) -> PegInSocket:

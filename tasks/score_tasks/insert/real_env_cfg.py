@@ -13,10 +13,10 @@ from isaaclab.assets import ArticulationCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
-from score_tasks.domain_randomisation import set_friction, set_gains
 from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg, SocketCfg
 from score_tasks.kit.cloud import set_calibration
-from score_tasks.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
+from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
+from score_tasks.kit.randomisation import set_friction, set_gains
 
 
 @configclass

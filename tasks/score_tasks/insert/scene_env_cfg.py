@@ -14,7 +14,7 @@ from score.reconstruction.scene import Scene, SceneObject, read_scene
 from score.utils.errors import UserError
 from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg
 from score_tasks.insert.frames import GEOMETRY
-from score_tasks.scene_file import object_cfg, reset_event, table_cfg
+from score_tasks.kit.scene import object_cfg, reset_event, table_cfg
 
 TOLERANCE = 0.003
 """Scans are this wrong at worst; a peg or socket of another size is another task [m]."""

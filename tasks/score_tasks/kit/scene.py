@@ -12,16 +12,20 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 import isaaclab.envs.mdp as isaac_mdp
 import isaaclab.sim as sim_utils
 from isaaclab.assets import AssetBaseCfg, RigidObjectCfg
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
 from isaaclab.scene import InteractiveSceneCfg
 
+from score.reconstruction.asset_folder import read_asset
 from score.reconstruction.scene import Scene, SceneObject
 from score.reconstruction.usd.scene_usd import write_scene_object
 
-__all__ = ["object_cfg", "reset_event", "scene_cfg", "table_cfg"]
+__all__ = ["asset_surface", "object_cfg", "reset_event", "scene_cfg", "table_cfg"]
 
 TABLE_COLOR = (0.45, 0.33, 0.25)
 
@@ -77,6 +81,14 @@ def reset_event(item: SceneObject) -> EventTermCfg:
         mode="reset",
         params={"pose_range": dict(item.ranges), "velocity_range": {}, "asset_cfg": SceneEntityCfg(item.name)},
     )
+
+
+def asset_surface(
+    asset_dir: str, origin: tuple[float, float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points (M, 3) and outward unit normals (M, 3) of an asset's surface about an object's origin, for a cloud [m]."""
+    points, normals = read_asset(Path(asset_dir)).surface()
+    return points - np.asarray(origin, np.float32), normals
 
 
 def _layer(item: SceneObject) -> Path:
