@@ -37,7 +37,7 @@ from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCf
 from score_tasks.kit.hand import ACTION, JOINTS
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 from score_tasks.kit.randomisation import friction_event, mass_event
-from score_tasks.kit.scene import asset_surface, object_cfg, table_cfg
+from score_tasks.kit.scene import add_objects, asset_surface, placed_bodies
 from score_tasks.kit.video import add_video_camera
 
 OBJECT = SceneEntityCfg("object")
@@ -174,7 +174,7 @@ class EventsCfg:
     bodies = EventTermCfg(
         func=kit_mdp.PlaceBodies,
         mode="reset",
-        params={"bodies": {"object": {"ranges": {}, "half_turn": False, "moves": True}}},
+        params={"bodies": {}},
     )
     start = EventTermCfg(
         func=hand.PalmStarts,
@@ -228,12 +228,15 @@ class GraspEnvCfg(ManagerBasedRLEnvCfg):
     """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
 
     scene_file: str = ""
-    """Scene file (``score-scene/1``) with the table and one object called ``object``; its origin is what a task moves.
+    """Scene file (``score-scene/1``) with the table and an object called ``object``, whose origin is what a task moves;
+    what else it holds stands by.
 
     ``env.scene_file=FILE.yaml`` puts another object into the task, for example one scanned with ``reconstruct.py``.
     """
     grasp_file: str = ""
     """How the demonstrator takes the object of another scene file (``score-grasp/1``); empty: as the task's own."""
+    half_turn: bool = False
+    """Whether the object also lies the other way round, half of the time."""
     target_pos: tuple[float, float, float] = (0.55, 0.0, 0.35)
     """Where the object is to be held, environment frame, m."""
     success_ends: bool = True
@@ -245,11 +248,10 @@ class GraspEnvCfg(ManagerBasedRLEnvCfg):
         item = scene.named("object")
         if item.fixed:
             raise UserError(f"{scene.path}: objects.object must be fixed: false: it is to be grasped.")
-        self.scene.table = table_cfg(scene)
-        self.scene.object = object_cfg(item)
+        add_objects(self.scene, scene)
         segment = self.observations.policy.point_cloud.params["segments"]["object"]
         segment.surface_params = {"asset_dir": str(item.asset.directory), "origin": item.origin}
-        self.events.bodies.params["bodies"]["object"]["ranges"] = dict(item.ranges)
+        self.events.bodies.params["bodies"] = placed_bodies(scene, ("object",) if self.half_turn else ())
         self.observations.critic.true_state.params["target_pos"] = self.target_pos
         success = self.terminations.success.params
         success["args"]["target_pos"], success["at_end"] = self.target_pos, not self.success_ends

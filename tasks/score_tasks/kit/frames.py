@@ -18,7 +18,12 @@ Pose = tuple[torch.Tensor, torch.Tensor]
 
 
 def body_state_e(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> tuple[torch.Tensor, torch.Tensor]:
-    """Position (N, 3), m, and quaternion (N, 4), x y z w, of a rigid object or of one body of an articulation."""
+    """Position (N, 3), m, and quaternion (N, 4), x y z w, of a rigid object, an articulation's body, or colliders."""
+    static = getattr(env.scene.cfg, entity.name).init_state if entity.name in env.scene.extras else None
+    if static is not None:
+        pose = (torch.tensor(part, device=env.device) for part in (static.pos, static.rot))
+        pos, quat = (part.expand(env.num_envs, -1) for part in pose)
+        return pos, quat
     data = env.scene[entity.name].data
     if entity.body_names is None:
         return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
