@@ -95,9 +95,7 @@ def test_capsule_is_evaluation_is_training(method: str, sampled: bool) -> None:
     assert evaluated is not None
     torch.testing.assert_close(evaluated, trained, atol=1e-6, rtol=0.0)
 
-    policy = build_policy(head, with_limits(base.spec, *torch.tensor([[-9.0] * 2, [9.0] * 2])), max_offset=9.0)
-    if sampled:
-        policy = build_policy(head, base.spec, max_offset=9.0, sampled=True)
+    policy = build_policy(head, base.spec, max_offset=9.0, sampled=sampled)
     policy.table.noise[0].copy_(noise[0])
     policy.table.own[0].copy_(own[0])
     windows = task.reset(seed=2)["policy"]

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Writes a capsule: the folder that goes to the robot ."""
+"""Writes a capsule: the folder that goes to the robot."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
         "latent": {
             "method": head.method,
             "rule": "sampled" if pieces.sampled else "mean",
-            "basis": head.plan.latent_basis.kind,
+            "basis": head.plan.kind,
             "code_size": head.plan.code_dim,
             "bound": head.squash.bound,
             "scale": head.squash.scale,

@@ -72,6 +72,5 @@ def make_plan(base_policy: BasePolicy, settings: Mapping[str, Any]) -> Plan:
 
 def plan_identity(settings: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Return what a checkpoint has to say of its plan, so that :func:`make_plan` can build it again."""
-    basis = plan.residual_basis if plan.keeps_noise else plan.latent_basis
     names = ("method", "bound", "residual_limit") if plan.own_dim else ("method", "bound")
-    return {name: settings[name] for name in names} | {"basis": basis.kind, "knots": basis.knots}
+    return {name: settings[name] for name in names} | {"basis": plan.kind, "knots": plan.knots}

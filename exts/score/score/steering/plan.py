@@ -26,6 +26,8 @@ class Plan(torch.nn.Module):
         noise_shape: Shape (rows, columns) of the noise of one decision: that of the base policy's latent.
         horizon: Rows of a chunk, H.
         own_dim: Length of the residual part.
+        kind: Kind of the basis of codes.
+        knots: Its columns.
         keeps_noise: Whether the base policy acts on its own N(0, I) noise, as nothing steers its latent.
     """
 
@@ -51,6 +53,9 @@ class Plan(torch.nn.Module):
         self.noise_shape: tuple[int, int] = (latent_basis.horizon, latent_basis.action_dim)
         self.horizon: int = residual_basis.horizon
         self.keeps_noise: bool = self.latent_dim == 0
+        basis = residual_basis if self.keeps_noise else latent_basis
+        self.kind: str = basis.kind
+        self.knots: int = basis.knots
 
     def forward(self, condition: Tensor, code: Tensor, noise: Tensor) -> Tensor:
         """Turn codes into chunks.
