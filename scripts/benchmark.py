@@ -314,14 +314,14 @@ def _chunked_env(args: argparse.Namespace, task: SteerableEnv) -> ChunkedVecEnv:
     from score.cli import artefacts
     from score.policies import require_match
     from score.steering.chunked_env import ChunkedVecEnv
-    from score.steering.latent import LatentBasis
+    from score.steering.methods import make_plan
 
     bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
     base_policy, _ = artefacts.load_policies(bundle, None, task.device)
     require_match(base_policy.spec, task.spec)
     steering = task.agent_cfg.steering
-    basis = LatentBasis(steering.basis, *base_policy.latent_shape, steering.knots, task.device)
-    return ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
+    plan = make_plan(base_policy, vars(steering)).to(task.device)
+    return ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
 
 
 if __name__ == "__main__":

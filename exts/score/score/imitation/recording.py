@@ -19,6 +19,7 @@ from isaaclab.utils.datasets import EpisodeData, HDF5DatasetFileHandler
 
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
+from score.utils.targets import clamp_target
 
 
 class Demonstrator(Protocol):
@@ -159,7 +160,7 @@ def _record_batch(
 def _clamped(task: Any, action: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
     """The targets that the action term will send for ``action`` from ``measured``."""
     low, high, max_offset = task.command_limits
-    return torch.clamp(torch.clamp(action, measured - max_offset, measured + max_offset), low, high)
+    return clamp_target(action, low, high, measured, max_offset)
 
 
 def _write_episode(
