@@ -15,6 +15,7 @@ from tests.reconstruction.test_scene import make_box, write
 
 from score.reconstruction.scene import read_scene
 from score.utils.errors import UserError
+from score_assets import scene_file
 from score_assets.objects.peg_socket import PEG_SOCKET
 from score_tasks.insert.scene_env_cfg import InsertSceneEnvCfg
 
@@ -210,7 +211,12 @@ def test_bodies_of_every_kind_stand_turn_and_are_placed(engine: str, tmp_path: P
     make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
     entry = {"asset": "cube", "origin": [0.0, 0.0, 0.025]}
     objects = {
-        "object": {**entry, "position": [0.5, 0.0, 0.025], "ranges": {"x": [-0.05, 0.05]}},
+        "object": {
+            **entry,
+            "asset": str(scene_file("cube_pinch").parent / "cube"),  # one with points for the cloud
+            "position": [0.5, 0.0, 0.025],
+            "ranges": {"x": [-0.05, 0.05]},
+        },
         "shelf": {**entry, "position": [0.5, 0.3, 0.025], "fixed": True},
         "goal": {**entry, "position": [0.5, -0.3, 0.025], "fixed": True, "ranges": {"y": [-0.05, 0.05]}},
         "lamp": {**entry, "position": [0.7, 0.3, 0.1], "joint": {"limits": [-6.0, 6.0], "friction": 0.1}},
