@@ -135,7 +135,8 @@ def test_capsule_acts_as_the_simulators_rollout(basis: str, sampled: bool, metho
     torch.testing.assert_close(torch.stack(answers), golden.actions, atol=1e-6, rtol=0.0)
 
     still = make_steering(base, basis, method)
-    for parameter in still.network[-1][-1].parameters():
+    *_, weight, bias = still.network.parameters()
+    for parameter in (weight, bias):
         parameter.zero_()
     spec = with_limits(base.spec, *task.command_limits[:2])
     unsteered = build_policy(still, spec, max_offset=0.2, sampled=sampled, seed=6)

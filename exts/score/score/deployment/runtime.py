@@ -6,6 +6,8 @@ chunk, the clamping of targets. The modules of this file are compiled by TorchSc
 and the ``typing`` generics) and the saved file needs nothing but torch.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,7 @@ class NoiseTable(nn.Module):
     noise: Tensor
     own: Tensor
 
-    def __init__(self, head: nn.Module, sampled: bool, seed: int) -> None:
+    def __init__(self, head: Any, sampled: bool, seed: int) -> None:
         """Draw the table.
 
         Args:
@@ -69,7 +71,7 @@ class CapsulePolicy(nn.Module):
 
     def __init__(
         self,
-        head: nn.Module,
+        head: Any,
         table: NoiseTable,
         sampled: bool,
         shapes: dict[str, list[int]],
