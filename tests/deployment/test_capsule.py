@@ -319,7 +319,7 @@ def test_pickle_is_named_and_never_run(capsule: Path, protocol: int, monkeypatch
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("policy.pt", "policy.pt is cut off (the end of the archive is missing)"),
+        ("policy.pt", "policy.pt is cut off or damaged. Copy or export the capsule again"),
         ("golden.safetensors", "golden.safetensors is cut off: "),
     ],
 )
@@ -331,7 +331,7 @@ def test_truncated_file(capsule: Path, name: str, message: str) -> None:
 
 def test_empty_policy_file(capsule: Path) -> None:
     (capsule / "policy.pt").write_bytes(b"")
-    assert "policy.pt is no TorchScript file" in message_of(capsule)
+    assert "policy.pt is empty" in message_of(capsule)
 
 
 @pytest.mark.parametrize("name", ["policy.pt", "golden.safetensors"])
