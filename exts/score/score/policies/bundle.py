@@ -160,11 +160,9 @@ def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
         raise UserError(f"Base policy {directory} {state} {SETTINGS_FILE}: give the folder of a base policy.{near}")
     data = _read_yaml(path)
     _refuse_stochastic(data, path)
-    found = data.get("format") if isinstance(data, Mapping) else None
+    found = str(data.get("format") if isinstance(data, Mapping) else None)[:40]
     if found not in (FORMAT, _FORMAT_1):
-        raise UserError(
-            f"{path} has format {str(found)[:40]!r}, and this version reads '{FORMAT}'. Write it with pretrain.py."
-        )
+        raise UserError(f"{path} has format {found!r}, and this version reads '{FORMAT}'. Write it with pretrain.py.")
     kind = kind_named(data.get("kind"), f"{path}: kind")
     fields = [(key, object) for key in kind.settings]
     fields_of_kind = dataclasses.make_dataclass("_", fields, bases=(_Settings,), kw_only=True, frozen=True)

@@ -42,7 +42,7 @@ def read_flow(contents: BundleContents) -> FlowMatchingPolicy:
     tensors = read_tensors(contents)
     statistics = _read_statistics(tensors, statistic_shapes(spec, network), contents)
     described, there = parameter_count(spec, network), len(contents.weights)
-    if 4 * described > there:
+    if described > there:  # four bytes each; how many there must be exactly is seen below
         raise UserError(
             f"{contents.settings_path}: network describes {described} parameters, and {path} has {there} bytes: it"
             " belongs to another network. Write the base policy anew."

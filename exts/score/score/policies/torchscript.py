@@ -16,6 +16,9 @@ from score.policies.operators import load_checked, one_line
 from score.policies.spec import Chunk, PolicySpec
 from score.utils.errors import UserError
 
+_NOT_SCRIPTABLE = (RuntimeError, TypeError, ValueError, AttributeError, OSError)
+"""What torch raises on a module that it cannot compile; OSError where it finds no source."""
+
 
 class TorchScriptPolicy(BasePolicy):
     """A TorchScript module with the methods ``encode`` and ``decode`` of a base policy.
@@ -83,12 +86,7 @@ class TorchScriptPolicy(BasePolicy):
         buffer = io.BytesIO()
         try:
             torch.jit.save(torch.jit.script(_Exported(copy.deepcopy(module)).cpu().eval()), buffer)
-        except (
-            RuntimeError,
-            TypeError,
-            AttributeError,
-            OSError,
-        ) as error:  # OSError: no source found
+        except _NOT_SCRIPTABLE as error:
             name = type(module).__name__
             raise UserError(f"{name} cannot be compiled to TorchScript: {one_line(error)}.") from error
         return cls(buffer.getvalue(), spec, latent_shape, chunk)

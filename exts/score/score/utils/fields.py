@@ -93,7 +93,9 @@ def whole_number(key: str, value: Any, least: int, most: int) -> int:
         UserError: It is no whole number, or out of bounds.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise UserError(f"{key} holds {str(value)[:40]!r}: give a whole number of at least {least}, at most {most}.")
+        # Python refuses to print an integer of some thousand digits.
+        shown = "a huge number" if isinstance(value, int) and abs(value) > 10**30 else repr(value)[:40]
+        raise UserError(f"{key} holds {shown}: give a whole number of at least {least}, at most {most}.")
     return value
 
 
