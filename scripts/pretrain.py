@@ -16,9 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Train a base policy (flow matching) from demonstrations.")
+    parser = argparse.ArgumentParser(description="Train a base policy from demonstrations.")
     parser.add_argument("--dataset", type=Path, required=True, metavar="FILE.hdf5", help="demonstrations of collect.py")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the base policy")
+    parser.add_argument("--kind", default="flow_matching", metavar="NAME", help="kind of policy (default: %(default)s)")
     parser.add_argument("--task", default="", metavar="NAME", help="label kept in the base policy")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--device", default="cpu", help="torch device, for example cuda:0 (default: cpu)")
@@ -73,9 +74,11 @@ def main() -> int:
     from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
     from score.imitation.settings import updates_for_epochs
     from score.imitation.train import training_directory
+    from score.policies.kinds import kind_named
     from score.policies.settings import FlowNetworkCfg
     from score.utils.errors import UserError
 
+    kind_named(arguments.kind, "--kind", trainable=True)
     try:
         torch.empty(0, device=arguments.device)
     except (RuntimeError, AssertionError) as error:

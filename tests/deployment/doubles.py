@@ -39,6 +39,11 @@ class PlainBase(nn.Module):
         joints, targets = observations["joint_pos"].flatten(1), observations["joint_pos_target"].flatten(1)
         return torch.cat([joints, targets, observations["point_cloud"].mean(1)], dim=1)
 
+    @torch.jit.export
+    def features(self, condition: Tensor) -> Tensor:
+        """All of it."""
+        return condition
+
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """(B, 3, 2)."""
         rows = torch.arange(latent.shape[1], device=latent.device)[None, :, None] / 10.0

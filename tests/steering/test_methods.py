@@ -31,9 +31,9 @@ NAME = "SCORE-Point-v0"
 class PaddedPolicy(IdentityPolicy):
     """A policy that denoises two rows of the past and one column more than it has actions: chunk = the rest."""
 
-    @property
-    def latent_shape(self) -> tuple[int, int]:
-        return 6, 2
+    def __init__(self, horizon: int) -> None:
+        super().__init__(horizon)
+        self.latent_shape = (6, 2)
 
     def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         return latent[:, 2:, :1]

@@ -52,7 +52,7 @@ def feature_noise_scale(policy: FlowMatchingPolicy, cfg: AugmentationCfg) -> Ten
 
     Zero for the cloud's embedding, whose noise is on the points, and for observations that are fed as they are.
     """
-    features = policy.features
+    features = policy.windows
     deviation = torch.zeros(features.size, device=policy.feature_normaliser.scale.device)
     newest, relative = features.newest_size, features.relative_size
     deviation[:newest] = cfg.joint_noise

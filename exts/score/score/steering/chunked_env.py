@@ -32,8 +32,8 @@ from .plan import Plan
 class ChunkedVecEnv(VecEnv):
     """A steerable task and a plan with its frozen base policy as a vectorised environment of rsl_rl.
 
-    Observations are the groups ``policy`` (the base policy's condition, (N, C)) and ``critic`` (the true state, (N,
-    Dc)). Windows and point clouds stay out, because rsl_rl stores every group that it is given.
+    Observations are the groups ``policy`` (what the base policy says of its condition, (N, F)) and ``critic`` (the true
+    state, (N, Dc)). Windows and point clouds stay out, because rsl_rl stores every group that it is given.
 
     Attributes:
         env_steps: Control steps simulated so far, summed over environments, holding included.
@@ -88,6 +88,7 @@ class ChunkedVecEnv(VecEnv):
         self.decisions = 0
         self.statistics = RolloutStatistics(self.num_envs, tuple(task.ended_by()), self.device)
         self._observations = TensorDict({}, batch_size=[self.num_envs])
+        self._condition = torch.empty(0)
 
     @property
     def episode_length_buf(self) -> torch.Tensor:
@@ -131,7 +132,7 @@ class ChunkedVecEnv(VecEnv):
         """
         started = time.perf_counter()
         noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
-        actions_chunk = self.plan(self._observations["policy"], actions, noise)
+        actions_chunk = self.plan(self._condition, actions, noise)
         chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma)
         decoded = time.perf_counter()
 
@@ -162,9 +163,9 @@ class ChunkedVecEnv(VecEnv):
         finite = torch.isfinite(condition).all(dim=1) & torch.isfinite(critic).all(dim=1)
         self.statistics.add_nonfinite(~finite)
         # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.
-        self._observations = TensorDict(
-            {"policy": _finite(condition), "critic": _finite(critic)}, batch_size=[self.num_envs], device=self.device
-        )
+        self._condition = _finite(condition)
+        groups = {"policy": self.plan.features(self._condition), "critic": _finite(critic)}
+        self._observations = TensorDict(groups, batch_size=[self.num_envs], device=self.device)
         return self._observations
 
 

@@ -85,6 +85,11 @@ class Plan(torch.nn.Module):
         return self.base.encode(observations)
 
     @torch.jit.export
+    def features(self, condition: Tensor) -> Tensor:
+        """What a network that chooses codes sees of a condition (B, C), shape (B, F)."""
+        return self.base.features(condition)
+
+    @torch.jit.export
     def code_noise(self, noise: Tensor, own: Tensor) -> Tensor:
         """Return the N(0, I) numbers (B, d) that move a sampled code.
 
@@ -126,7 +131,7 @@ class SteeringHead(torch.nn.Module):
 
         Args:
             plan: What the codes do.
-            network: Condition (B, C) to the unbounded mean (B, d), observation normaliser included.
+            network: Features (B, F) of the condition to the unbounded mean (B, d), observation normaliser included.
             squash: Bound of the code.
             std: Standard deviation of the unbounded code, shape (d,).
             chunk_steps: Control steps per decision.
@@ -163,7 +168,7 @@ class SteeringHead(torch.nn.Module):
         Returns:
             Latent (B, *plan.noise_shape), and chunk (B, H, A) in action units.
         """
-        u = self.network(condition)
+        u = self.network(self.plan.features(condition))
         if sample:
             u = u + self.std * self.plan.code_noise(noise, own)
         elif not self.plan.keeps_noise:
