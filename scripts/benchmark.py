@@ -156,12 +156,12 @@ def run_seating(args: argparse.Namespace, _: Sequence[str]) -> int:
 def run_cloud(args: argparse.Namespace, _: Sequence[str]) -> int:
     """Times the cloud of one control step, for the largest number of environments that tasks are planned for."""
     from score.benchmarks.cloud import benchmark_cloud
-    from score_tasks.mdp.observations import transform_points
+    from score_tasks.kit.frames import points_from
 
     num_envs = args.num_envs[0] if args.num_envs else 4096
     _announce(args, f"Moves the points of {num_envs} environments")
     options = {"device": args.device, "seconds": args.seconds, "seed": args.seed}
-    row = benchmark_cloud(transform_points, num_envs=num_envs, **options)
+    row = benchmark_cloud(points_from, num_envs=num_envs, **options)
     return _conclude(args, [asdict(row)], row.summary())
 
 

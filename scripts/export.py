@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_domain()
     add = command.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="folder of the capsule")
-    add("--sampled", action="store_true", help="draw latents instead of taking the mean latent")
+    add("--sampled", action="store_true", help="draw codes instead of taking their mean")
     add("--evaluation", type=Path, metavar="FILE.json", help="report of evaluate.py, for the manifest")
     add("--attempts", type=int, default=20, help="episodes to try until one succeeds (default: 20)")
     add("--overwrite", action="store_true", help="replace an existing capsule")
@@ -53,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.output.exists() and not args.overwrite:
         raise UserError(f"{args.output} already exists: name another folder, or add --overwrite.")
     print(f"Base policy: {bundle}")
-    print(f"Checkpoint:  {checkpoint} (iteration {steering.iteration})")
+    print(f"Checkpoint:  {checkpoint} (method {steering.method}, iteration {steering.iteration})")
     print(f"Capsule:     {args.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")
     with open_task(**task_options(args, overrides, num_envs=args.num_envs or 1)) as task:
-        base, steering = artefacts.load_policies(bundle, checkpoint, task.device)
+        steering = artefacts.load_policies(bundle, checkpoint, task.device)[1]
         assert steering is not None
         recorded_in = {"domain": args.domain, "engine": task.engine, "device": task.device}
-        export_policy(task, base, steering, replace(cfg, recorded_in=recorded_in))
+        export_policy(task, steering, replace(cfg, recorded_in=recorded_in))
     report = verify_capsule(args.output)
     print(report.summary())
     return 1 if report.failures else 0

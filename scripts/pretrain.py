@@ -24,6 +24,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = Command(__doc__)
     parser.add_argument("--dataset", type=Path, required=True, metavar="FILE.hdf5", help="demonstrations of collect.py")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the base policy")
+    parser.add_argument("--kind", default="flow_matching", metavar="NAME", help="kind of policy (default: %(default)s)")
     parser.add_argument("--task", default="", metavar="NAME", help="label kept in the base policy")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--device", default="cpu", help="torch device, for example cuda:0 (default: cpu)")
@@ -34,11 +35,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--batch_size", type=int, default=64, help="windows in an update (default: 64)")
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--point_noise", type=float, default=0.001, help="augmentation of points [m]")
-    parser.add_argument("--extrinsic_shift", type=float, default=0.002, help="augmentation of the cloud's place [m]")
-    parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation of its direction [rad]")
     parser.add_argument(
-        "--segments", type=int, nargs="*", default=[], metavar="N", help="points of each segment of a segmented cloud"
+        "--extrinsic_shift", type=float, default=0.002, help="augmentation: shift of what cameras see [m]"
     )
+    parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation: turn of it [rad]")
     parser.add_argument(
         "--prediction",
         choices=("action", "velocity"),
@@ -77,8 +77,10 @@ def main(words: Sequence[str] | None = None) -> int:
     from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
     from score.imitation.settings import updates_for_epochs
     from score.imitation.train import training_directory
+    from score.policies.kinds import kind_named
     from score.policies.settings import FlowNetworkCfg
 
+    kind_named(arguments.kind, "--kind", trainable=True)
     require_device(arguments.device)
     cloud = None if arguments.no_point_cloud else "point_cloud"
     data = read_demonstrations(arguments.dataset, ["joint_pos"], [cloud] if cloud else [])
@@ -91,7 +93,6 @@ def main(words: Sequence[str] | None = None) -> int:
         relative=not arguments.absolute,
         network=FlowNetworkCfg(
             point_widths=tuple(arguments.point_widths),
-            segments=tuple(arguments.segments),
             action_compression=arguments.action_compression,
             prediction=arguments.prediction,
         ),

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_task(num_envs="the task's own", seed=None)
     command.add_base_policy()
     add = command.add_argument
-    add("--method", default="score", choices=("score",), help="what PPO acts on (default: score, the latent)")
+    add("--method", metavar="NAME", help="score (the latent; default), residual, score_residual: what PPO acts on")
     add("--max_iterations", type=int, metavar="N", help="iterations of the whole run")
     add("--checkpoint", metavar="latest|best|FILE", help="checkpoint to go on from")
     add("--run_name", default="", help="appended to the name of the run's folder")
@@ -36,9 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.cli import artefacts
     from score.open_task import open_task
     from score.policies.bundle import bundle_sha256, load_bundle
+    from score.steering.methods import find_method
     from score.steering.run_folder import run_directory
     from score.steering.train import train
 
+    if args.method is not None:
+        find_method(args.method)
     # No --domain: training in the stand-in for the robot would spoil its numbers.
     bundle, resume = artefacts.find_inputs(args, overrides)
     base_policy = load_bundle(bundle, "cpu")
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with open_task(**task_options(args, overrides, device=device)) as task:
         cfg = task.agent_cfg
         cfg.max_iterations = args.max_iterations or cfg.max_iterations
+        cfg.steering.method = args.method or cfg.steering.method
         cfg.run_name = args.run_name
         log_dir = run_directory(artefacts.LOG_ROOT / cfg.experiment_name, args.run_name, resume)
         metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": bundle_sha256(bundle)}

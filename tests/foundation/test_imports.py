@@ -47,11 +47,14 @@ FORBIDDEN = {
     "score.gym_task": SIMULATOR,
     "score.open_task": SIMULATOR,
     "score.cli": SIMULATOR,
+    "score.steering.methods": SIMULATOR,
+    "score.steering.plan": SIMULATOR,
+    "score.steering.squash": SIMULATOR,
 }
 """Package or module: what nothing in it may import. Policies and runtime must load on a robot that has only torch,
 evaluations and tasks of Gymnasium where there is no simulator."""
 
-UTILS_WITH_TORCH = {"exts/score/score/utils/random.py"}
+UTILS_WITH_TORCH = {"exts/score/score/utils/random.py", "exts/score/score/utils/targets.py"}
 """Files of ``score.utils`` that need more than the standard library; the package does not import them."""
 
 BELOW = {

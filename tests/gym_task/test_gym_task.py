@@ -19,7 +19,8 @@ from score.open_task import open_task, task_kwargs
 from score.policies.base_policy import BasePolicy
 from score.policies.spec import ActionSpec, ObservationSpec
 from score.steering.chunked_env import ChunkedVecEnv
-from score.steering.latent import LatentBasis
+from score.steering.config import SteeringCfg
+from score.steering.methods import make_plan
 from score.task import RobotTask, Task
 from score.utils.errors import UserError
 
@@ -143,10 +144,11 @@ class CountPolicy(BasePolicy):
 
 def test_an_episode_that_ended_inside_a_chunk_does_not_reach_into_the_next() -> None:
     with count_task(2) as task:
-        env = ChunkedVecEnv(task, CountPolicy(), LatentBasis("full", 4, 1), chunk_steps=4, gamma=0.5)
+        env = ChunkedVecEnv(task, make_plan(CountPolicy(), vars(SteeringCfg())), chunk_steps=4, gamma=0.5)
         env.reset(seed=0)
         # The first succeeds in its second step of four, and would succeed again in its fourth.
-        observations, reward, done, extras = env.step(torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]]))
+        code = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+        observations, reward, done, extras = env.step(code)
         assert (done.tolist(), extras["steps"].tolist()) == ([1, 0], [2, 4])
         # 0.5 + 0.5 * 0.5 in two steps; 0.5 (1 + 0.5 + 0.25 + 0.125) in four.
         assert reward.tolist() == [0.75, 0.9375]

@@ -57,3 +57,27 @@ def make_observations(batch: int, seed: int = 1, cloud: bool = True) -> dict[str
 def policy() -> FlowMatchingPolicy:
     """A tiny relative policy with a point cloud."""
     return make_policy()
+
+
+class Foreign(torch.nn.Module):
+    """Another lab's network for :func:`insert_spec` without a cloud, whose latent is no chunk: (9, 8) numbers.
+
+    It has dropout and a transformer layer, and its parameters require gradients, as trained ones do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.enter = torch.nn.Linear(7, 8)
+        self.attend = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.drop = torch.nn.Dropout(0.5)
+        self.leave = torch.nn.Linear(29 + 72, 56)
+
+    def encode(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Shape (B, 8 + 3 * 7)."""
+        attended = self.attend(torch.relu_(self.enter(observations["joint_pos"])))
+        return self.drop(torch.cat([attended[:, -1], observations["joint_pos_target"].flatten(1)], dim=-1))
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """Shape (B, 8, 7)."""
+        return self.leave(torch.cat([condition, latent.flatten(1)], dim=-1)).view(-1, 8, 7)

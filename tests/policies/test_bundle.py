@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -103,7 +104,7 @@ def test_truncated_and_foreign_weights_are_refused(bundle: Path, policy: FlowMat
     path = bundle / "policy.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-100])
-    with pytest.raises(UserError, match=r"policy.safetensors is truncated or is no safetensors file"):
+    with pytest.raises(UserError, match=r"policy.safetensors is cut off or damaged; .* is a safetensors file"):
         load_bundle(bundle)
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(UserError, match=r"is not the file that policy.yaml beside it was written with"):
@@ -129,6 +130,17 @@ def test_a_header_that_begins_like_a_pickle_is_none(bundle: Path) -> None:
         ({"sampler": "ddpm"}, "sampler 'ddpm' draws fresh noise .* deterministic sampler DDIM"),
         ({"integrator": {"method": "DDPM", "steps": 100}}, "sampler 'DDPM' draws fresh noise .* DDIM"),
         ({"integrator": {"sampler": "euler_ancestral"}}, "sampler 'euler_ancestral' .* DDIM"),
+        ({"sampler": {"kind": "ddpm"}}, "sampler 'ddpm' draws fresh noise .* deterministic sampler DDIM"),
+        (
+            {"latent": {"shape": [8, 7], "law": "uniform"}},
+            r"latent.law 'uniform' cannot be steered: .* N\(0, I\)",
+        ),
+        ({"latent": {"shape": [9, 7], "law": "normal"}}, r"latent.shape \[9, 7\] are not those .* and \[8, 7\]"),
+        ({"latent": {"shape": [8], "law": "normal"}}, r"latent.shape holds '\[8\]': give two numbers"),
+        ({"latent": "DELETE"}, "lacks key 'latent' for its format"),
+        ({"chunk": {"rows": 9, "first": 0, "executed": 8}}, "chunk .*'rows': 9.* are not those"),
+        ({"chunk": {"rows": 8, "first": 0, "executed": 9}}, "chunk.executed holds 9: .* at most 8"),
+        ({"format": "score-base-policy/1"}, "has an unknown key 'chunk' for its format"),
         ({"format": "score-base-policy/9"}, "has format 'score-base-policy/9', and this version reads"),
         ({"kind": "flow_matchin"}, "kind 'flow_matchin' is unknown. Did you mean 'flow_matching'"),
         ({"networks": {}}, "unknown key 'networks'. Did you mean 'network'"),
@@ -155,7 +167,7 @@ def test_settings_that_are_no_yaml_are_refused(bundle: Path) -> None:
     with pytest.raises(UserError, match=r"policy.yaml is not readable as YAML"):
         load_bundle(bundle)
     (bundle / "policy.yaml").write_text("just words")
-    with pytest.raises(UserError, match=r"has format None"):
+    with pytest.raises(UserError, match=r"has format 'None'"):
         load_bundle(bundle)
     (bundle / "policy.yaml").write_text("format: !!python/object/apply:os.getcwd []")
     with pytest.raises(UserError, match=r"policy.yaml is not readable as YAML"):
@@ -179,8 +191,11 @@ def test_settings_that_are_no_yaml_are_refused(bundle: Path) -> None:
         (lambda t: t.update({"feature_normaliser.offset": torch.zeros(48)}), r"offset has shape \(48,\), and \(49,\)"),
         (lambda t: t["cloud_normaliser.scale"].zero_(), "cloud_normaliser: index .* has zero range"),
         (lambda t: t["action_axes"].mul_(1.1), r"action_axes is not orthonormal \(off by 0.21\)"),
-        (lambda t: t["action_axes"].fill_(float("nan")), r"action_axes is not orthonormal"),
-        (lambda t: t["action_normaliser.offset"].fill_(float("nan")), "action_normaliser: offset is not finite"),
+        (lambda t: t["action_axes"].fill_(float("nan")), r"'action_axes' is not finite"),
+        (
+            lambda t: t["integrator.field.enter.bias"][3].fill_(float("inf")),
+            "'integrator.field.enter.bias' is not",
+        ),
     ],
 )
 def test_tensors_are_read_strictly(
@@ -189,6 +204,83 @@ def test_tensors_are_read_strictly(
     _rewrite(bundle, change)
     with pytest.raises(UserError, match=message):
         load_bundle(bundle)
+
+
+def _network(bundle: Path, **changes: object) -> dict:
+    return {"network": {**yaml.safe_load((bundle / "policy.yaml").read_text())["network"], **changes}}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 10**7}, "network.width holds 10000000"),
+        ({"depth": 10**6}, "network.depth holds"),
+        ({"expansion": 10**9}, "network.expansion holds"),
+        ({"embedding_dim": 10**10}, "network.embedding_dim holds"),
+        ({"point_widths": [64] * 10**5}, "Length of network.point_widths holds 100000"),
+        # Within bounds, and still 64 * 256 * 2 * 10^4 * 10^4 numbers: far more than the file has bytes.
+        ({"width": 10**4, "depth": 256, "expansion": 64}, r"network describes \d+ parameters, and .* has \d+ bytes"),
+    ],
+)
+def test_sizes_are_judged_before_anything_is_made_of_them(bundle: Path, changes: dict, message: str) -> None:
+    _edit(bundle, **_network(bundle, **changes))
+    with pytest.raises(UserError, match=message):
+        load_bundle(bundle)
+
+
+def test_numbers_of_the_spec_have_bounds(bundle: Path) -> None:
+    spec = yaml.safe_load((bundle / "policy.yaml").read_text())["spec"]
+    cloud = {"point_cloud": {**spec["observations"]["point_cloud"], "shape": [10**12, 3]}}
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"horizon": 10**9}, "horizon holds 1000000000"),
+        ({"horizon": float("inf")}, "The spec holds a value of the wrong type: cannot convert float infinity"),
+        ({"control_rate_hz": 10**400}, "The spec holds a value of the wrong type: int too large"),
+        ({"observations": {**spec["observations"], **cloud}}, "Observation shape times history holds"),
+    ]
+    for change, message in changes:
+        _edit(bundle, spec={**spec, **change})
+        with pytest.raises(UserError, match=message):
+            load_bundle(bundle)
+    _edit(bundle, spec=spec, integrator={"method": "midpoint", "steps": 10**5})
+    with pytest.raises(UserError, match=r"integrator.steps holds 100000"):
+        load_bundle(bundle)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\nformat: [*a, *a]",
+        "format: " + 20_000 * "[" + 20_000 * "]",
+        "format: !!int abc",
+        "format: !!float abc",
+        "format: !!bool abc",
+        "format: !!timestamp abc",
+        "format: 2026-02-31",
+        "format: " + 5000 * "9",
+        "format: [unclosed\n  - and more",
+        "? [a, b]\n: {? {a: 1} : 2}",
+    ],
+)
+def test_yaml_that_breaks_its_reader_is_one_line(bundle: Path, text: str) -> None:
+    (bundle / "policy.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"policy.yaml is not readable as YAML: .* Restore the file.") as caught:
+        load_bundle(bundle)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_format_1_is_read_and_acts_as_before(bundle: Path, policy: FlowMatchingPolicy) -> None:
+    path = bundle / "policy.yaml"
+    data = yaml.safe_load(path.read_text())
+    assert data["format"] == "score-base-policy/2"
+    assert data["chunk"] == {"rows": 8, "first": 0, "executed": 8}
+    assert data["latent"] == {"shape": [8, 7], "law": "normal"}
+    old = {key: value for key, value in data.items() if key not in ("chunk", "latent")}
+    path.write_text(yaml.safe_dump({**old, "format": "score-base-policy/1"}))
+    observations, latent = make_observations(3), torch.randn(3, 8, 7)
+    assert torch.equal(load_bundle(bundle)(observations, latent), policy(observations, latent))
 
 
 def test_policies_load_without_isaaclab_yaml_or_safetensors() -> None:

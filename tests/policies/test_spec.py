@@ -116,13 +116,13 @@ def test_bad_dict_is_refused(change: Callable[[dict], object], message: str) -> 
     ("make", "message"),
     [
         (lambda: ObservationSpec((), 1, "m"), "shape .* invalid"),
-        (lambda: ObservationSpec((7,), 0, "rad"), "history 0 is invalid"),
+        (lambda: ObservationSpec((7,), 0, "rad"), "history holds 0: give a whole number of at least 1"),
         (lambda: ObservationSpec((7,), 1, "rad", names=("a",)), "1 names for 7 numbers"),
         (lambda: ActionSpec(("a", "a"), "rad", (0, 0), (1, 1), None), "none twice"),
         (lambda: ActionSpec(("a",), "rad", (float("nan"),), (1,), None), "low must be less than high"),
         (lambda: dataclasses.replace(insert_spec(), observations={}), "at least one observation"),
         (lambda: dataclasses.replace(insert_spec(), control_rate_hz=float("inf")), "control_rate_hz inf"),
-        (lambda: dataclasses.replace(insert_spec(), horizon=0), "horizon 0"),
+        (lambda: dataclasses.replace(insert_spec(), horizon=0), "horizon holds 0"),
     ],
 )
 def test_bad_values_are_refused(make: Callable[[], object], message: str) -> None:

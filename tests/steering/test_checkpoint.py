@@ -14,9 +14,6 @@ import torch
 from score.steering import checkpoint
 from score.steering.checkpoint import (
     FORMAT,
-    FileKind,
-    file_kind,
-    iteration_of,
     load_checkpoint,
     require_same,
     resolve_checkpoint,
@@ -25,6 +22,7 @@ from score.steering.checkpoint import (
     weights_sha256,
 )
 from score.utils.errors import UserError
+from score.utils.file_kinds import FileKind, file_kind, iteration_of
 
 STATE: dict[str, Any] = {"iter": 3, "score": {"format": FORMAT}, "actor_state_dict": {"weight": torch.ones(3)}}
 
@@ -116,7 +114,7 @@ def test_other_format_and_other_content(tmp_path: Path) -> None:
 
 def test_torchscript_and_folders(tmp_path: Path, good: Path) -> None:
     torch.jit.script(torch.nn.Linear(1, 1)).save(str(tmp_path / "policy.pt"))
-    with pytest.raises(UserError, match=r"is a TorchScript file \(the policy.pt of a capsule\), not a checkpoint"):
+    with pytest.raises(UserError, match=r"is a TorchScript file \(the policy.pt .*\), not a checkpoint"):
         load_checkpoint(tmp_path / "policy.pt")
     with pytest.raises(
         UserError, match=r"is the folder of a training run.* Give one of its files, such as .*model_3.pt"

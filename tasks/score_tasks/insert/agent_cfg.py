@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from score_tasks.agent_cfg import TaskSteeringCfg
+from score_tasks.kit.agent_cfg import TaskSteeringCfg
 
 
 @dataclass

@@ -43,7 +43,7 @@ class CloudRow:
 
 
 def benchmark_cloud(
-    move: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    move: Callable[[tuple[torch.Tensor, torch.Tensor], torch.Tensor], torch.Tensor],
     *,
     num_envs: int,
     num_points: int = 512,
@@ -54,7 +54,7 @@ def benchmark_cloud(
     """Times one control step.
 
     Args:
-        move: Points (P, 3), positions (N, 3) and quaternions (N, 4) to moved points (N, P, 3).
+        move: Poses, as positions (N, 3) and rotations (N, 3, 3), and points (N, P, 3) to moved points (N, P, 3).
         num_envs: Number of environments.
         num_points: Points of the cloud.
         device: Torch device; a GPU if there is one if None.
@@ -69,10 +69,10 @@ def benchmark_cloud(
     generator = torch.Generator().manual_seed(seed)
     points = torch.randn(num_points, 3, generator=generator).to(device)
     pos = torch.randn(num_envs, 3, generator=generator).to(device)
-    quat = torch.nn.functional.normalize(torch.randn(num_envs, 4, generator=generator), dim=-1).to(device)
+    rot = torch.linalg.qr(torch.randn(num_envs, 3, 3, generator=generator)).Q.to(device)
     before = psutil.Process().memory_info().rss
-    names = {"move": move, "points": points, "pos": pos, "quat": quat}
-    timer = Timer("move(points, pos, quat)", globals=names, num_threads=threads)
+    names = {"move": move, "points": points.expand(num_envs, -1, -1), "pose": (pos, rot)}
+    timer = Timer("move(pose, points)", globals=names, num_threads=threads)
     measured = timer.blocked_autorange(min_run_time=seconds)
     return CloudRow(
         num_envs=num_envs,

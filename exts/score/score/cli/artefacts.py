@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from score.evaluation import EvaluationCfg
     from score.policies import BasePolicy
     from score.steering.chunked_env import ChunkedVecEnv
-    from score.steering.policy import SteeringPolicy
+    from score.steering.plan import SteeringHead
 
 NO_CHECKPOINT = "none"
 """Selector that evaluates the base policy alone."""
@@ -114,7 +114,7 @@ def shipped_base_policy(task: str) -> Path:
 
 def load_policies(
     bundle: Path, checkpoint: Path | None, device: torch.device | str
-) -> tuple[BasePolicy, SteeringPolicy | None]:
+) -> tuple[BasePolicy, SteeringHead | None]:
     """Reads the base policy and the steering policy that was trained for it.
 
     Args:
@@ -156,14 +156,14 @@ def open_steered(
     from score.open_task import open_task
     from score.policies import require_match
     from score.steering.chunked_env import ChunkedVecEnv
-    from score.steering.latent import LatentBasis
+    from score.steering.methods import make_plan
 
     with open_task(**task_options(args, overrides, num_envs=num_envs)) as task:
         base_policy, _ = load_policies(args.base_policy or shipped_base_policy(args.task), None, task.device)
         require_match(base_policy.spec, task.spec)
         steering = task.agent_cfg.steering
-        basis = LatentBasis(steering.basis, *base_policy.latent_shape, steering.knots, task.device)
-        yield task, ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
+        plan = make_plan(base_policy, vars(steering)).to(task.device)
+        yield task, ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
 
 
 def default_output(task: str, domain: str, seed: int, checkpoint: Path | None) -> Path:

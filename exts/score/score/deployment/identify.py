@@ -3,37 +3,13 @@
 
 from __future__ import annotations
 
-import re
-import zipfile
 from pathlib import Path
-from typing import Literal
 
 from score.deployment.manifest import EXPORT_COMMAND, MANIFEST_FILE, POLICY_FILE
 from score.utils.errors import UserError, near_names
+from score.utils.file_kinds import FileKind, file_kind, newest_model
 
-Kind = Literal["torchscript", "checkpoint", "pickle", "cut off", "unknown"]
-_ZIP_START = b"PK\x03\x04"
-
-
-def kind_of(file: Path) -> Kind:
-    """Tell what a ``.pt`` file is by its layout.
-
-    Returns:
-        ``torchscript``; ``checkpoint`` (``torch.save``, as rsl_rl's ``model_N.pt``); ``pickle`` (also ``torch.save``
-        of before 2020); ``cut off`` (the start of a zip archive without its end); or ``unknown``.
-    """
-    with Path(file).open("rb") as stream:
-        start = stream.read(4)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = [name.partition("/")[2] for name in archive.namelist()]
-    except zipfile.BadZipFile:
-        if start == _ZIP_START:
-            return "cut off"
-        return "pickle" if start[:1] == b"\x80" and start[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"} else "unknown"
-    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
-        return "torchscript"
-    return "checkpoint" if "data.pkl" in names else "unknown"
+_DAMAGED = (FileKind.TRUNCATED, FileKind.EMPTY)
 
 
 def require_torchscript(file: Path) -> None:
@@ -42,19 +18,19 @@ def require_torchscript(file: Path) -> None:
     Raises:
         UserError: The message says what the file is instead.
     """
-    kind = kind_of(file)
-    if kind == "checkpoint":
+    kind = file_kind(file)
+    if kind is FileKind.ARCHIVE:
         raise UserError(
             f"{file} is a training checkpoint (weights only), not a TorchScript policy. Export it: "
             f"{EXPORT_COMMAND.format(checkpoint=file)}"
         )
-    if kind == "pickle":
+    if kind is FileKind.PICKLE:
         raise UserError(
             f"{file} is a Python pickle and was not opened: it could run any code. Export the capsule again."
         )
-    if kind == "cut off":
-        raise UserError(f"{file} is cut off (the end of the archive is missing). Copy or export the capsule again.")
-    if kind == "unknown":
+    if kind in _DAMAGED:
+        raise UserError(f"{file} {kind.value}. Copy or export the capsule again.")
+    if kind is not FileKind.TORCHSCRIPT:
         raise UserError(f"{file} is no TorchScript file. Copy or export the capsule again.")
 
 
@@ -65,7 +41,8 @@ def require_capsule_folder(path: Path) -> None:
         UserError: The path does not exist, is a file, or a folder of another kind.
     """
     path = Path(path)
-    if not path.exists():
+    kind = file_kind(path)
+    if kind is FileKind.MISSING:
         parent = path.parent
         names = [item.name for item in parent.iterdir() if item.is_dir()] if parent.is_dir() else []
         raise UserError(
@@ -74,16 +51,14 @@ def require_capsule_folder(path: Path) -> None:
         )
     if path.is_file():
         _refuse_file(path)
-    if (path / MANIFEST_FILE).is_file():
+    if kind is FileKind.CAPSULE:
         return
-    checkpoints = sorted(path.glob("model_*.pt"), key=_iteration)
-    if checkpoints or (path / "params").is_dir():
-        checkpoint = checkpoints[-1] if checkpoints else "FILE"
+    if kind is FileKind.RUN:
         raise UserError(
-            f"{path} is the folder of a training run, not a capsule. Export it: "
-            f"{EXPORT_COMMAND.format(checkpoint=checkpoint)}"
+            f"{path} {kind.value}, not a capsule. Export it: "
+            f"{EXPORT_COMMAND.format(checkpoint=newest_model(path) or 'FILE')}"
         )
-    if (path / "policy.yaml").is_file():
+    if kind is FileKind.BUNDLE:
         raise UserError(
             f"{path} is a base policy, not a capsule: a capsule holds a trained steering policy too. Make one: "
             f"{EXPORT_COMMAND.format(checkpoint='FILE')}"
@@ -94,16 +69,11 @@ def require_capsule_folder(path: Path) -> None:
 
 
 def _refuse_file(path: Path) -> None:
-    kind = kind_of(path)
-    if kind == "torchscript" and path.name == POLICY_FILE:
+    kind = file_kind(path)
+    if kind is FileKind.TORCHSCRIPT and path.name == POLICY_FILE:
         raise UserError(f"{path} is one file of a capsule: name its folder, {path.parent}.")
-    if kind in ("checkpoint", "pickle", "cut off"):
+    if kind in (FileKind.ARCHIVE, FileKind.PICKLE, *_DAMAGED):
         require_torchscript(path)
     raise UserError(
         f"{path} is a file, and a capsule is a folder. Make one: {EXPORT_COMMAND.format(checkpoint='FILE')}"
     )
-
-
-def _iteration(file: Path) -> int:
-    found = re.search(r"(\d+)$", file.stem)
-    return int(found.group(1)) if found else -1

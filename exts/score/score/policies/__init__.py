@@ -10,11 +10,12 @@ from __future__ import annotations
 from .base_policy import BasePolicy
 from .flow_matching import FlowMatchingPolicy
 from .settings import FlowNetworkCfg, IntegratorCfg
-from .spec import ActionSpec, ObservationSpec, PolicySpec, require_match
+from .spec import ActionSpec, Chunk, ObservationSpec, PolicySpec, require_match
 
 __all__ = [
     "ActionSpec",
     "BasePolicy",
+    "Chunk",
     "FlowMatchingPolicy",
     "FlowNetworkCfg",
     "IntegratorCfg",

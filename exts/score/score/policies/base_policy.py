@@ -5,34 +5,51 @@
 import torch
 from torch import Tensor
 
-from score.policies.spec import PolicySpec
+from score.policies.spec import Chunk, PolicySpec
+from score.utils.errors import UserError
 
 
 class BasePolicy(torch.nn.Module):
     """A frozen policy that turns an observation window and a latent into a chunk of actions.
 
-    ``encode`` and ``decode`` are stateless, work on batches whose rows do not touch each other, draw no random
-    numbers, and go through ``torch.jit.script``. ``decode`` is differentiable with respect to condition and latent.
-    The latent is N(0, I) in training, so a standard normal latent gives the policy as it was trained.
+    ``encode``, ``features`` and ``decode`` are stateless, work on batches whose rows do not touch each other, draw no
+    random numbers, and go through ``torch.jit.script``. ``decode`` is differentiable with respect to condition and
+    latent. The latent is N(0, I) in training, so a standard normal latent gives the policy as it was trained.
+    :func:`score.policies.contract.contract_problems` checks all of that.
     """
 
-    __jit_unused_properties__ = ["latent_shape"]  # noqa: RUF012 - a list for TorchScript
+    latent_shape: tuple[int, int]
+    """Shape (rows, columns) of one latent. Often that of a chunk (H, A), but a policy that denoises rows of the past
+    has more rows, and one that pads its actions more columns."""
 
-    def __init__(self, spec: PolicySpec, condition_dim: int) -> None:
+    def __init__(
+        self,
+        spec: PolicySpec,
+        condition_dim: int,
+        latent_shape: tuple[int, int] | None = None,
+        chunk: Chunk | None = None,
+    ) -> None:
         """Set up.
 
         Args:
             spec: Observations, actions, rate and horizon of the policy.
             condition_dim: Length C of the condition vector.
+            latent_shape: Rows and columns of a latent; (H, A) by default.
+            chunk: The rows that are generated; by default H, the first for the coming step, and all executed.
+
+        Raises:
+            UserError: ``chunk`` leaves another number of steps than the spec's horizon.
         """
         super().__init__()
         self.spec = spec
         self.condition_dim = condition_dim
-
-    @property
-    def latent_shape(self) -> tuple[int, int]:
-        """Shape (H, A) of one latent, which is also that of one action chunk."""
-        return self.spec.horizon, len(self.spec.actions.names)
+        self.latent_shape = latent_shape or (spec.horizon, len(spec.actions.names))
+        self.chunk = chunk or Chunk(spec.horizon, 0, spec.horizon)
+        if self.chunk.rows - self.chunk.first != spec.horizon:
+            raise UserError(
+                f"The chunk has {self.chunk.rows} rows from row {self.chunk.first} on, and the horizon is"
+                f" {spec.horizon}: it must be rows - first."
+            )
 
     def encode(self, observations: dict[str, Tensor]) -> Tensor:
         """Turn observation windows into a condition.
@@ -46,12 +63,17 @@ class BasePolicy(torch.nn.Module):
         """
         raise NotImplementedError
 
+    @torch.jit.export
+    def features(self, condition: Tensor) -> Tensor:
+        """What the steering policy sees of a condition (B, C), shape (B, F): by default all of it."""
+        return condition
+
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """Turn a condition and a latent into actions.
 
         Args:
             condition: What :meth:`encode` returned, shape (B, C).
-            latent: Shape (B, H, A).
+            latent: Shape (B, *latent_shape).
 
         Returns:
             Action chunk in the units of ``spec.actions``, shape (B, H, A), the next action first.

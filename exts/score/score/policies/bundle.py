@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""A base policy as a folder: ``policy.yaml`` (what it is) and ``policy.safetensors`` (its numbers).
+"""A base policy as a folder: ``policy.yaml`` (what it is) and a weights file (its numbers).
 
-Reading is strict: an unknown key, a missing or extra tensor, a wrong shape, a file of another kind, or weights that
-are not those the settings were written with, is an error. Nothing is ever unpickled.
+Here is what all kinds share; what is a kind's own stands in :mod:`score.policies.kinds`. Reading is strict: an unknown
+key, a missing or extra tensor, a wrong shape, a file of another kind, or weights that are not those the settings were
+written with, is an error. Nothing is ever unpickled, and no size is believed before it is checked.
 """
 
 from __future__ import annotations
@@ -15,75 +16,74 @@ from typing import Any
 
 import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as dump_tensors
 
 from score.policies.base_policy import BasePolicy
-from score.policies.flow_matching import FlowMatchingPolicy, statistic_shapes
-from score.policies.normalisation import Statistic, checked_axes, checked_statistic
-from score.policies.settings import FlowNetworkCfg, IntegratorCfg
-from score.policies.spec import PolicySpec
+from score.policies.contents import SETTINGS_FILE, BundleContents
+from score.policies.kinds import KINDS, Kind, kind_named, name_of
+from score.policies.spec import MOST_STEPS, Chunk, PolicySpec
 from score.utils.errors import UserError, near_names
-from score.utils.fields import plain, read_fields
+from score.utils.fields import plain, read_fields, whole_number
+from score.utils.file_kinds import FileKind, file_kind
 from score.utils.files import atomic_directory, sha256_of
 
-FORMAT = "score-base-policy/1"
+FORMAT = "score-base-policy/2"
 """Value of ``format`` in ``policy.yaml``."""
-SETTINGS_FILE = "policy.yaml"
-WEIGHTS_FILE = "policy.safetensors"
-KINDS = ("flow_matching",)
-"""Kinds of base policy that this version reads."""
+_FORMAT_1 = "score-base-policy/1"
+"""Without ``chunk`` and ``latent``, which were those of the spec. Still read."""
 STOCHASTIC_SAMPLERS = ("ddpm", "ancestral", "euler_ancestral", "euler_maruyama", "sde")
 """Samplers that draw noise on the way, so that the latent would not decide the action."""
+_LARGEST_SETTINGS = 2**20
+"""Longest settings file that is read [bytes]; one of ours has 3,000."""
 
-_BUFFERS = {"features": "feature_normaliser", "actions": "action_normaliser", "cloud": "cloud_normaliser"}
-"""Statistic -> module that keeps it."""
 
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Settings:
+    """What all kinds share; the kind's own keys are added to it."""
+
     format: str
     kind: str
-    network: Any
-    integrator: Any
     spec: Any
+    chunk: Any = None
+    latent: Any = None
     weights_sha256: str
     training: Any = None
     """Where the policy came from; for readers only."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Latent:
+    shape: Any
+    law: str
 
 
 def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any] | None = None) -> None:
     """Write a policy as a bundle, whole or not at all. An older bundle there is replaced.
 
     Args:
-        policy: A flow-matching policy.
+        policy: A policy of a known kind.
         directory: The folder of the bundle.
         training: Facts on where the policy came from (plain values), kept under the key ``training``.
 
     Raises:
         UserError: ``directory`` holds something other than a bundle, or the policy is of no known kind.
     """
-    directory = Path(directory)
-    if not isinstance(policy, FlowMatchingPolicy):
-        raise UserError(
-            f"Base policies of type {type(policy).__name__} cannot be saved as a bundle: known is {KINDS[0]}."
-        )
+    directory, name = Path(directory), name_of(policy)
+    kind = KINDS[name]
     require_bundle_place(directory)
+    own, weights = kind.write(policy, {"format": FORMAT})
+    settings = {
+        "format": FORMAT,
+        "kind": name,
+        **own,
+        "spec": policy.spec.to_dict(),
+        "chunk": dataclasses.asdict(policy.chunk),
+        "latent": {"shape": list(policy.latent_shape), "law": "normal"},
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "training": plain(dict(training or {})),
+    }
     with atomic_directory(directory, overwrite=True) as temporary:
-        weights = temporary / WEIGHTS_FILE
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in policy.state_dict().items()}
-        weights.write_bytes(dump_tensors(tensors, metadata={"format": FORMAT}))  # save_file would make it private
-        settings = _Settings(
-            format=FORMAT,
-            kind=KINDS[0],
-            network=plain(dataclasses.asdict(policy.network_cfg)),
-            integrator=plain(dataclasses.asdict(policy.integrator_cfg)),
-            spec=policy.spec.to_dict(),
-            weights_sha256=sha256_of(weights),
-            training=dict(training or {}),
-        )
-        text = yaml.safe_dump(dataclasses.asdict(settings), sort_keys=False, default_flow_style=None, width=120)
+        (temporary / kind.weights_file).write_bytes(weights)
+        text = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120)
         (temporary / SETTINGS_FILE).write_text(text, encoding="utf-8")
 
 
@@ -101,15 +101,19 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> BasePoli
         UserError: The folder is no sound bundle. The message names file, key and remedy.
     """
     directory = Path(directory)
-    settings = _read_settings(directory)
-    network, integrator = _read_flow_cfgs(settings, directory / SETTINGS_FILE)
+    settings, kind = _read_settings(directory)
     spec = PolicySpec.from_dict(settings["spec"])
-    tensors = _read_tensors(directory / WEIGHTS_FILE, settings["weights_sha256"])
-    statistics = _read_statistics(tensors, statistic_shapes(spec, network), directory / WEIGHTS_FILE)
-    policy = FlowMatchingPolicy(spec, network, integrator, statistics)
-    _require_tensors(tensors, policy.state_dict(), directory / WEIGHTS_FILE)
-    checked_axes(tensors["action_axes"], len(spec.actions.names), f"{directory / WEIGHTS_FILE}: action_axes")
-    policy.load_state_dict(tensors, strict=True)
+    chunk, latent_shape = _read_shapes(settings, spec, directory / SETTINGS_FILE)
+    path = directory / kind.weights_file
+    weights = _read_weights(path, kind.weights_kind, settings["weights_sha256"])
+    own = {key: settings[key] for key in kind.settings}
+    policy = kind.read(BundleContents(directory, own, spec, chunk, latent_shape, weights, path))
+    if policy.chunk != chunk or policy.latent_shape != latent_shape:
+        raise UserError(
+            f"{directory / SETTINGS_FILE}: chunk {dataclasses.asdict(chunk)} and latent.shape {list(latent_shape)} are"
+            f" not those of a policy of kind '{settings['kind']}': {dataclasses.asdict(policy.chunk)} and"
+            f" {list(policy.latent_shape)}. Restore the file."
+        )
     return policy.to(device).eval().requires_grad_(False)
 
 
@@ -117,9 +121,10 @@ def bundle_sha256(directory: Path) -> str:
     """Hash of a bundle's two files as 64 hexadecimal digits; other files in the folder do not matter.
 
     Raises:
-        UserError: One of the files is missing.
+        UserError: One of the files is missing, or the settings are unsound.
     """
-    digests = [sha256_of(Path(directory) / name) for name in (SETTINGS_FILE, WEIGHTS_FILE)]
+    _, kind = _read_settings(Path(directory))
+    digests = [sha256_of(Path(directory) / name) for name in (SETTINGS_FILE, kind.weights_file)]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -131,7 +136,8 @@ def require_bundle_place(directory: Path) -> None:
     """
     if directory.is_file():
         raise UserError(f"{directory} is a file: a base policy is written as a folder. Name another one.")
-    foreign = sorted({path.name for path in directory.glob("*")} - {SETTINGS_FILE, WEIGHTS_FILE})
+    ours = {SETTINGS_FILE, *(kind.weights_file for kind in KINDS.values())}
+    foreign = sorted({path.name for path in directory.glob("*")} - ours)
     if foreign:
         raise UserError(
             f"{directory} holds other things than a base policy ({', '.join(foreign[:3])}): writing there would"
@@ -139,10 +145,10 @@ def require_bundle_place(directory: Path) -> None:
         )
 
 
-def _read_settings(directory: Path) -> dict[str, Any]:
+def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
     if directory.is_file():
         raise UserError(
-            f"{directory} is a file: a base policy is a folder with {SETTINGS_FILE} and {WEIGHTS_FILE}. Give that one;"
+            f"{directory} is a file: a base policy is a folder with {SETTINGS_FILE} and its weights. Give that one;"
             " pickled checkpoints (.pt, .pth, .ckpt, .pkl) are never loaded."
         )
     path = directory / SETTINGS_FILE
@@ -152,94 +158,91 @@ def _read_settings(directory: Path) -> dict[str, Any]:
         )
         state = "has no" if directory.is_dir() else "does not exist, so there is no"
         raise UserError(f"Base policy {directory} {state} {SETTINGS_FILE}: give the folder of a base policy.{near}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable as YAML: {error}. Restore the file.") from error
+    data = _read_yaml(path)
     _refuse_stochastic(data, path)
-    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-        found = data.get("format") if isinstance(data, Mapping) else None
+    found = str(data.get("format") if isinstance(data, Mapping) else None)[:40]
+    if found not in (FORMAT, _FORMAT_1):
         raise UserError(f"{path} has format {found!r}, and this version reads '{FORMAT}'. Write it with pretrain.py.")
-    settings = read_fields(_Settings, data, str(path))
-    if settings["kind"] not in KINDS:
-        near = near_names(str(settings["kind"]), KINDS) or f" Known are {', '.join(map(repr, KINDS))}."
-        raise UserError(f"{path}: kind '{settings['kind']}' is unknown.{near}")
-    return settings
+    kind = kind_named(data.get("kind"), f"{path}: kind")
+    fields = [(key, object) for key in kind.settings]
+    fields_of_kind = dataclasses.make_dataclass("_", fields, bases=(_Settings,), kw_only=True, frozen=True)
+    settings = read_fields(fields_of_kind, data, str(path))
+    for key in ("chunk", "latent"):
+        if (key in data) != (found == FORMAT):
+            raise UserError(f"{path} {'lacks' if found == FORMAT else 'has an unknown'} key '{key}' for its format.")
+    return settings, kind
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases, with which a few lines can stand for a structure of any size."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*name), and a base policy needs none")
+        return super().compose_node(parent, index)
+
+
+def _read_yaml(path: Path) -> Any:
+    if path.stat().st_size > _LARGEST_SETTINGS:
+        raise UserError(f"{path} has {path.stat().st_size} bytes, far more than settings need. Restore the file.")
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    # Its constructors raise whatever Python does on `!!int abc`, an impossible date or 5,000 digits.
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is not readable as YAML: {reason}. Restore the file.") from error
 
 
 def _refuse_stochastic(data: Any, path: Path) -> None:
     """Find a stochastic sampler before anything else is judged, so that its owner gets the message that helps."""
     if not isinstance(data, Mapping):
         return
-    integrator = data.get("integrator")
-    names = [data.get("sampler"), data.get("kind")]
-    names += [integrator.get("sampler"), integrator.get("method")] if isinstance(integrator, Mapping) else [integrator]
+    names = [data.get("kind")]
+    for section in (data.get("sampler"), data.get("integrator")):
+        names += [section.get(key) for key in ("sampler", "method", "kind")] if isinstance(section, dict) else [section]
     for name in names:
-        if str(name).lower() in STOCHASTIC_SAMPLERS:
+        if isinstance(name, str) and name.lower() in STOCHASTIC_SAMPLERS:
             raise UserError(
                 f"{path}: sampler '{name}' draws fresh noise at every step, so the latent does not decide the action"
                 " and cannot be steered. Use the deterministic sampler DDIM (eta 0) with the same weights."
             )
 
 
-def _read_flow_cfgs(settings: dict[str, Any], path: Path) -> tuple[FlowNetworkCfg, IntegratorCfg]:
-    try:
-        network = FlowNetworkCfg(**read_fields(FlowNetworkCfg, settings["network"], f"{path}: network"))
-        integrator = IntegratorCfg(**read_fields(IntegratorCfg, settings["integrator"], f"{path}: integrator"))
-    except TypeError as error:
-        raise UserError(f"{path}: network or integrator holds a value of the wrong type: {error}.") from error
-    return network, integrator
+def _read_shapes(settings: dict[str, Any], spec: PolicySpec, path: Path) -> tuple[Chunk, tuple[int, int]]:
+    """Rows of a chunk and shape of a latent; in a bundle of format 1 both are those of an action chunk."""
+    if settings.get("chunk") is None and settings.get("latent") is None:
+        return Chunk(spec.horizon, 0, spec.horizon), (spec.horizon, len(spec.actions.names))
+    chunk = Chunk(**read_fields(Chunk, settings["chunk"], f"{path}: chunk"))
+    latent = read_fields(_Latent, settings["latent"], f"{path}: latent")
+    if latent["law"] != "normal":
+        raise UserError(
+            f"{path}: latent.law '{str(latent['law'])[:40]}' cannot be steered: the latent of a base policy must be"
+            " 'normal', N(0, I), in its training."
+        )
+    shape = latent["shape"]
+    if not isinstance(shape, list) or len(shape) != 2:
+        raise UserError(f"{path}: latent.shape holds {str(shape)[:40]!r}: give two numbers, rows and columns.")
+    rows, columns = (whole_number(f"{path}: latent.shape", size, 1, MOST_STEPS) for size in shape)
+    return chunk, (rows, columns)
 
 
-def _read_tensors(path: Path, expected_sha256: str) -> dict[str, torch.Tensor]:
-    if not path.is_file():
+def _read_weights(path: Path, wanted: FileKind, expected_sha256: str) -> bytes:
+    found = file_kind(path)
+    if found is FileKind.MISSING:
         pickled = [p.name for p in path.parent.iterdir() if p.suffix in (".pt", ".pth", ".ckpt", ".pkl")]
         hint = f" Pickled files ({', '.join(pickled)}) are never loaded: convert them." if pickled else ""
         raise UserError(f"{path} is missing: restore it or write the base policy anew.{hint}")
+    if found in (FileKind.PICKLE, FileKind.ARCHIVE):
+        raise UserError(
+            f"{path} is a pickle (torch.save) under another name, and pickles are never loaded because they can run"
+            " code. Save the weights with safetensors, or the policy with torch.jit.save."
+        )
+    if found is not wanted:
+        raise UserError(f"{path} {found.value}; a file is needed that {wanted.value}: copy it again.")
     content = path.read_bytes()
-    try:
-        tensors = load_tensors(content)
-    except SafetensorError as error:
-        # Only now: a sound file may begin with the same bytes, which are then the length of its header.
-        if content[:2] == b"PK" or content[:1] == b"\x80":
-            raise UserError(
-                f"{path} is a pickle (torch.save) under another name, and pickles are never loaded because they can run"
-                " code. Save the weights with safetensors."
-            ) from error
-        raise UserError(f"{path} is truncated or is no safetensors file ({error}): copy it again.") from error
     if hashlib.sha256(content).hexdigest() != expected_sha256:
         raise UserError(
             f"{path} is not the file that {SETTINGS_FILE} beside it was written with (weights_sha256 differs): keep the"
             " two files of a base policy together."
         )
-    return tensors
-
-
-def _read_statistics(
-    tensors: dict[str, torch.Tensor], shapes: dict[str, tuple[int, ...]], path: Path
-) -> dict[str, Statistic]:
-    statistics = {}
-    for name, shape in shapes.items():
-        parts = [f"{_BUFFERS[name]}.{part}" for part in ("offset", "scale")]
-        for part in parts:
-            if part not in tensors:
-                raise UserError(f"{path} lacks the normalisation statistic '{part}': write the base policy anew.")
-        statistics[name] = checked_statistic(tensors[parts[0]], tensors[parts[1]], f"{path}: {_BUFFERS[name]}", shape)
-    return statistics
-
-
-def _require_tensors(found: dict[str, torch.Tensor], needed: dict[str, torch.Tensor], path: Path) -> None:
-    missing, extra = sorted(set(needed) - set(found)), sorted(set(found) - set(needed))
-    problems = [f"misses {', '.join(map(repr, missing[:3]))} ({len(missing)} in all)"] if missing else []
-    problems += [f"has the unknown {', '.join(map(repr, extra[:3]))} ({len(extra)} in all)"] if extra else []
-    for name in sorted(set(needed) & set(found)):
-        if found[name].shape != needed[name].shape or found[name].dtype != needed[name].dtype:
-            problems.append(
-                f"'{name}' is {tuple(found[name].shape)} {found[name].dtype} and must be"
-                f" {tuple(needed[name].shape)} {needed[name].dtype}"
-            )
-    if problems:
-        raise UserError(
-            f"{path} does not hold the tensors that {SETTINGS_FILE} describes: {'; '.join(problems[:4])}. Write the"
-            " base policy anew."
-        )
+    return content

@@ -70,7 +70,7 @@ class FlowMatchingPolicy(BasePolicy):
         _require_statistics(statistics, statistic_shapes(spec, network))
         self.network_cfg = network
         self.integrator_cfg = integrator
-        self.features = features
+        self.windows = features
         self.feature_normaliser = Normaliser(statistics["features"])
         self.action_normaliser = Normaliser(statistics["actions"])
         self.cloud_normaliser = Normaliser(statistics["cloud"]) if features.cloud_key else None
@@ -93,9 +93,9 @@ class FlowMatchingPolicy(BasePolicy):
         Raises:
             ValueError: A window is missing or has another shape than the spec says.
         """
-        if self.features.cloud_key == "":
-            return self.feature_normaliser(self.features(observations))
-        return self.encode_cloud(observations, self.features.cloud(observations))
+        if self.windows.cloud_key == "":
+            return self.feature_normaliser(self.windows(observations))
+        return self.encode_cloud(observations, self.windows.cloud(observations))
 
     @torch.jit.export
     def encode_cloud(self, observations: dict[str, Tensor], cloud: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class FlowMatchingPolicy(BasePolicy):
         assert self.encoder is not None
         assert self.cloud_normaliser is not None
         embedding = self.encoder(self.cloud_normaliser(cloud))
-        return torch.cat([embedding, self.feature_normaliser(self.features(observations))], dim=-1)
+        return torch.cat([embedding, self.feature_normaliser(self.windows(observations))], dim=-1)
 
     @torch.jit.export
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
@@ -204,6 +204,16 @@ def statistic_shapes(spec: PolicySpec, network: FlowNetworkCfg) -> dict[str, tup
     if features.cloud_key:
         shapes["cloud"] = (3,)
     return shapes
+
+
+def parameter_count(spec: PolicySpec, network: FlowNetworkCfg) -> int:
+    """Trainable parameters of a :class:`FlowMatchingPolicy`, counted without the memory for them."""
+    features = WindowFeatures(spec, network.relative_observations)
+    condition_dim = features.size + (network.embedding_dim if features.cloud_key else 0)
+    with torch.device("meta"):
+        encoder = _make_encoder(spec, network, features.cloud_key) or torch.nn.Identity()
+        field = VelocityNetwork(spec.horizon, len(spec.actions.names), condition_dim, network)
+    return sum(parameter.numel() for module in (encoder, field) for parameter in module.parameters())
 
 
 def _require_statistics(statistics: dict[str, Statistic], shapes: dict[str, tuple[int, ...]]) -> None:

@@ -8,9 +8,22 @@ from dataclasses import dataclass
 from score.policies.encoders import POOLS
 from score.policies.integrators import make_schedule
 from score.utils.errors import UserError, near_names
+from score.utils.fields import whole_number
 
 PREDICTIONS = ("action", "velocity")
 """What the network of a flow may predict, see :class:`~score.policies.velocity_network.VelocityNetwork`."""
+
+
+MOST_WIDTH, MOST_LAYERS, MOST_POINTS = 16_384, 256, 10_000_000
+"""Bounds far beyond any use: sizes come from files, and layers are made from them."""
+
+_LARGEST = {
+    "embedding_dim": MOST_WIDTH,
+    "width": MOST_WIDTH,
+    "depth": MOST_LAYERS,
+    "expansion": 64,
+    "time_frequencies": 512,
+}
 
 
 @dataclass(frozen=True)
@@ -57,8 +70,8 @@ class FlowNetworkCfg:
             raise UserError(f"network.prediction '{self.prediction}' is unknown.{near}")
         if not self.point_widths:
             raise UserError("network.point_widths is empty: give at least one width.")
-        for name in ("embedding_dim", "width", "depth", "expansion", "time_frequencies"):
-            _require_positive(name, getattr(self, name))
+        for name, most in _LARGEST.items():
+            whole_number(f"network.{name}", getattr(self, name), 1, most)
         if not 0.0 <= self.action_compression < float("inf"):
             raise UserError(
                 f"network.action_compression is {self.action_compression}: give 0 for none, or a positive number."
@@ -66,8 +79,9 @@ class FlowNetworkCfg:
         if len(self.segments) == 1:
             raise UserError("network.segments names one segment: give two or more, or none.")
         for name in ("point_widths", "global_widths", "segments"):
+            whole_number(f"Length of network.{name}", len(getattr(self, name)), 0, MOST_LAYERS)
             for width in getattr(self, name):
-                _require_positive(name, width)
+                whole_number(f"network.{name}", width, 1, MOST_POINTS if name == "segments" else MOST_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -80,10 +94,5 @@ class IntegratorCfg:
     """Uniform steps; published: 5, that is 10 network passes with the midpoint method."""
 
     def __post_init__(self) -> None:
-        _require_positive("steps", self.steps, "integrator")
+        whole_number("integrator.steps", self.steps, 1, 1000)
         make_schedule(self.method, self.steps)
-
-
-def _require_positive(name: str, value: object, section: str = "network") -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UserError(f"{section}.{name} holds {value!r}: give a whole number of at least 1.")

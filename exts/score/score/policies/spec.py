@@ -10,10 +10,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from score.utils.errors import UserError, near_names
-from score.utils.fields import plain, read_fields
+from score.utils.fields import plain, read_fields, whole_number
 
 _RATE_TOLERANCE = 1e-3
 """Relative difference of two control rates that still counts as equal: rounding of 1 / step length, no more."""
+
+
+MOST_STEPS, MOST_NUMBERS = 10_000, 100_000_000
+"""Bounds far beyond any use on frames and steps, and on the numbers of one window: a spec may come from any file."""
+
+JOINTS = "joints"
+"""Source of a segment that the robot knows from its joint angles."""
+
+
+@dataclass(frozen=True)
+class CloudSegment:
+    """One body of a segmented point cloud; its points have no order and no identity."""
+
+    name: str
+    """What it is, for example ``peg``."""
+    points: int
+    """Points in the cloud, at least 1."""
+    seen_by: str
+    """:data:`JOINTS`, or the cameras that see it, joined by ``+``."""
+
+    def __post_init__(self) -> None:
+        whole_number(f"Points of segment '{self.name}'", self.points, 1, MOST_NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -30,12 +52,19 @@ class ObservationSpec:
     """Coordinate frame of positions, for example ``panda_tcp``; empty where it has no meaning."""
     names: tuple[str, ...] = ()
     """Names along the last axis in order, for example joints; empty where it has no names."""
+    segments: tuple[CloudSegment, ...] = ()
+    """Segments of a point cloud in its order; empty for a cloud without segments."""
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:
             raise UserError(f"Observation shape {self.shape} is invalid: give at least one axis, each at least 1 long.")
-        if self.history < 1:
-            raise UserError(f"Observation history {self.history} is invalid: give at least 1 frame.")
+        whole_number("Observation history", self.history, 1, MOST_STEPS)
+        whole_number("Observation shape times history", math.prod(self.window_shape), 1, MOST_NUMBERS)
+        if self.segments and sum(segment.points for segment in self.segments) != self.shape[0]:
+            raise UserError(
+                f"Segments {[(item.name, item.points) for item in self.segments]} do not add up to the cloud's"
+                f" {self.shape[0]} points."
+            )
         if self.names and len(self.names) != self.shape[-1]:
             raise UserError(
                 f"Observation has {len(self.names)} names for {self.shape[-1]} numbers: give one name each."
@@ -65,6 +94,7 @@ class ActionSpec:
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
             raise UserError(f"Action names {list(self.names)} are invalid: give at least one, and none twice.")
+        whole_number("Number of action names", len(self.names), 1, 1000)
         if not len(self.names) == len(self.low) == len(self.high):
             raise UserError(
                 f"Action has {len(self.names)} names, {len(self.low)} low and {len(self.high)} high limits:"
@@ -73,6 +103,23 @@ class ActionSpec:
         for name, low, high in zip(self.names, self.low, self.high, strict=True):
             if not low < high:  # written so that NaN fails too
                 raise UserError(f"Action '{name}' has limits {low} to {high}: low must be less than high.")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The rows that a policy generates at once, and what is executed of them."""
+
+    rows: int
+    """Rows that are generated; some policies generate rows of the past too."""
+    first: int
+    """Index of the row for the coming step. ``decode`` returns this one and all later ones."""
+    executed: int
+    """Steps of a chunk that its makers executed before they asked again, 1 to ``rows - first``."""
+
+    def __post_init__(self) -> None:
+        whole_number("chunk.rows", self.rows, 1, MOST_STEPS)
+        whole_number("chunk.first", self.first, 0, self.rows - 1)
+        whole_number("chunk.executed", self.executed, 1, self.rows - self.first)
 
 
 @dataclass(frozen=True)
@@ -86,15 +133,14 @@ class PolicySpec:
     control_rate_hz: float
     """Control steps per second [Hz]."""
     horizon: int
-    """Steps in one action chunk."""
+    """Steps H in one action chunk as ``decode`` returns it."""
 
     def __post_init__(self) -> None:
         if not self.observations:
             raise UserError("A policy needs at least one observation: the spec names none.")
         if not (math.isfinite(self.control_rate_hz) and self.control_rate_hz > 0):
             raise UserError(f"control_rate_hz {self.control_rate_hz} is invalid: give a positive number.")
-        if self.horizon < 1:
-            raise UserError(f"horizon {self.horizon} is invalid: give at least 1 step.")
+        whole_number("horizon", self.horizon, 1, MOST_STEPS)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain dicts, lists, strings and numbers, ready for YAML or JSON."""
@@ -117,6 +163,7 @@ class PolicySpec:
                 values["shape"] = tuple(int(size) for size in values["shape"])
                 values["history"] = int(values["history"])
                 values["names"] = tuple(values.get("names", ()))
+                values["segments"] = read_segments(values.get("segments", ()), f"spec.observations.{name}.segments")
                 observations[str(name)] = ObservationSpec(**values)
             values = read_fields(ActionSpec, fields["actions"], "spec.actions")
             values["names"] = tuple(values["names"])
@@ -128,8 +175,19 @@ class PolicySpec:
                 control_rate_hz=float(fields["control_rate_hz"]),
                 horizon=int(fields["horizon"]),
             )
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"The spec holds a value of the wrong type: {error}.") from error
+
+
+def read_segments(entries: Any, where: str) -> tuple[CloudSegment, ...]:
+    """Read the segments of a cloud from a list of mappings.
+
+    Raises:
+        UserError: An entry is no segment.
+    """
+    if not isinstance(entries, (list, tuple)):
+        raise UserError(f"{where} is no list of segments.")
+    return tuple(CloudSegment(**read_fields(CloudSegment, entry, where)) for entry in entries)
 
 
 def require_match(policy: PolicySpec, task: PolicySpec) -> None:
@@ -171,6 +229,11 @@ def _observation_problems(name: str, needed: ObservationSpec, offered: Observati
         # A frame that either side leaves open cannot be compared.
         if ours != theirs and not (label == "frame" and "" in (ours, theirs)):
             problems.append(f"observation '{name}' has {label} {ours!r} and the task's {theirs!r}")
+    if needed.segments and offered.segments and needed.segments != offered.segments:
+        ours, theirs = (
+            [f"{item.name} {item.points} by {item.seen_by}" for item in side.segments] for side in (needed, offered)
+        )
+        problems.append(f"observation '{name}' has segments {ours} and the task's {theirs}")
     if needed.names and offered.names:
         problems += _name_problems(f"names of observation '{name}'", needed.names, offered.names)
     return problems

@@ -65,7 +65,7 @@ def run_episodes(
     Args:
         task: The task, with one environment for each episode of a batch.
         base_policy: The frozen base policy, on the task's device.
-        arm: How latents are made.
+        arm: How decisions are made.
         episodes: Number of episodes, at least 1. Of a last batch that is not full, the first environments count.
         seed: Seed of the evaluation (see :class:`~score.rollout.seeds.SeedSpace`).
         chunk_steps: Control steps executed of every decoded chunk, 1 to the policy's horizon.
@@ -79,7 +79,7 @@ def run_episodes(
         The outcome of each episode, in the order of batches and environments.
 
     Raises:
-        UserError: The task has no ``success`` or ``guard`` termination, or the arm gives latents that are not finite.
+        UserError: The task has no ``success`` or ``guard`` termination, or the arm gives numbers that are not finite.
         ValueError: ``episodes`` or ``chunk_steps`` is out of range.
     """
     if episodes < 1:
@@ -128,7 +128,7 @@ def run_batch(
     Args:
         task: The task.
         base_policy: The frozen base policy.
-        arm: How latents are made.
+        arm: How decisions are made.
         seed: Seed of the evaluation.
         batch: Index of the batch.
         count: Number of environments that count, the first ones; the batch is over when they have ended.
@@ -140,7 +140,7 @@ def run_batch(
     Returns:
         Results of the first ``count`` environments.
     """
-    horizon, actions = base_policy.latent_shape
+    horizon = base_policy.spec.horizon
     if not 1 <= chunk_steps <= horizon:
         raise ValueError(f"chunk_steps must be from 1 to the policy's horizon {horizon}, got {chunk_steps}.")
     limit = task.max_episode_length
@@ -150,11 +150,12 @@ def run_batch(
         observations = task.reset(seed=derive_seed(seed, batch, Stream.START))
         first = FirstEpisodes(task.num_envs, task.device)
         for decision in range(math.ceil(limit / chunk_steps)):
-            noise = latent_noise((task.num_envs, horizon, actions), seed, batch, decision, task.device)
+            noise = latent_noise((task.num_envs, *base_policy.latent_shape), seed, batch, decision, task.device)
             condition = base_policy.encode(observations["policy"])
-            latent = arm.latent(Decision(condition, noise, batch, decision))
-            require_finite(latent[first.active], arm.name)
-            chunk = base_policy.decode(condition, latent)
+            latent, chunk = arm.act(Decision(condition, noise, batch, decision, seed))
+            require_finite((latent if chunk is None else chunk)[first.active], arm.name)
+            if chunk is None:
+                chunk = base_policy.decode(condition, latent)
             if trace:
                 latents.append(latent[:count].cpu())
                 alive.append(first.active[:count].cpu())

@@ -8,19 +8,19 @@ read with ``weights_only=True`` alone. This module needs torch only.
 from __future__ import annotations
 
 import datetime
-import enum
 import errno
 import hashlib
 import io
 import json
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from score.utils.errors import UserError, near_names
+from score.utils.file_kinds import FileKind, file_kind, newest_model
+from score.utils.file_kinds import iteration_of as iteration_of
 from score.utils.files import atomic_file
 
 FORMAT = "score.steering/1"
@@ -42,56 +42,6 @@ BEST_NAME = "model_best.pt"
 """File of the checkpoint with the best evaluation; its score is in the .json beside it."""
 
 
-class FileKind(enum.Enum):
-    """What lies at a path; the value describes it in messages."""
-
-    MISSING = "does not exist"
-    EMPTY = "is empty"
-    TRUNCATED = "is cut off or damaged"
-    PICKLE = "is a Python pickle, which could run any code and is never opened"
-    TORCHSCRIPT = "is a TorchScript file (the policy.pt of a capsule), not a checkpoint"
-    ARCHIVE = "is a file of torch.save"
-    CAPSULE = "is a capsule (made by export.py), not a checkpoint"
-    BUNDLE = "is a base policy bundle, not a checkpoint"
-    RUN = "is the folder of a training run, not a checkpoint"
-    FOLDER = "is a folder, not a checkpoint"
-    OTHER = "is not a checkpoint"
-
-
-def file_kind(path: Path) -> FileKind:
-    """Find out what lies at a path by its first bytes and its names; nothing is unpickled."""
-    path = Path(path)
-    if path.is_dir():
-        if (path / "manifest.json").exists():
-            return FileKind.CAPSULE
-        if (path / "policy.yaml").exists():
-            return FileKind.BUNDLE
-        return FileKind.RUN if any(path.glob("model_*.pt")) else FileKind.FOLDER
-    if not path.exists():
-        return FileKind.MISSING
-    with path.open("rb") as file:
-        head = file.read(4)
-    if not head:
-        return FileKind.EMPTY
-    if head[:2] == b"PK":
-        return _archive_kind(path)
-    # Protocol 2 and later start with 0x80; that is also how torch.save wrote before its archives.
-    return FileKind.PICKLE if head[0] == 0x80 else FileKind.OTHER
-
-
-def _archive_kind(path: Path) -> FileKind:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.split("/", 1)[-1] for name in archive.namelist()]
-            if archive.testzip() is not None:
-                return FileKind.TRUNCATED
-    except (zipfile.BadZipFile, EOFError):
-        return FileKind.TRUNCATED
-    if "constants.pkl" in names:
-        return FileKind.TORCHSCRIPT
-    return FileKind.ARCHIVE if "data.pkl" in names else FileKind.OTHER
-
-
 def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read a checkpoint of a steering run.
 
@@ -108,7 +58,7 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dic
     path = Path(path)
     kind = file_kind(path)
     if kind is not FileKind.ARCHIVE:
-        raise UserError(f"--checkpoint: {path} {kind.value}.{_remedy(kind, path)}")
+        raise UserError(_message(kind, path))
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
@@ -117,11 +67,11 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dic
             " Give a model_<i>.pt that train.py of this project wrote."
         ) from error
     except (RuntimeError, EOFError) as error:
-        raise UserError(
-            f"--checkpoint: {path} {FileKind.TRUNCATED.value}.{_remedy(FileKind.TRUNCATED, path)}"
-        ) from error
+        raise UserError(_message(FileKind.TRUNCATED, path)) from error
     header = state.get("score") if isinstance(state, dict) else None
     if isinstance(header, dict) and header.get("format") == FORMAT:
+        # Before there were methods there was one.
+        header.setdefault("identity", {}).setdefault("method", "score")
         return state
     if isinstance(header, dict):
         raise UserError(
@@ -133,7 +83,7 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dic
             f"--checkpoint: {path} is a plain rsl_rl checkpoint: it does not say which base policy and latent"
             " basis it belongs to. Give a model_<i>.pt that train.py of this project wrote."
         )
-    raise UserError(f"--checkpoint: {path} {FileKind.OTHER.value}.{_remedy(FileKind.OTHER, path)}")
+    raise UserError(_message(FileKind.OTHER, path))
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
@@ -211,12 +161,6 @@ def _runs_of(task: str, root: Path) -> list[Path]:
     return [folder for _, folder in sorted(runs, reverse=True)]
 
 
-def iteration_of(path: Path) -> int:
-    """Return the i of model_i.pt, -1 for any other name."""
-    digits = path.stem.removeprefix("model_")
-    return int(digits) if path.suffix == ".pt" and digits.isdecimal() else -1
-
-
 def weights_sha256(module: torch.nn.Module) -> str:
     """Hash names, types, shapes and bits of all weights and buffers of a module."""
     digest = hashlib.sha256()
@@ -252,14 +196,19 @@ def require_same(path: Path | str, saved: dict[str, Any], present: dict[str, Any
         )
 
 
+def _message(kind: FileKind, path: Path) -> str:
+    what = "is" if kind is FileKind.OTHER else f"{kind.value},"
+    unusable = kind in (FileKind.MISSING, FileKind.EMPTY, FileKind.TRUNCATED, FileKind.PICKLE)
+    return f"--checkpoint: {path} {kind.value if unusable else f'{what} not a checkpoint'}.{_remedy(kind, path)}"
+
+
 def _remedy(kind: FileKind, path: Path) -> str:
     if kind is FileKind.MISSING:
         siblings = [file.name for file in path.parent.glob("model_*.pt")] if path.parent.is_dir() else []
         return near_names(path.name, [*SELECTORS, *siblings]) or " Give latest, best, or a model_<i>.pt of a run."
     if kind in (FileKind.TRUNCATED, FileKind.EMPTY):
         return " Use an earlier model_<i>.pt of the same run."
-    if kind is FileKind.RUN:
-        return (
-            f" Give one of its files, such as {max(path.glob('model_*.pt'), key=iteration_of)}, or use latest or best."
-        )
+    newest = newest_model(path) if kind is FileKind.RUN else None
+    if newest is not None:
+        return f" Give one of its files, such as {newest}, or use latest or best."
     return " Give latest, best, or a model_<i>.pt that train.py wrote."

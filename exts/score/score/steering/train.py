@@ -20,7 +20,7 @@ from score.task import Task
 from .checkpoint import BEST_NAME, weights_sha256
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, validate_runner_cfg
-from .latent import LatentBasis
+from .methods import METHODS, make_plan
 from .run_folder import require_free, write_run
 from .run_log import EvaluationScore
 from .runner import SteeringRunner
@@ -86,8 +86,7 @@ def train(
     started = time.perf_counter()
     log_dir = Path(log_dir)
     require_match(base_policy.spec, task.spec)
-    horizon, action_dim = base_policy.latent_shape
-    validate_runner_cfg(cfg, task.num_envs, horizon)
+    validate_runner_cfg(cfg, task.num_envs, base_policy.spec.horizon)
     base_policy.to(task.device).eval().requires_grad_(False)
     weights = weights_sha256(base_policy)
 
@@ -95,16 +94,16 @@ def train(
     np.random.seed(cfg.seed % 2**32)
     torch.manual_seed(cfg.seed)
     steering = cfg.steering
-    basis = LatentBasis(steering.basis, horizon, action_dim, steering.knots, task.device)
-    env = ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=cfg.seed)
+    plan = make_plan(base_policy, vars(steering)).to(task.device)
+    env = ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=cfg.seed)
     runner = SteeringRunner(env, cfg, log_dir, weights, report)
     if resume is not None:
         runner.load(str(resume))  # refuses a wrong file before anything is written
     require_free(log_dir, resume)
     if runner.gpu_global_rank == 0:
         facts = {"num_envs": str(task.num_envs), "device": str(task.device), "base_policy_sha256": weights}
-        settings = getattr(task, "settings", {})
-        write_run(log_dir, task_name, cfg, settings, runner.completed, {**facts, "method": "score", **(metadata or {})})
+        facts |= {"method": steering.method, **(metadata or {})}
+        write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, facts)
         _announce(report, log_dir, runner, cfg, resume)
 
     left = cfg.max_iterations - runner.completed
@@ -137,9 +136,9 @@ def _announce(
         f" {cfg.save_interval} iterations."
     )
     report(
-        f"Latent {env.basis.horizon} x {env.basis.action_dim}, basis {env.basis.kind}: PPO sets {env.num_actions}"
-        f" numbers every {env.chunk_steps} control steps, in {env.num_envs} environments; up to {steps:,} control steps"
-        " an iteration."
+        f"Method {cfg.steering.method} ({METHODS[cfg.steering.method].acts_on}), basis {cfg.steering.basis}: PPO sets"
+        f" {env.num_actions} numbers every {env.chunk_steps} control steps, in {env.num_envs} environments; up to"
+        f" {steps:,} control steps an iteration."
     )
     if resume is not None:
         report(f"Resumes {resume} after iteration {runner.completed}.")

@@ -77,6 +77,28 @@ def finite_numbers(key: str, values: Any, count: int) -> tuple[float, ...]:
     return tuple(float(value) for value in numbers)
 
 
+def whole_number(key: str, value: Any, least: int, most: int) -> int:
+    """Check a whole number that a file holds, before anything is made in its size.
+
+    Args:
+        key: Where in the file, for the message.
+        value: What the file holds there.
+        least: Least allowed value.
+        most: Greatest allowed value.
+
+    Returns:
+        The number.
+
+    Raises:
+        UserError: It is no whole number, or out of bounds.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        # Python refuses to print an integer of some thousand digits.
+        shown = "a huge number" if isinstance(value, int) and abs(value) > 10**30 else repr(value)[:40]
+        raise UserError(f"{key} holds {shown}: give a whole number of at least {least}, at most {most}.")
+    return value
+
+
 def _is_finite_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""What every base policy must hold. The test class of the kinds inherits it and gives the fixture ``policy``."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from score.policies import BasePolicy
+from score.policies.contract import contract_problems, random_inputs
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+class PolicyContract:
+    def test_nothing_is_wrong(self, policy: BasePolicy) -> None:
+        assert contract_problems(policy) == []
+
+    def test_gradient_is_that_of_differences(self, policy: BasePolicy) -> None:
+        windows, latent = random_inputs(policy, 2, seed=6)
+        exact = copy.deepcopy(policy).double()
+        condition = exact.encode({name: window.double() for name, window in windows.items()})
+        latent = latent.double().requires_grad_(True)
+        assert torch.autograd.gradcheck(lambda z: exact.decode(condition, z)[:, ::4, ::3], (latent,), atol=1e-5)
+
+    def test_a_copy_in_torchscript_survives_the_disk(self, policy: BasePolicy, tmp_path: Path) -> None:
+        torch.jit.script(policy).save(str(tmp_path / "policy.pt"))
+        scripted = torch.jit.load(tmp_path / "policy.pt")
+        windows, latent = random_inputs(policy, 4, seed=7)
+        actions = policy.decode(policy.encode(windows), latent)
+        assert actions.shape == (4, policy.spec.horizon, len(policy.spec.actions.names))
+        torch.testing.assert_close(scripted.decode(scripted.encode(windows), latent), actions)
+
+    def test_parameters_are_frozen_and_a_hash_has_something_to_hash(self, policy: BasePolicy) -> None:
+        assert not any(parameter.requires_grad for parameter in policy.parameters())
+        assert policy.state_dict()
