@@ -76,18 +76,16 @@ class GymTask:
         self._low, self._high = (torch.tensor(bound, device=self.device) for bound in bounds)
         never = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         self._ended = dict.fromkeys((GUARD, SUCCESS, "failure", "time_out"), never)
-        self._observations: TaskObservations = {}
 
     def reset(self, seed: int | None = None) -> TaskObservations:
         """Resets every environment; with a seed, to the same starts every time."""
-        self._observations = self._read(self.env.reset(seed=seed)[0])
-        return self._observations
+        return self._read(self.env.reset(seed=seed)[0])
 
-    def restart(self, mask: torch.Tensor) -> TaskObservations:
-        """Resets the environments of a mask (N,), bool; returns the observations of all."""
-        if bool(mask.any()):
-            self._observations = self._read(self.env.reset(options={"reset_mask": mask.cpu().numpy()})[0])
-        return self._observations
+    def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
+        """Resets the environments that waited, (N,), bool: what they did meanwhile is another episode's."""
+        if not bool(waited.any()):
+            return observations
+        return self._read(self.env.reset(options={"reset_mask": waited.cpu().numpy()})[0])
 
     def step(
         self, action: torch.Tensor
@@ -105,8 +103,8 @@ class GymTask:
         terminated = terminated | guard
         failure = terminated & ~success & ~guard
         self._ended = {GUARD: guard, SUCCESS: success, "failure": failure, "time_out": time_out}
-        self._observations = final
-        return self.restart(terminated | truncated), reward, terminated, truncated, {"final_obs": final}
+        observations = self.after_waiting(terminated | truncated, final)
+        return observations, reward, terminated, truncated, {"final_obs": final}
 
     def ended_by(self) -> dict[str, torch.Tensor]:
         """What ended environments in the last step, name -> (N,) bool."""
