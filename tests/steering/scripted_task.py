@@ -66,13 +66,16 @@ class TableTask:
         """Environment -> term that ends its episode when it holds still."""
         self.poison: set[int] = set()
         """Environments whose observations and rewards are not numbers."""
+        self.poison_observations = self.poison_rewards = True
         self._at = [[0, 0] for _ in script]
         self._critic = torch.zeros(self.num_envs, 1)
         self._terms = {name: torch.zeros(self.num_envs, dtype=torch.bool) for name in TERMS}
 
     def _state(self, env: int) -> float:
         episode, step = self._at[env]
-        return float("nan") if env in self.poison else 1000.0 * env + 100.0 * episode + step
+        return (
+            float("nan") if env in self.poison and self.poison_observations else 1000.0 * env + 100.0 * episode + step
+        )
 
     def _observations(self) -> dict[str, Any]:
         for env in range(self.num_envs):
@@ -101,7 +104,7 @@ class TableTask:
                 reward[env], term = steps[step]
                 ended = bool(term)
                 self._at[env][1] += 1
-            if env in self.poison:
+            if env in self.poison and self.poison_rewards:
                 reward[env] = float("nan")
             if ended:
                 self._terms[term][env] = True

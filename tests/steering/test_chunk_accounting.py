@@ -38,12 +38,16 @@ def steps(*rewards: float, end: str = "") -> list[Step]:
 
 
 class ScriptedCritic(torch.nn.Module):
-    """V(s) = s / 100, so that the value of each of the script's states is known."""
+    """V(s) = s / 100, so that the value of each of the script's states is known; or one value everywhere."""
 
     is_recurrent = False
 
+    def __init__(self, value: float | None = None) -> None:
+        super().__init__()
+        self.value = value
+
     def forward(self, obs: TensorDict) -> torch.Tensor:
-        return obs["critic"] / 100.0
+        return obs["critic"] / 100.0 if self.value is None else torch.full_like(obs["critic"], self.value)
 
     def reset(self, dones: torch.Tensor | None = None) -> None:
         """Nothing to reset."""
@@ -71,9 +75,9 @@ class ScriptedActor(ScriptedCritic):
         return (torch.zeros(1),)
 
 
-def roll(env: ChunkedVecEnv, decisions: int, lam: float) -> SemiMarkovPPO:
+def roll(env: ChunkedVecEnv, decisions: int, lam: float, value: float | None = None) -> SemiMarkovPPO:
     """Collect decisions with rsl_rl's own calls, and compute returns and raw advantages."""
-    critic = ScriptedCritic()
+    critic = ScriptedCritic(value)
     critic.get_hidden_state = lambda: None  # type: ignore[assignment]
     storage = RolloutStorage("rl", env.num_envs, decisions, env.get_observations(), [env.num_actions])
     ppo = SemiMarkovPPO(
@@ -139,6 +143,21 @@ def test_terminations_are_not_bootstrapped(end: str) -> None:
     env = make_env([[steps(0, 1, end=end), GO], [GO]])
     reward = roll(env, 1, lam=0.95).storage.returns[0, 0].item()
     assert reward == (0.0 if end == "guard" else 0.5)
+
+
+def test_broken_physics_never_pays_more_than_going_on() -> None:
+    # Every step costs 1 (gamma .5): -1 -.5 -.25 -.125 = -1.875 a decision. Environments 0 and 1 end in the second
+    # step of their second decision. The lost one is charged -1 - .5 = -1.5 and no more; V is 0.04 before it, so its
+    # advantage is -1.5 - .04.
+    costs = [steps(*[-1.0] * 6, end="guard"), GO], [steps(*[-1.0] * 6, end="lost"), GO], [[(-1.0, "")] * 50]
+    ppo = roll(make_env(list(costs)), 2, lam=0.0)
+    assert ppo.storage.rewards[1, :, 0].tolist() == pytest.approx([-1.5, -1.5, -1.875])
+    # Where the critic knows that going on costs 20, breaking costs 20 too, and not the 1.5 that were charged until
+    # then: -20 against -20 before is an advantage of 0. Of a state worth +20, it is the charges: -1.5 - 20.
+    for value, reward in ((-20.0, -20.0), (20.0, -1.5)):
+        ppo = roll(make_env(list(costs)), 2, lam=0.0, value=value)
+        assert ppo.storage.rewards[1, :2, 0].tolist() == pytest.approx([reward, -1.5])
+        assert ppo.storage.advantages[1, 0, 0].item() == pytest.approx(reward - value)
 
 
 def test_success_together_with_a_time_out_is_a_termination() -> None:
@@ -218,9 +237,39 @@ def test_what_the_guard_ends_earns_nothing_and_no_nan_reaches_the_learner() -> N
     for values in (reward, obs["policy"], obs["critic"], extras["final_critic"], extras["discount"]):
         assert bool(torch.isfinite(values).all())
     summary = env.statistics.drain()
-    assert summary.guard_resets == 1
-    assert summary.nonfinite > 0
-    assert summary.mean_reward == 0.0
+    assert (summary.guard_resets, summary.nonfinite, summary.mean_reward) == (1, 1, 0.0)
+
+
+@pytest.mark.parametrize("where", ["observation", "reward", "actions"])
+def test_numbers_that_are_not_finite_end_by_a_guard_that_the_task_does_not_have(where: str) -> None:
+    env = make_env([[steps(2, 2, 2, 2, 2, 2, end="time_out"), GO], [GO]])
+    task, nan = env.task, float("nan")
+    assert isinstance(task, TableTask)
+    codes = torch.zeros(2, 4)
+    if where == "actions":
+        codes[0, 1] = nan
+    else:
+        task.poison.add(0)
+        task.poison_rewards = where == "reward"
+        task.poison_observations = where == "observation"
+    _, reward, done, extras = env.step(codes)
+    # A reward of NaN ends the first step; an observation is looked at after the fourth; actions are never sent.
+    taken = {"observation": 4, "reward": 1, "actions": 0}[where]
+    assert (extras["steps"].tolist(), done.tolist()) == ([taken, 4], [1, 0])
+    # The rewards of 2 before it are not paid.
+    assert (reward[0].item(), extras["success"][0].item(), extras["time_outs"][0].item()) == (0.0, False, False)
+    assert [name for name, fired in extras["ended_by"].items() if fired[0]] == ["guard"]
+    assert [row[0] for row in task.actions] == [0.0] * taken + [HOLD] * (4 - taken)
+    # The task did not reset it: its time goes on, so that its own limit ends it, and it is counted each time.
+    assert env.episode_length_buf.tolist() == [4, 4]
+    _, _, done, extras = env.step(codes)
+    assert done[0].item() == 1
+    assert env.statistics.drain().guard_resets == 2
+    # Once all is well it takes part again.
+    task.poison.clear()
+    decide(env)
+    _, _, _, extras = decide(env)
+    assert extras["steps"][0].item() > 0
 
 
 def test_success_is_not_credited_where_the_guard_fired() -> None:

@@ -14,7 +14,10 @@ import torch
 from score.policies.spec import PolicySpec
 
 GUARD = "guard"
-"""Name of the termination term that ends an environment with non-finite state or an overflowing contact buffer."""
+"""Name of the termination term that ends an environment with non-finite state or an overflowing contact buffer.
+
+Where a number is not finite and the term does not see it, training and evaluation end the environment in its name.
+"""
 
 SUCCESS = "success"
 """Name of the termination term that is the task's success."""
@@ -26,6 +29,16 @@ TaskObservations = dict[str, Any]
 * ``policy``: the base policy's windows, a dict of name -> (N, history, *shape), or (N, *shape) for a single frame.
 * ``critic``: the true state, (N, Dc), which is never available on a robot.
 """
+
+
+def finite_rows(*values: torch.Tensor) -> torch.Tensor:
+    """Environments (N,) for which every number of every tensor (N, ...) is finite, bool."""
+    return torch.stack([torch.isfinite(value).flatten(1).all(dim=1) for value in values]).all(dim=0)
+
+
+def finite_observations(observations: TaskObservations) -> torch.Tensor:
+    """Environments (N,) whose observations are finite, bool."""
+    return finite_rows(observations["critic"], *observations["policy"].values())
 
 
 @runtime_checkable

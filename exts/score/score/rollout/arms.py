@@ -12,8 +12,6 @@ from typing import Protocol
 
 import torch
 
-from score.utils.errors import UserError
-
 BASE = "base"
 STEERED = "steered"
 FREE_ARMS = ("base_t0", "base_t05", "constant")
@@ -107,16 +105,3 @@ def steered_arm(actor: SteeringActor, *, sample: bool = False) -> Arm:
     """The steered policy with its mean latent (``steered``) or a sampled one (``steered_sampled``)."""
     name = "steered_sampled" if sample else STEERED
     return Arm(name, lambda decision: actor.latent(decision.condition, decision.noise, sample=sample))
-
-
-def require_finite(latent: torch.Tensor, arm: str) -> None:
-    """Refuses latents that are not finite before they become robot targets.
-
-    Raises:
-        UserError: A latent is not finite.
-    """
-    if not bool(torch.isfinite(latent).all()):
-        raise UserError(
-            f"Arm '{arm}' gave a latent that is not finite. Either the steering checkpoint is damaged (use an earlier"
-            " one) or the task's observations are not finite and its guard does not see it."
-        )
