@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -75,13 +77,13 @@ class ScriptedActor(ScriptedCritic):
         return (torch.zeros(1),)
 
 
-def roll(env: ChunkedVecEnv, decisions: int, lam: float, value: float | None = None) -> SemiMarkovPPO:
-    """Collect decisions with rsl_rl's own calls, and compute returns and raw advantages."""
+def roll(env: ChunkedVecEnv, decisions: int, lam: float, value: float | None = None, raw: bool = True) -> SemiMarkovPPO:
+    """Collect decisions with rsl_rl's own calls, and compute returns and advantages, raw or normalised."""
     critic = ScriptedCritic(value)
     critic.get_hidden_state = lambda: None  # type: ignore[assignment]
     storage = RolloutStorage("rl", env.num_envs, decisions, env.get_observations(), [env.num_actions])
     ppo = SemiMarkovPPO(
-        ScriptedActor(env.num_actions), critic, storage, lam=lam, normalize_advantage_per_mini_batch=True
+        ScriptedActor(env.num_actions), critic, storage, lam=lam, normalize_advantage_per_mini_batch=raw
     )
     with torch.inference_mode():
         obs = env.get_observations()
@@ -200,6 +202,37 @@ def test_two_decisions_against_advantages_by_hand() -> None:
     # A1 = 3 - .04 = 2.96. A0 = 1.875 + .0625 * .04 - 0 + .0625 * .5 * 2.96 = 1.8775 + .0925 = 1.97.
     assert ppo.storage.advantages[:, 0, 0].tolist() == pytest.approx([1.97, 2.96])
     assert ppo.storage.returns[:, 0, 0].tolist() == pytest.approx([1.97, 3.0])
+
+
+def test_advantages_are_centred_and_of_unit_spread_and_returns_are_not() -> None:
+    script = [steps(1, 1, 1, 1, 2, 2, end="success"), GO]
+    ppo = roll(make_env([script, [steps(*[0.0] * 8), GO]]), 2, lam=0.5, value=0.0, raw=False)
+    # V = 0: environment 0 has A1 = 3 and A0 = 1.875 + .0625 * .5 * 3 = 1.96875, environment 1 has 0 and 0. Mean
+    # 1.2421875; deviations .7265625, 1.7578125 and twice -1.2421875: squares .527893 + 3.089905 + 3.086060 = 6.703858,
+    # over 3: 2.234619, root 1.494864.
+    assert ppo.storage.advantages[:, :, 0].flatten().tolist() == pytest.approx(
+        [0.48604, -0.83097, 1.17590, -0.83097], abs=1e-4
+    )
+    assert ppo.storage.returns[:, :, 0].flatten().tolist() == pytest.approx([1.96875, 0.0, 3.0, 0.0])
+
+
+def test_a_reset_leaves_the_global_random_state_alone() -> None:
+    class Drawing(TableTask):
+        def reset(self, seed: int | None = None) -> dict[str, Any]:
+            torch.manual_seed(seed or 0)
+            np.random.seed(seed or 0)
+            random.seed(seed or 0)
+            return super().reset(seed)
+
+    def draw() -> list[float]:
+        return [torch.rand(1).item(), float(np.random.rand()), random.random()]
+
+    env = ChunkedVecEnv(Drawing([[GO]]), IdentityPolicy(4), LatentBasis("full", 4, 1), chunk_steps=4, gamma=0.9)
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    expected = draw()
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    env.reset(seed=5)
+    assert draw() == expected
 
 
 def test_stored_observations_are_those_that_were_acted_on() -> None:

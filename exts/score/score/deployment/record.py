@@ -176,8 +176,8 @@ def record_golden(
         )
         if results.guard[0]:
             raise UserError(
-                f"The guard ended the last of {cfg.attempts} episodes: the physics broke, or the policy gave numbers that"
-                " are not finite. Such a policy is not for a robot; evaluate it, or take an earlier checkpoint."
+                f"The guard ended the last of {cfg.attempts} episodes: the physics broke, or the policy gave numbers"
+                " that are not finite. Such a policy is not for a robot; evaluate it, or take an earlier checkpoint."
             )
     tensors = recorder.tensors()
     prefix = "observations/"
