@@ -141,6 +141,7 @@ class PointTask:
         self.max_episode_length = 30
         self.spec = make_spec(1, size=2)
         self.env_cfg: dict[str, Any] = {"name": "point"}
+        self.files: dict[str, str] = {}
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
         self.interrupt_at = -1
         """Call of :meth:`step` that Ctrl-C hits."""

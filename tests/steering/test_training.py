@@ -204,7 +204,9 @@ def test_the_run_folder(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     lines: list[str] = []
     policy = TwoWayPolicy()
     folder = tmp_path / "run"
-    summary = run(small_cfg, folder, policy=policy, lines=lines)
+    task = PointTask(8)
+    task.files = {"scene.yaml": "12ab"}
+    summary = run(small_cfg, folder, task=task, policy=policy, lines=lines)
     names = sorted(file.name for file in folder.iterdir())
     assert [name for name in names if name.startswith("model")] == [
         "model_0.pt",
@@ -217,6 +219,7 @@ def test_the_run_folder(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     assert manifest["task"] == NAME
     assert manifest["metadata"]["seed"] == "3"
     assert manifest["metadata"]["base_policy_sha256"] == weights_sha256(policy)
+    assert manifest["metadata"]["files"] == {"scene.yaml": "12ab"}
     assert "torch 2." in manifest["metadata"]["versions"]
     assert {"git_commit", "device", "command", "num_envs"} <= manifest["metadata"].keys()
     agent = yaml.safe_load((folder / "params" / "agent.yaml").read_text())

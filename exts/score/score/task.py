@@ -43,7 +43,10 @@ def finite_observations(observations: TaskObservations) -> torch.Tensor:
 
 @runtime_checkable
 class SteerableTask(Protocol):
-    """A vectorised task with N environments that reset themselves when their episode ends."""
+    """A vectorised task with N environments that reset themselves when their episode ends.
+
+    It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation.
+    """
 
     @property
     def num_envs(self) -> int:
