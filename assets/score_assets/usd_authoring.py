@@ -92,7 +92,10 @@ def _quatf(xyzw: Sequence[float]) -> Gf.Quatf:
 
 
 def _set(prim: Usd.Prim, name: str, kind: Sdf.ValueTypeName, value: object) -> None:
-    prim.CreateAttribute(name, kind).Set(value)
+    # CreateAttribute would leave out "custom" where a package that is imported by then has registered the schema.
+    path = prim.GetPath().AppendProperty(name)
+    Sdf.JustCreatePrimAttributeInLayer(prim.GetStage().GetRootLayer(), path, kind, isCustom=True)
+    prim.GetAttribute(name).Set(value)
 
 
 def new_stage(root_name: str) -> tuple[Usd.Stage, Usd.Prim]:

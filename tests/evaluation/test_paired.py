@@ -143,6 +143,10 @@ def test_other_settings_are_told_and_no_resume_starts_anew(tmp_path: Path) -> No
     message = "other settings \\(seed was 3, now 4, checkpoint was 'aaa', now 'bbb'\\).*--output.*--no-resume"
     with pytest.raises(UserError, match=message):
         evaluate_paired(LineTask(), LinePolicy(), PushActor(), other)
+    moved = LineTask()
+    moved.files = {"scene.yaml": "12ab"}
+    with pytest.raises(UserError, match=r"other settings \(file scene.yaml was None, now '12ab'\)"):
+        evaluate_paired(moved, LinePolicy(), PushActor(), cfg)
     report = evaluate_paired(LineTask(), LinePolicy(), PushActor(), replace(other, resume=False)).report
     assert report["seed"] == 4
 

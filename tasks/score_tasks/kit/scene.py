@@ -170,6 +170,7 @@ def _jointed(item: SceneObject, joint: JointCfg, body: Path) -> Path:
         stiffness=0.0,
         damping=0.0,
     )
+    stage.GetRootLayer().customLayerData = {"score_scene_object": item.name}
     path.write_text(stage_text(stage), encoding="utf-8")
     return path
 

@@ -274,4 +274,5 @@ def _settings(cfg: EvaluationCfg, task: SteerableTask, chunk_steps: int) -> dict
         "constant_search": asdict(cfg.search),
         "commit": cfg.commit,
         **cfg.identity,
+        **{f"file {name}": sha256 for name, sha256 in getattr(task, "files", {}).items()},
     }

@@ -191,6 +191,7 @@ def _write_run(
         "device": str(task.device),
         "base_policy_sha256": weights,
         "method": cfg.steering.method,
+        "files": getattr(task, "files", {}),
     }
     write_run_manifest(str(log_dir), library=LIBRARY, task=task_name, metadata={**values, **metadata})
 
