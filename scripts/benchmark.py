@@ -182,8 +182,10 @@ def run_cloud(args: argparse.Namespace) -> int:
     import torch
     from torch.utils.benchmark import Timer
 
+    from isaaclab.utils.math import matrix_from_quat
+
     from score.utils.files import require_writable
-    from score_tasks.mdp.observations import transform_points
+    from score_tasks.kit.frames import points_from
 
     require_writable(args.output.resolve().parent)
     device = args.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -193,8 +195,13 @@ def run_cloud(args: argparse.Namespace) -> int:
     pos = torch.randn(num_envs, 3, generator=generator).to(device)
     quat = torch.nn.functional.normalize(torch.randn(num_envs, 4, generator=generator), dim=-1).to(device)
     before = psutil.Process().memory_info().rss
-    names = {"transform_points": transform_points, "points": points, "pos": pos, "quat": quat}
-    timer = Timer("transform_points(points, pos, quat)", globals=names, num_threads=threads)
+    names = {
+        "points_from": points_from,
+        "points": points.expand(num_envs, -1, -1),
+        "pos": pos,
+        "rot": matrix_from_quat(quat),
+    }
+    timer = Timer("points_from((pos, rot), points)", globals=names, num_threads=threads)
     measured = timer.blocked_autorange(min_run_time=args.seconds)
     row = {
         "num_envs": num_envs,
@@ -307,14 +314,14 @@ def _chunked_env(args: argparse.Namespace, task: SteerableEnv) -> ChunkedVecEnv:
     from score.cli import artefacts
     from score.policies import require_match
     from score.steering.chunked_env import ChunkedVecEnv
-    from score.steering.latent import LatentBasis
+    from score.steering.methods import make_plan
 
     bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
     base_policy, _ = artefacts.load_policies(bundle, None, task.device)
     require_match(base_policy.spec, task.spec)
     steering = task.agent_cfg.steering
-    basis = LatentBasis(steering.basis, *base_policy.latent_shape, steering.knots, task.device)
-    return ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
+    plan = make_plan(base_policy, vars(steering)).to(task.device)
+    return ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the capsule")
     parser.add_argument("--base_policy", type=Path, metavar="DIR", help="base policy (default: the task's own)")
     parser.add_argument("--domain", default="sim", help="sim or real: where the episode is recorded (default: sim)")
-    parser.add_argument("--sampled", action="store_true", help="draw latents instead of taking the mean latent")
+    parser.add_argument("--sampled", action="store_true", help="draw codes instead of taking their mean")
     parser.add_argument("--evaluation", type=Path, metavar="FILE.json", help="report of evaluate.py, for the manifest")
     parser.add_argument("--attempts", type=int, default=20, help="episodes to try until one succeeds (default: 20)")
     parser.add_argument("--num_envs", type=int, default=1, help="environments; the first one is recorded (default: 1)")
@@ -70,7 +70,7 @@ def main() -> int:
     if arguments.output.exists() and not arguments.overwrite:
         raise UserError(f"{arguments.output} already exists: name another folder, or add --overwrite.")
     print(f"Base policy: {bundle}")
-    print(f"Checkpoint:  {checkpoint} (iteration {steering.iteration})")
+    print(f"Checkpoint:  {checkpoint} (method {steering.method}, iteration {steering.iteration})")
     print(f"Capsule:     {arguments.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")
     with open_task(
         arguments.task,
@@ -80,7 +80,7 @@ def main() -> int:
         device=arguments.device,
         overrides=overrides,
     ) as task:
-        base, steering = artefacts.load_policies(bundle, checkpoint, task.device)
+        steering = artefacts.load_policies(bundle, checkpoint, task.device)[1]
         assert steering is not None
         cfg = ExportCfg(
             task=arguments.task,
@@ -94,7 +94,7 @@ def main() -> int:
             training_run={**_run_facts(checkpoint), "iteration": steering.iteration, "sha256": sha256_of(checkpoint)},
             evaluation=evaluation,
         )
-        export_policy(task, base, steering, cfg)
+        export_policy(task, steering, cfg)
     report = verify_capsule(arguments.output)
     print(report.summary())
     return 1 if report.failures else 0

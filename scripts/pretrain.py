@@ -29,11 +29,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch_size", type=int, default=64, help="windows in an update (default: 64)")
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--point_noise", type=float, default=0.001, help="augmentation of points [m]")
-    parser.add_argument("--extrinsic_shift", type=float, default=0.002, help="augmentation of the cloud's place [m]")
-    parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation of its direction [rad]")
     parser.add_argument(
-        "--segments", type=int, nargs="*", default=[], metavar="N", help="points of each segment of a segmented cloud"
+        "--extrinsic_shift", type=float, default=0.002, help="augmentation: shift of what cameras see [m]"
     )
+    parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation: turn of it [rad]")
     parser.add_argument(
         "--prediction",
         choices=("action", "velocity"),
@@ -93,7 +92,6 @@ def main() -> int:
         relative=not arguments.absolute,
         network=FlowNetworkCfg(
             point_widths=tuple(arguments.point_widths),
-            segments=tuple(arguments.segments),
             action_compression=arguments.action_compression,
             prediction=arguments.prediction,
         ),

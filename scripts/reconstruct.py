@@ -178,7 +178,7 @@ def _run_scene(arguments: argparse.Namespace) -> int:
     print(f"Checks {len(scene.objects)} objects of {arguments.scene}; writes {picture}")
     reachable = None
     if arguments.robot == "franka":
-        from score_tasks.reach import franka_reaches
+        from score_tasks.kit.reach import franka_reaches
 
         reachable = franka_reaches
     problems = check_scene(scene, reachable, arguments.seed)

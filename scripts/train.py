@@ -27,7 +27,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--task", required=True, help="gym id, e.g. SCORE-Insert-v0")
     parser.add_argument(
-        "--method", default="score", choices=("score",), help="what PPO acts on (default score: the latent)"
+        "--method", metavar="NAME", help="score (the latent; default), residual, score_residual: what PPO acts on"
     )
     parser.add_argument(
         "--base_policy", type=Path, metavar="DIR", help="base policy (default: the one the task ships with)"
@@ -54,9 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
     from score.cli import artefacts
     from score.policies.bundle import bundle_sha256, load_bundle
     from score.simulation import open_task, task_kwargs
+    from score.steering.methods import find_method
     from score.steering.train import run_directory, train
 
     overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
+    if args.method is not None:
+        find_method(args.method)
     task_kwargs(args.task, "sim")  # refuses the stand-in for the robot: training there would spoil its numbers
     device = args.device
     if args.distributed:
@@ -69,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         cfg = task.agent_cfg
         if args.max_iterations is not None:
             cfg.max_iterations = args.max_iterations
+        if args.method is not None:
+            cfg.steering.method = args.method
         cfg.run_name = args.run_name
         log_dir = run_directory(artefacts.LOG_ROOT / experiment, args.run_name, resume)
         metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": bundle_sha256(bundle)}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BoxShape", "CapsuleShape", "Shape", "contains", "sample_surface"]
+__all__ = ["BoxShape", "CapsuleShape", "Shape", "contains", "sample_surface", "surface_normals"]
 
 
 @dataclass(frozen=True)
@@ -168,3 +168,37 @@ def sample_surface(
     else:
         raise ValueError("sample_surface found no visible surface: the filter rejects (almost) every point.")
     return np.concatenate(found)[:num_points].astype(np.float32)
+
+
+def surface_normals(shapes: Sequence[Shape], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Outward unit normals at points on the surface of a union of shapes.
+
+    Args:
+        shapes: The shapes that the points were sampled from.
+        points: Points [m], shape (N, 3), body frame of the shapes.
+
+    Returns:
+        Normals, shape (N, 3), float32: of the shape whose surface is nearest, and on an edge of either face.
+    """
+    found = [_signed_distance(shape, points.astype(np.float64)) for shape in shapes]
+    nearest = np.abs(np.stack([distance for distance, _ in found])).argmin(axis=0)
+    normals = np.stack([normal for _, normal in found])
+    return normals[nearest, np.arange(len(points))].astype(np.float32)
+
+
+def _signed_distance(shape: Shape, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance to the surface, negative inside (N,), and the direction away from it (N, 3)."""
+    if isinstance(shape, CapsuleShape):
+        start, axis = np.asarray(shape.start), np.asarray(shape.end) - np.asarray(shape.start)
+        along = np.clip((points - start) @ axis / (axis @ axis), 0.0, 1.0)
+        away = points - start - along[:, None] * axis
+        length = np.linalg.norm(away, axis=1)
+        return length - shape.radius, away / np.maximum(length, 1e-12)[:, None]
+    local = points - np.asarray(shape.center)
+    outside = np.abs(local) - np.asarray(shape.half_size)
+    face = outside.argmax(axis=1)
+    rows = np.arange(len(points))
+    normals = np.zeros_like(points)
+    normals[rows, face] = np.sign(local[rows, face])
+    beyond = np.linalg.norm(np.maximum(outside, 0.0), axis=1)
+    return np.where(beyond > 0.0, beyond, outside[rows, face]), normals

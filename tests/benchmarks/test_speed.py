@@ -28,7 +28,7 @@ from score.benchmarks.speed import (
     task_stepper,
 )
 from score.steering.chunked_env import ChunkedVecEnv
-from score.steering.latent import LatentBasis
+from score.steering.methods import make_plan
 from score.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,8 @@ ROW = SpeedRow(
 
 def make_env(num_envs: int = 6) -> ChunkedVecEnv:
     task = LineTask(num_envs)
-    env = ChunkedVecEnv(task, LinePolicy(), LatentBasis("full", HORIZON, 1), chunk_steps=HORIZON, gamma=0.99)
+    plan = make_plan(LinePolicy(), {"method": "score", "basis": "full", "knots": 2})
+    env = ChunkedVecEnv(task, plan, chunk_steps=HORIZON, gamma=0.99)
     env.reset(seed=0)
     return env
 
@@ -102,8 +103,8 @@ def test_speeds_of_a_task() -> None:
     env = make_env()
     row = measure_speed(env, lambda: 6, cfg)
     assert row.num_envs == 6
-    # The empty engine is a thousand times faster than the scripted task. What a policy around the task costs is a tenth,
-    # and less than what other work on the machine does to 20 ms.
+    # The empty engine is a thousand times faster than the scripted task. A policy around the task costs a tenth,
+    # which is less than what other work on the machine does to 20 ms.
     assert row.engine > row.task > 0
     assert row.steering > 0
     assert row.steering_over_task > 0

@@ -6,8 +6,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from score.deployment import CapsulePieces, GoldenEpisode, SteeringHead
+from score.deployment import CapsulePieces, GoldenEpisode
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
+from score.steering.latent import NO_BASIS, LatentBasis
+from score.steering.plan import Plan, SteeringHead
+from score.steering.squash import Squash
 
 HORIZON = 3
 POINTS = 5
@@ -78,14 +81,14 @@ class ConstantNetwork(nn.Module):
         return self.answer.expand(condition.shape[0], -1)
 
 
-def full_basis() -> Tensor:
-    """Identity, (6, 3, 2)."""
-    return torch.eye(6).reshape(6, HORIZON, 2)
-
-
-def zero_head() -> SteeringHead:
-    """Latent zero always."""
-    return SteeringHead(ConstantNetwork(torch.zeros(6)), full_basis(), bound=3.0, scale=1.0)
+def make_head(
+    base: nn.Module, network: nn.Module | None = None, basis: str = "full", bound: float = 3.0, **settings: Any
+) -> SteeringHead:
+    """A head that steers the latent; without a network the latent is zero always."""
+    plan = Plan(base, LatentBasis(basis, HORIZON, 2), LatentBasis(NO_BASIS, HORIZON, 2))
+    network = ConstantNetwork(torch.zeros(plan.code_dim)) if network is None else network
+    options = {"std": torch.ones(plan.code_dim), "chunk_steps": 3, **settings}
+    return SteeringHead(plan, network, Squash(bound), **options)
 
 
 def network_pieces(seed: int = 0) -> CapsulePieces:
@@ -93,11 +96,9 @@ def network_pieces(seed: int = 0) -> CapsulePieces:
     torch.manual_seed(seed)
     actor = nn.Sequential(nn.Linear(13, 16), nn.ELU(), nn.Linear(16, 6))
     return CapsulePieces(
-        base=NetworkBase(),
-        steering=SteeringHead(actor, full_basis(), bound=3.0, scale=0.9),
+        head=make_head(NetworkBase(), actor, chunk_steps=2),
         spec=make_spec(),
         task="SCORE-Test-v0",
-        chunk_length=2,
         max_offset=0.2,
         base_policy={"sha256": "0" * 64},
     )
@@ -117,7 +118,8 @@ def reference_rollout(pieces: CapsulePieces, raw: dict[str, Tensor]) -> GoldenEp
 
     Shares no code with the runtime but the networks.
     """
-    spec, base = pieces.spec, cast(Any, pieces.base)
+    spec, head, max_offset = pieces.spec, pieces.head, cast(float, pieces.max_offset)
+    base = head.plan.base
     steps = raw["joint_pos"].shape[0]
     past_length = spec.observations["joint_pos_target"].history
     seen = {key: [frames[0]] * spec.observations[key].history for key, frames in raw.items()}
@@ -127,18 +129,16 @@ def reference_rollout(pieces: CapsulePieces, raw: dict[str, Tensor]) -> GoldenEp
         for step in range(steps):
             for key, frames in raw.items():
                 seen[key] = [*seen[key][1:], frames[step]]
-            if step % pieces.chunk_length == 0:
+            if step % head.chunk_steps == 0:
                 windows = {key: torch.stack(frames)[None] for key, frames in seen.items()}
                 windows["joint_pos_target"] = torch.stack(past)[None]
                 for key, item in spec.observations.items():
                     windows[key] = windows[key][:, -1] if item.history == 1 else windows[key]
                 condition = base.encode(windows)
-                head = pieces.steering
-                code = head.bound * torch.tanh(head.network(condition) / head.bound) / head.scale
-                latent = torch.einsum("bd,dha->bha", code, head.basis.reshape(-1, head.horizon, head.actions))
-                chunk = base.decode(condition, latent)[0]
+                code = 3.0 * torch.tanh(head.network(condition) / 3.0) / head.squash.scale
+                chunk = base.decode(condition, code.reshape(1, HORIZON, 2))[0]
             measured = raw["joint_pos"][step]
-            target = chunk[step % pieces.chunk_length].clamp(measured - pieces.max_offset, measured + pieces.max_offset)
+            target = chunk[step % head.chunk_steps].clamp(measured - max_offset, measured + max_offset)
             actions.append(target.clamp(low, high))
             past = [*past[1:], actions[-1]]
-    return GoldenEpisode(raw, torch.stack(actions), torch.arange(steps) % pieces.chunk_length == 0)
+    return GoldenEpisode(raw, torch.stack(actions), torch.arange(steps) % head.chunk_steps == 0)

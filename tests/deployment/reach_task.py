@@ -39,6 +39,9 @@ class ReachTask:
     def __init__(self, success_steps: int = 11, failures: int = 0) -> None:
         self.success_steps = success_steps
         self.failures_left = failures
+        self.asked: list[torch.Tensor] = []
+        """Actions of every step, before they are clamped."""
+        self._ended = dict.fromkeys(("success", "guard", "time_out"), torch.zeros(self.num_envs, dtype=torch.bool))
         self.spec = reach_spec()
         self.command_limits = (torch.tensor([-0.5, -0.4]), torch.tensor([0.5, 0.4]), 0.2)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long)
@@ -57,6 +60,7 @@ class ReachTask:
 
     def step(self, action: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict]:
         """One control step; all environments end together."""
+        self.asked.append(action.clone())
         low, high, offset = self.command_limits
         self._commanded = action.clamp(self._joints - offset, self._joints + offset).clamp(low, high)
         self._joints = self._joints + 0.6 * (self._commanded - self._joints)

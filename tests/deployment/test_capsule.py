@@ -21,6 +21,7 @@ from score.deployment import (
     CapsulePieces,
     CapsuleReport,
     GoldenEpisode,
+    build_policy,
     export_capsule,
     read_golden,
     read_manifest,
@@ -222,6 +223,22 @@ def test_limits_of_recorded_actions(joints: list[float], action: list[float], in
     episode = GoldenEpisode(raw, torch.tensor([action]), torch.tensor([True]))
     output = {"low": [-1.0, -1.0], "high": [1.0, 1.0], "max_offset": 0.2, "offset_from": "joint_pos"}
     assert _within_limits(episode, output) is inside
+    within = max(action) <= 1.0
+    assert _within_limits(episode, output | {"max_offset": None, "offset_from": None}) is within
+
+
+def test_a_capsule_of_a_task_that_measures_nothing(tmp_path: Path) -> None:
+    pieces = dataclasses.replace(network_pieces(), max_offset=None)
+    raw = {**observations(3), "joint_pos_target": torch.zeros(3, 2)}
+    policy = build_policy(pieces.head, pieces.spec, max_offset=None)
+    actions = torch.stack([policy({name: value[t] for name, value in raw.items()}) for t in range(3)])
+    episode = GoldenEpisode(raw, actions, torch.tensor([True, False, True]))
+    report = verify_capsule(export_capsule(pieces, episode, tmp_path / "c"), repeats=1)
+    assert (report.max_difference, report.same_decisions, report.within_limits) == (0.0, True, True)
+    manifest = read_manifest(tmp_path / "c" / "manifest.json")
+    assert (manifest["output"]["max_offset"], manifest["output"]["offset_from"]) == (None, None)
+    assert manifest["output"]["meaning"] == "absolute target, clamped: to [low, high]"
+    assert manifest["kept_inside"] == {}
 
 
 def test_latency_counts_each_step_with_the_least_of_its_replays() -> None:
@@ -372,6 +389,8 @@ def test_reformatted_manifest_is_not_edited(capsule: Path) -> None:
         (lambda m: m.update(chunk=3), "has no table at 'chunk'"),
         (lambda m: m["inputs"][0].pop("units"), "lacks the entry 'inputs[0].units'"),
         (lambda m: m["output"].update(offset_from="q"), "clamps to 'q', which is no input (joint_pos, point_cloud)"),
+        (lambda m: m["output"].update(offset_from=None), "names only one of 'output.max_offset' and 'output.offset_"),
+        (lambda m: m["output"].update(max_offset=float("nan")), "has a wrong value at 'output.max_offset': nan"),
         (lambda m: m["output"]["low"].pop(), "has limits and names of different lengths"),
         (lambda m: m["inputs"][1].update(shape=[6, 3]), "golden.safetensors holds"),
     ],

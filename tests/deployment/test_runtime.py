@@ -15,15 +15,15 @@ from tests.deployment.doubles import (
     ConstantNetwork,
     EchoBase,
     PlainBase,
-    full_basis,
+    make_head,
     make_spec,
     network_pieces,
     observations,
     reference_rollout,
-    zero_head,
 )
 
-from score.deployment import SteeringHead, build_policy
+from score.deployment import build_policy
+from score.deployment.runtime import NoiseTable
 from score.utils import UserError
 
 
@@ -32,9 +32,9 @@ def step(a: float, b: float, cloud: float = 0.0) -> dict[str, torch.Tensor]:
     return {"joint_pos": torch.tensor([a, b]), "point_cloud": torch.full((POINTS, 3), cloud)}
 
 
-def policy(base: torch.nn.Module, head: SteeringHead | None = None, **settings: Any) -> torch.jit.ScriptModule:
-    options: dict[str, Any] = {"chunk_length": 3, "max_offset": 0.25, **settings}
-    return build_policy(base, head or zero_head(), make_spec(), **options)
+def policy(base: torch.nn.Module, chunk_length: int = 3, **settings: Any) -> torch.jit.ScriptModule:
+    options: dict[str, Any] = {"max_offset": 0.25, **settings}
+    return build_policy(make_head(base, chunk_steps=chunk_length), make_spec(), **options)
 
 
 def test_chunk_is_executed_row_by_row_and_clamped() -> None:
@@ -134,7 +134,7 @@ def test_every_target_is_near_the_measured_position_and_within_limits(
 
 def test_equals_a_straightforward_loop_over_the_same_networks() -> None:
     pieces, raw = network_pieces(), observations(20)
-    subject = build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
+    subject = build_policy(pieces.head, pieces.spec, max_offset=0.2)
     answers = torch.stack([subject({key: value[t] for key, value in raw.items()}) for t in range(20)])
     golden = reference_rollout(pieces, raw)
     torch.testing.assert_close(answers, golden.actions, atol=1e-6, rtol=0.0)
@@ -146,7 +146,7 @@ def test_equals_a_straightforward_loop_over_the_same_networks() -> None:
 
 def test_reset_makes_the_second_replay_the_same() -> None:
     pieces, raw = network_pieces(), observations(7)
-    subject = build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
+    subject = build_policy(pieces.head, pieces.spec, max_offset=0.2)
 
     def replay() -> torch.Tensor:
         subject.reset()
@@ -158,11 +158,12 @@ def test_reset_makes_the_second_replay_the_same() -> None:
 
 def test_building_leaves_the_given_modules_alone() -> None:
     pieces = network_pieces()
-    before = {name: value.clone() for name, value in pieces.base.state_dict().items()}
-    build_policy(pieces.base, pieces.steering, pieces.spec, chunk_length=2, max_offset=0.2)
-    assert pieces.base.training
-    assert all(parameter.requires_grad for parameter in pieces.base.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in pieces.base.state_dict().items())
+    base = pieces.head.plan.base
+    before = {name: value.clone() for name, value in base.state_dict().items()}
+    build_policy(pieces.head, pieces.spec, max_offset=0.2)
+    assert base.training
+    assert all(parameter.requires_grad for parameter in base.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in base.state_dict().items())
 
 
 def test_answer_and_inputs_are_not_shared_with_the_history() -> None:
@@ -227,52 +228,55 @@ def test_a_computed_nan_is_never_returned() -> None:
         subject(step(0.6, 0.0))
 
 
-def test_mean_rule_bounds_scales_and_expands_the_code() -> None:
-    # b = 3, s = 2, mu = 1.5: 3 tanh(0.5) / 2 = 1.5 * 0.46211716 = 0.69317574; basis: one constant column, 1 / sqrt(3)
-    basis = torch.zeros(2, HORIZON, 2)
-    basis[0, :, 0] = basis[1, :, 1] = 3.0**-0.5
-    head = SteeringHead(ConstantNetwork(torch.tensor([1.5, -1.5])), basis, bound=3.0, scale=2.0)
-    latent = head(torch.zeros(4, 13), 0)
-    assert latent.shape == (4, HORIZON, 2)
-    # 0.69317574 / sqrt(3) = 0.40020520
-    torch.testing.assert_close(latent[3], torch.tensor([[0.4002052, -0.4002052]]).expand(HORIZON, 2))
+def test_mean_rule_bounds_scales_and_expands_the_code_and_leaves_the_complement_at_zero() -> None:
+    # b = 3, s = .91017660, mu = 1.5: 3 tanh(0.5) / s = 1.38635147 / .91017660 = 1.52316754; one column, 1 / sqrt(3)
+    head = make_head(PlainBase(), ConstantNetwork(torch.tensor([1.5, -1.5])), "repeat")
+    condition = torch.zeros(4, 13)
+    latent, chunk = head(condition, torch.randn(4, HORIZON, 2), torch.zeros(4, 0), False)
+    # 1.52316754 / sqrt(3) = .87940119, in every row
+    torch.testing.assert_close(latent, torch.tensor([[0.8794012, -0.8794012]]).expand(4, HORIZON, 2))
+    assert torch.equal(chunk, PlainBase().decode(condition, latent))
+    assert NoiseTable(head, sampled=False, seed=7).seed is None
 
 
 def test_sampled_rule_is_seeded_fills_the_complement_and_restarts_at_reset() -> None:
-    basis = torch.zeros(2, HORIZON, 2)
-    basis[0, :, 0] = basis[1, :, 1] = 3.0**-0.5
-    network = ConstantNetwork(torch.zeros(2))
+    head = make_head(PlainBase(), basis="repeat", bound=1e4, chunk_steps=1)
+    tables = {seed: NoiseTable(head, sampled=True, seed=seed) for seed in (7, 8)}
 
-    def head(seed: int) -> SteeringHead:
-        return SteeringHead(network, basis, bound=1e4, scale=1.0, std=torch.ones(2), seed=seed)
+    def latent(seed: int, decision: int) -> torch.Tensor:
+        return head(torch.zeros(1, 13), *tables[seed](decision), True)[0]
 
-    rows = torch.cat([head(7)(torch.zeros(1, 13), decision) for decision in range(1000)])
+    rows = torch.cat([latent(7, decision) for decision in range(1000)])
     # unit variance in each of the 6 numbers, uncorrelated: standard error of a variance of 1000 draws is 0.045
     covariance = torch.cov(rows.flatten(1).T)
     torch.testing.assert_close(covariance, torch.eye(6), atol=0.2, rtol=0.0)
-    assert torch.equal(head(7)(torch.zeros(1, 13), 5), rows[5:6])
-    assert not torch.equal(head(8)(torch.zeros(1, 13), 5), rows[5:6])
+    assert torch.equal(latent(7, 5), rows[5:6])
+    assert not torch.equal(latent(8, 5), rows[5:6])
 
-    subject = build_policy(PlainBase(), head(7), make_spec(), chunk_length=1, max_offset=9.0)
+    subject = build_policy(head, make_spec(), max_offset=9.0, sampled=True, seed=7)
     first = [subject(step(0.0, 0.0)) for _ in range(3)]
     assert not torch.equal(first[0], first[1])
     subject.reset()
     assert torch.equal(subject(step(0.0, 0.0)), first[0])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"bound": 0.0}, "Bound and scale of the latent must be positive"),
-        ({"scale": float("nan")}, "Bound and scale of the latent must be positive"),
-        ({"basis": 2.0 * torch.eye(6).reshape(6, 3, 2)}, "not orthonormal"),
-        ({"std": -torch.ones(6)}, "6 finite, non-negative numbers"),
-    ],
-)
-def test_impossible_heads_are_refused(arguments: dict, message: str) -> None:
-    options = {"basis": full_basis(), "bound": 3.0, "scale": 1.0, **arguments}
-    with pytest.raises(ValueError, match=message):
-        SteeringHead(ConstantNetwork(torch.zeros(6)), **options)
+@pytest.mark.parametrize("std", [-torch.ones(6), torch.full((6,), float("nan")), torch.ones(5)])
+def test_impossible_standard_deviations_are_refused(std: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="must be 6 finite, non-negative numbers"):
+        make_head(PlainBase(), std=std)
+
+
+def test_without_measured_positions_every_observation_is_an_input_and_the_limits_alone_hold() -> None:
+    # EchoBase answers the three past targets of the window; nothing is kept inside, so the caller gives the window's
+    # newest frame: (0.4, 9) thrice at first, then (0.4, 9), (0.4, 9), (-3, 0.1) at the second decision. Limits +-1.
+    subject = policy(EchoBase(), max_offset=None)
+    frame = step(0.0, 0.0)
+    with pytest.raises(torch.jit.Error, match="'joint_pos_target' is missing"):
+        subject(frame)
+    first = [subject({**frame, "joint_pos_target": torch.tensor([0.4, 9.0])}) for _ in range(3)]
+    torch.testing.assert_close(torch.stack(first), torch.tensor([[0.4, 1.0]] * 3))
+    second = [subject({**frame, "joint_pos_target": torch.tensor([-3.0, 0.1])}) for _ in range(3)]
+    torch.testing.assert_close(torch.stack(second), torch.tensor([[0.4, 1.0], [0.4, 1.0], [-1.0, 0.1]]))
 
 
 @pytest.mark.parametrize(

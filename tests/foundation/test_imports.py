@@ -41,11 +41,14 @@ FORBIDDEN = {
     "score.utils": SIMULATOR,
     "score.task": SIMULATOR,
     "score.steering.latent": SIMULATOR,
+    "score.steering.methods": SIMULATOR,
+    "score.steering.plan": SIMULATOR,
+    "score.steering.squash": SIMULATOR,
 }
 """Package or module: what nothing in it may import. Policies and runtime must load on a robot that has only torch,
 evaluations where there is no simulator."""
 
-UTILS_WITH_TORCH = {"exts/score/score/utils/random.py"}
+UTILS_WITH_TORCH = {"exts/score/score/utils/random.py", "exts/score/score/utils/targets.py"}
 """Files of ``score.utils`` that need more than the standard library; the package does not import them."""
 
 BELOW = {

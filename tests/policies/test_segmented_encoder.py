@@ -1,13 +1,16 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """The encoder of segmented clouds."""
 
+import hypothesis.strategies as st
 import pytest
 import torch
+from hypothesis import given
 
 from score.imitation.augmentation import AugmentationCfg, augment_cloud
-from score.policies.encoders import SEGMENT_SCALES, SegmentedPointNet
+from score.policies.encoders import SEGMENT_SCALES, SegmentedPointNet, segment_ends
 from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.settings import FlowNetworkCfg
+from score.policies.spec import CloudSegment
 from score.utils.errors import UserError
 
 from .conftest import make_observations
@@ -72,8 +75,42 @@ def test_a_random_subset_keeps_the_segments() -> None:
     # points of a segment carry its number; half of 6, 10 and 16 points are 3, 5 and 8
     cloud = torch.cat([torch.full((2, count, 3), float(index)) for index, count in enumerate(SEGMENTS)], dim=1)
     cfg = AugmentationCfg(points=16, point_noise=0.0, extrinsic_shift=0.0, extrinsic_rotation=0.0)
-    subset = augment_cloud(cloud, cfg, torch.Generator().manual_seed(0), SEGMENTS)
+    segments = tuple(CloudSegment(f"s{index}", count, "cam") for index, count in enumerate(SEGMENTS))
+    subset = augment_cloud(cloud, cfg, torch.Generator().manual_seed(0), segments)
     assert subset[0, :, 0].tolist() == [0.0] * 3 + [1.0] * 5 + [2.0] * 8
+
+
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=5), st.data())
+def test_encoder_and_augmentation_cut_alike_at_any_number_of_points(sizes: list[int], data: st.DataObject) -> None:
+    total = sum(sizes)
+    points = data.draw(st.integers(1, total))
+    # each segment's share, cut where the shares before it end: (96, 160, 256) and 100 points give 18, 32 and 50
+    expected = [sum(sizes[: i + 1]) * points // total - sum(sizes[:i]) * points // total for i in range(len(sizes))]
+    segments = tuple(CloudSegment(f"s{index}", size, "cam") for index, size in enumerate(sizes))
+    cloud = torch.cat([torch.full((1, size, 3), float(index)) for index, size in enumerate(sizes)], dim=1)
+    cfg = AugmentationCfg(points=points, point_noise=0.0, extrinsic_shift=0.0, extrinsic_rotation=0.0)
+    if min(expected) == 0:
+        with pytest.raises(ValueError, match="leaves a segment"):
+            segment_ends(sizes, points)
+        return
+    subset = augment_cloud(cloud, cfg, torch.Generator().manual_seed(0), segments)
+    ends = segment_ends(sizes, points)
+    assert ends[-1] == points == subset.shape[1]
+    for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        assert end - start == expected[index]
+        assert subset[0, start:end].unique().tolist() == [float(index)]
+
+
+def test_augmentation_moves_what_cameras_see_against_what_the_joints_tell() -> None:
+    segments = (CloudSegment("hand", 4, "joints"), CloudSegment("cup", 6, "front"))
+    cloud = torch.randn(3, 10, 3, generator=torch.Generator().manual_seed(1))
+    cfg = AugmentationCfg(points=None, point_noise=0.0, extrinsic_shift=0.01, extrinsic_rotation=0.0)
+    moved = augment_cloud(cloud, cfg, torch.Generator().manual_seed(0), segments) - cloud
+    assert torch.equal(moved[:, :4], torch.zeros(3, 4, 3))
+    shift = moved[:, 4:].mean(dim=1, keepdim=True)
+    torch.testing.assert_close(moved[:, 4:], shift.expand(-1, 6, -1))
+    assert shift.abs().max() <= 0.01 + 1e-6
+    assert shift.abs().min() > 0.0
 
 
 def test_one_segment_is_refused() -> None:

@@ -23,7 +23,7 @@ from score.simulation import SteerableEnv, open_task
 from score_assets.objects.ground_truth import GROUND_TRUTH
 from score_assets.objects.peg_socket import PEG_SOCKET
 from score_tasks.insert.frames import in_frame, peg_pose_e, socket_pose_e, tcp_pose_e
-from score_tasks.reach import franka_reaches
+from score_tasks.kit.reach import franka_reaches
 
 MEASURES = {
     "peg": {"x": PEG_SOCKET.peg_width, "y": PEG_SOCKET.peg_width, "z": PEG_SOCKET.peg_length},

@@ -194,7 +194,7 @@ def test_poses_out_of_reach(root: Path) -> None:
 
 
 def test_the_arm_reaches_the_table_before_it_and_not_behind_it() -> None:
-    from score_tasks.reach import franka_reaches
+    from score_tasks.kit.reach import franka_reaches
 
     positions = np.array([[0.5, 0.0, 0.03], [0.45, 0.35, 0.05], [1.2, 0.0, 0.05], [0.0, 0.0, 0.05]])
     assert franka_reaches(positions).tolist() == [True, True, False, False]

@@ -142,9 +142,9 @@ def test_other_objects_stand_by(tmp_path: Path) -> None:
     cfg = task_in(tmp_path, loose={**entry, "ranges": {"x": [-0.1, 0.1]}}, bolted={**entry, "fixed": True})
     cfg.validate_config()
     assert cfg.scene.loose.init_state.pos == cfg.scene.bolted.init_state.pos == (0.4, 0.3, 0.0)
-    reset_loose: Any = vars(cfg.events)["reset_loose"]
-    assert reset_loose.params["pose_range"] == {"x": (-0.1, 0.1)}
-    assert not hasattr(cfg.events, "reset_bolted")
+    bodies: Any = vars(cfg.events)["bodies"]
+    # the insertion places peg and socket itself; what is fixed and has no ranges stays where it is
+    assert bodies.params["bodies"] == {"loose": {"ranges": {"x": (-0.1, 0.1)}, "half_turn": False, "moves": True}}
 
 
 def test_a_name_that_the_task_has_itself(tmp_path: Path) -> None:
@@ -155,19 +155,78 @@ def test_a_name_that_the_task_has_itself(tmp_path: Path) -> None:
 
 
 def test_a_scene_becomes_an_isaac_lab_scene(tmp_path: Path) -> None:
-    from score_tasks.scene_file import reset_event, scene_cfg
+    from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
+    from isaaclab.scene import InteractiveSceneCfg
+
+    from score_tasks.kit.scene import add_objects, placed_bodies
 
     make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
-    entry = {"asset": "cube", "position": [0.5, 0.1, 0.0], "mass": 0.3, "ranges": {"x": [-0.1, 0.1]}}
+    entry = {"asset": "cube", "position": [0.5, 0.1, 0.0], "mass": 0.3}
+    objects = {
+        "free": {**entry, "ranges": {"x": [-0.1, 0.1]}},
+        "shelf": {**entry, "fixed": True},
+        "goal": {**entry, "fixed": True, "ranges": {"y": [0.0, 0.1]}},
+        "lamp": {**entry, "joint": {"axis": "Z", "limits": [-6.0, 6.0], "friction": 0.15}},
+    }
     table = {"size": [0.6, 0.8, 0.05], "position": [0.4, 0.0, 0.01]}
-    path = write(tmp_path, {"format": "score-scene/1", "table": table, "objects": {"first": entry}})
+    path = write(tmp_path, {"format": "score-scene/1", "table": table, "objects": objects})
     scene = read_scene(path)
-    cfg = scene_cfg(scene, num_envs=4)
+    cfg = InteractiveSceneCfg(num_envs=4, env_spacing=2.5)
+    add_objects(cfg, scene)
     assert cfg.num_envs == 4
-    assert cfg.first.init_state.pos == (0.5, 0.1, 0.0)
-    assert cfg.first.prim_path == "{ENV_REGEX_NS}/First"
-    assert Path(cfg.first.spawn.usd_path).is_file()
+    assert cfg.free.init_state.pos == (0.5, 0.1, 0.0)
+    assert cfg.free.prim_path == "{ENV_REGEX_NS}/Free"
+    assert Path(cfg.free.spawn.usd_path).is_file()
     assert cfg.table.init_state.pos == pytest.approx((0.4, 0.0, -0.015))  # its upper face at 10 mm
-    event = reset_event(scene.objects[0])
-    assert event.params["pose_range"] == {"x": (-0.1, 0.1)}
-    assert event.params["asset_cfg"].name == "first"
+    kinds = {"free": RigidObjectCfg, "shelf": AssetBaseCfg, "goal": RigidObjectCfg, "lamp": ArticulationCfg}
+    assert {name: type(getattr(cfg, name)) for name in kinds} == kinds
+    assert cfg.lamp.actuators["joint"].friction == 0.15
+    assert placed_bodies(scene, half_turn=("free",)) == {
+        "free": {"ranges": {"x": (-0.1, 0.1)}, "half_turn": True, "moves": True},
+        "goal": {"ranges": {"y": (0.0, 0.1)}, "half_turn": False, "moves": False},
+        "lamp": {"ranges": {}, "half_turn": False, "moves": False},
+    }
+
+
+@pytest.mark.parametrize(
+    ("joint", "message"),
+    [
+        ({"limits": [1.0, -1.0]}, r"objects.lamp.joint.limits are \[1.0, -1.0\]: give the lower one first"),
+        ({"limits": [0.0, 1.0], "axis": "W"}, r"objects.lamp.joint is revolute about W"),
+        ({"limits": [0.0, 1.0], "friction": -1.0}, r"objects.lamp.joint.friction is -1.0: give 0 or more"),
+    ],
+)
+def test_a_joint_that_makes_no_sense(joint: dict[str, Any], message: str, tmp_path: Path) -> None:
+    make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
+    objects = {"lamp": {"asset": "cube", "position": [0.5, 0.1, 0.0], "joint": joint}}
+    path = write(tmp_path, {"format": "score-scene/1", "objects": objects})
+    with pytest.raises(UserError, match=message):
+        read_scene(path)
+
+
+@pytest.mark.simulator
+@pytest.mark.parametrize("engine", ["ovphysx", "newton_mjwarp"])
+def test_bodies_of_every_kind_stand_turn_and_are_placed(engine: str, tmp_path: Path) -> None:
+    make_box(tmp_path, "cube", (0.05, 0.05, 0.05))
+    entry = {"asset": "cube", "origin": [0.0, 0.0, 0.025]}
+    objects = {
+        "object": {**entry, "position": [0.5, 0.0, 0.025], "ranges": {"x": [-0.05, 0.05]}},
+        "shelf": {**entry, "position": [0.5, 0.3, 0.025], "fixed": True},
+        "goal": {**entry, "position": [0.5, -0.3, 0.025], "fixed": True, "ranges": {"y": [-0.05, 0.05]}},
+        "lamp": {**entry, "position": [0.7, 0.3, 0.1], "joint": {"limits": [-6.0, 6.0], "friction": 0.1}},
+    }
+    path = write(tmp_path, {"format": "score-scene/1", "objects": objects})
+    worker = ROOT / "tests" / "tasks" / "bodies_worker.py"
+    result = subprocess.run(
+        [sys.executable, str(worker), str(path), engine], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
+    assert lines, result.stderr[-3000:]
+    facts = json.loads(lines[-1][6:])
+    assert facts["shelf"] == pytest.approx([0.5, 0.3, 0.025], abs=1e-5)
+    assert -0.35 - 1e-4 <= facts["goal_low"] < facts["goal_high"] - 0.005
+    assert facts["goal_high"] <= -0.25 + 1e-4
+    assert facts["goal_moved"] < 1e-4
+    assert facts["lamp"] == pytest.approx([0.7, 0.3, 0.1], abs=1e-3)
+    # a quarter turn about z is a quaternion (0, 0, sin 45 deg, cos 45 deg); friction holds it there
+    assert facts["lamp_turned"] == pytest.approx([0.0, 0.0, 0.7071, 0.7071], abs=0.02)

@@ -126,10 +126,15 @@ class LineTask:
 
 
 class PushActor:
-    """Steering that adds ``push`` to the code; sampled, it adds half of the noise."""
+    """Steering whose latent is ``push``; sampled, it adds half of the noise."""
+
+    own_dim = 0
 
     def __init__(self, push: float = 1.0) -> None:
         self.push = push
 
-    def latent(self, condition: torch.Tensor, noise: torch.Tensor, *, sample: bool) -> torch.Tensor:
-        return self.push + (0.5 * noise if sample else torch.zeros_like(noise))
+    def __call__(
+        self, condition: torch.Tensor, noise: torch.Tensor, own: torch.Tensor, sample: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        latent = self.push + (0.5 * noise if sample else torch.zeros_like(noise))
+        return latent, LinePolicy().decode(condition, latent)

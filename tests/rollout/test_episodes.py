@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.rollout.scripted import HORIZON, LinePolicy, LineTask, PushActor
 
-from score.rollout.arms import Arm, Decision, base_arm, constant_arm, grid_arm, steered_arm
+from score.rollout.arms import Arm, Decision, base_arm, constant_arm, grid_arm, latent_arm, steered_arm
 from score.rollout.episodes import run_batch, run_episodes
 from score.rollout.recorder import EpisodeRecorder
 from score.rollout.results import EpisodeResults, FirstEpisodes
@@ -44,8 +44,8 @@ def test_noise_is_the_same_again_after_a_reset_drew_numbers() -> None:
     latents = torch.full((6, HORIZON, 1), 0.5)
     hasty = latents.clone()
     hasty[0] = 9.0
-    assert run(quick, Arm("quick", lambda _: hasty)).steps[0] == 2
-    run(slow, Arm("slow", lambda _: latents))
+    assert run(quick, latent_arm("quick", lambda _: hasty)).steps[0] == 2
+    run(slow, latent_arm("slow", lambda _: latents))
     same = [torch.equal(quick.calls[step].noise, slow.calls[step].noise) for step in range(8)]
     # Only in the step of the reset itself, the second, does the noise differ.
     assert same == [True, False, True, True, True, True, True, True]
@@ -93,12 +93,12 @@ def test_base_latents_are_the_same_noise_scaled() -> None:
     seen: dict[str, list[torch.Tensor]] = {}
 
     def spy(arm: Arm) -> Arm:
-        def latent(decision: Decision) -> torch.Tensor:
-            made = arm.latent(decision)
-            seen.setdefault(arm.name, []).append(made)
+        def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor | None]:
+            made = arm.act(decision)
+            seen.setdefault(arm.name, []).append(made[0])
             return made
 
-        return Arm(arm.name, latent)
+        return Arm(arm.name, act)
 
     for arm in (base_arm(), base_arm(0.5), base_arm(0.0), steered_arm(PushActor(0.0), sample=True)):
         run(LineTask(), spy(arm))
@@ -132,7 +132,7 @@ def test_only_the_first_episode_counts_and_the_rest_holds_still() -> None:
     # Environment 0 fails in 10 steps or so; after that its arm would succeed. Environment 1 takes long.
     latents = torch.tensor([-1.0, 0.5]).reshape(2, 1, 1).expand(2, HORIZON, 1)
     late = torch.tensor([9.0, 0.5]).reshape(2, 1, 1).expand(2, HORIZON, 1)
-    arm = Arm("turning", lambda decision: latents if decision.index < 3 else late)
+    arm = latent_arm("turning", lambda decision: latents if decision.index < 3 else late)
     results = run(task, arm, episodes=2)
     assert results.ended_by == ("lost", "success")
     assert 9 <= results.steps[0] <= 12
@@ -238,7 +238,7 @@ def test_grid_arm_deals_candidates_over_batches() -> None:
     # 5 candidates in batches of 6: episodes 0-5 hold 0 1 2 3 4 0, episodes 6-11 hold 1 2 3 4 0 1.
     arm = grid_arm(torch.arange(5.0).reshape(5, 1, 1).expand(5, HORIZON, 1), "grid", first_batch=3)
     noise = torch.zeros(6, HORIZON, 1)
-    held = [arm.latent(Decision(noise[:, 0], noise, batch, 0))[:, 0, 0].tolist() for batch in (3, 4)]
+    held = [arm.act(Decision(noise[:, 0], noise, batch, 0))[0][:, 0, 0].tolist() for batch in (3, 4)]
     assert held == [[0, 1, 2, 3, 4, 0], [1, 2, 3, 4, 0, 1]]
 
 
@@ -316,7 +316,7 @@ def test_numbers_of_a_decision_that_are_not_finite_end_by_the_guard(where: str) 
 
     if where == "reset":
         task._observe = lambda: _blind(LineTask._observe(task)) if not task.calls else LineTask._observe(task)  # type: ignore[method-assign]
-    results = run_episodes(task, Failing(), Arm("a", latent), episodes=6, seed=0, chunk_steps=4)
+    results = run_episodes(task, Failing(), latent_arm("a", latent), episodes=6, seed=0, chunk_steps=4)
     assert results.ended_by == ("success", "success", "guard", "success", "success", "success")
     assert results.steps[2] == (0 if where == "reset" else 4)
     assert all(bool(torch.isfinite(call.action).all()) for call in task.calls)
@@ -330,6 +330,30 @@ def _blind(observed: tuple[TaskObservations, torch.Tensor]) -> tuple[TaskObserva
 def test_a_damaged_checkpoint_ends_every_episode_by_the_guard() -> None:
     results = run(LineTask(), steered_arm(PushActor(float("nan"))))
     assert results.failures() == {"guard": 6}
+
+
+def test_an_arm_that_makes_its_own_chunk_is_not_decoded_again_and_shares_the_noise() -> None:
+    noise: dict[str, list[torch.Tensor]] = {"base": [], "own": []}
+
+    def base(decision: Decision) -> torch.Tensor:
+        noise["base"].append(decision.noise)
+        return decision.noise
+
+    def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor]:
+        own = decision.own_noise(HORIZON)
+        # Its own numbers are repeatable, and not those that all arms share.
+        assert torch.equal(own, decision.own_noise(HORIZON))
+        assert not torch.isclose(own, decision.noise.flatten(1)).any()
+        noise["own"].append(decision.noise)
+        return decision.noise, torch.full_like(decision.noise, 0.07)
+
+    task = LineTask()
+    run(LineTask(), latent_arm("base", base))
+    results = run(task, Arm("own", act))
+    assert all(bool((call.action == 0.07).all()) for call in task.calls[:8])
+    assert results.success.all()
+    for first, second in zip(noise["base"], noise["own"], strict=False):
+        assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize("chunk_steps", [0, HORIZON + 1])

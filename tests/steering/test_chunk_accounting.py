@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
-from tests.steering.scripted_task import HOLD, IdentityPolicy, Step, TableTask, make_spec
+from tests.steering.scripted_task import HOLD, SETTINGS, IdentityPolicy, Step, TableTask, make_spec
 
 from score.steering.chunked_env import ChunkedVecEnv
-from score.steering.latent import LatentBasis
+from score.steering.methods import make_plan
 from score.steering.ppo import SemiMarkovPPO, semi_markov_advantages
 from score.utils.errors import UserError
 
@@ -26,7 +26,7 @@ GO = [(0.0, "")] * 50
 
 
 def make_env(script: list[list[list[Step]]], k: int = 4, gamma: float = 0.5) -> ChunkedVecEnv:
-    env = ChunkedVecEnv(TableTask(script), IdentityPolicy(k), LatentBasis("full", k, 1), chunk_steps=k, gamma=gamma)
+    env = ChunkedVecEnv(TableTask(script), make_plan(IdentityPolicy(k), SETTINGS), chunk_steps=k, gamma=gamma)
     env.reset()
     return env
 
@@ -227,7 +227,7 @@ def test_a_reset_leaves_the_global_random_state_alone() -> None:
     def draw() -> list[float]:
         return [torch.rand(1).item(), float(np.random.rand()), random.random()]
 
-    env = ChunkedVecEnv(Drawing([[GO]]), IdentityPolicy(4), LatentBasis("full", 4, 1), chunk_steps=4, gamma=0.9)
+    env = ChunkedVecEnv(Drawing([[GO]]), make_plan(IdentityPolicy(4), SETTINGS), chunk_steps=4, gamma=0.9)
     torch.manual_seed(1), np.random.seed(1), random.seed(1)
     expected = draw()
     torch.manual_seed(1), np.random.seed(1), random.seed(1)
@@ -244,12 +244,31 @@ def test_stored_observations_are_those_that_were_acted_on() -> None:
 
 def test_the_scene_is_encoded_once_per_decision() -> None:
     env = make_env([[GO]])
-    policy = env.base_policy
+    policy = env.plan.base
     assert isinstance(policy, IdentityPolicy)
     before = policy.encoded
     decide(env)
     env.get_observations()
     assert policy.encoded == before + 1
+
+
+@pytest.mark.parametrize("kind", ["repeat", "dct"])
+def test_the_complement_of_a_reduced_basis_is_fresh_noise_in_every_decision(kind: str) -> None:
+    script: list[list[list[Step]]] = [[[(0.0, "")] * 5000]] * 2
+    plan = make_plan(IdentityPolicy(4), SETTINGS | {"basis": kind})
+    env = ChunkedVecEnv(TableTask(script), plan, chunk_steps=4, gamma=0.5, seed=1)
+    env.reset()
+    code = torch.full((2, plan.code_dim), 0.5)
+    for _ in range(1000):
+        env.step(code)
+    # (environment, decision, row): IdentityPolicy executes its latent.
+    latents = torch.tensor(env.task.actions).reshape(1000, 4, 2).permute(2, 0, 1)  # type: ignore[attr-defined]
+    torch.testing.assert_close(plan.latent_basis.project(latents.reshape(-1, 4, 1)), code[:1].expand(2000, -1))
+    rest = latents - plan.latent_basis.expand(code[:1])[..., 0]
+    # Of variance 1 in 4 - k directions (2000 draws: standard error of the sum at most .055), new in each decision.
+    assert rest.square().sum(-1).mean().item() == pytest.approx(4 - plan.code_dim, abs=0.25)
+    assert (rest[:, 1:] * rest[:, :-1]).sum(-1).mean().abs() < 0.2
+    assert (rest[0] * rest[1]).sum(-1).mean().abs() < 0.2
 
 
 def test_ending_again_while_holding_is_ignored_but_guard_resets_are_counted() -> None:
@@ -341,14 +360,14 @@ def test_missing_final_observations_are_an_error() -> None:
 
 def test_a_chunk_beyond_the_horizon_is_refused() -> None:
     with pytest.raises(UserError, match="chunk_steps is 5: it must be from 1 to 4, the base policy's horizon"):
-        ChunkedVecEnv(TableTask([[GO]]), IdentityPolicy(4), LatentBasis("full", 4, 1), chunk_steps=5, gamma=0.9)
+        ChunkedVecEnv(TableTask([[GO]]), make_plan(IdentityPolicy(4), SETTINGS), chunk_steps=5, gamma=0.9)
 
 
 def test_a_task_without_guard_is_refused() -> None:
     task = TableTask([[GO]])
     del task.ended_by()["guard"]
     with pytest.raises(UserError, match="no termination term 'guard' \\(it has success, lost, time_out\\)"):
-        ChunkedVecEnv(task, IdentityPolicy(4), LatentBasis("full", 4, 1), chunk_steps=4, gamma=0.9)
+        ChunkedVecEnv(task, make_plan(IdentityPolicy(4), SETTINGS), chunk_steps=4, gamma=0.9)
 
 
 def test_spec_of_the_scripted_task() -> None:

@@ -56,6 +56,12 @@ def test_the_defaults_are_valid_and_are_those_that_won() -> None:
         ),
         ("steering.chunk_steps", 0, "agent.steering.chunk_steps is 0: it must be from 1 to 8"),
         ("steering.basis", "dtc", "agent.steering.basis: unknown basis 'dtc'; choose one of .*Did you mean 'dct'"),
+        (
+            "steering.method",
+            "residul",
+            r"Unknown method 'residul'. Did you mean 'residual'.* There are: score, residual, ",
+        ),
+        ("steering.residual_limit", 0.0, "agent.steering.residual_limit is 0.0: it must be a positive number"),
         ("steering.bound", 0.0, "agent.steering.bound is 0.0: it must be a positive number"),
         ("steering.bound", float("nan"), "agent.steering.bound is nan: it must be a positive number"),
         ("steering.initial_std", -1.0, "agent.steering.initial_std is -1.0: it must be a positive number"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rsl_rl.modules import MLP
 from torch.distributions import Normal, kl_divergence
 
-from score.steering.distribution import BoundedGaussianDistribution, kl_from_prior, unit_variance_scale
+from score.steering.distribution import BoundedGaussianDistribution, kl_from_prior
+from score.steering.squash import Squash, unit_variance_scale
 
 
 def make(mean: float, std: float, bound: float = 3.0) -> BoundedGaussianDistribution:
@@ -30,7 +31,7 @@ def test_density_integrates_to_one(mean: float, std: float, bound: float) -> Non
     u = u[u.abs().flatten() < 8 * bound]  # beyond, tanh rounds to 1
     distribution.update(torch.full_like(u, mean))
     z = distribution.squash(u)
-    slope = (1 - torch.tanh(u / bound) ** 2) / distribution.scale
+    slope = (1 - torch.tanh(u / bound) ** 2) / distribution.squash.scale
     # float64 codes are not rounded to the float32 bound below |u| = 8.6 b.
     with torch.no_grad():
         total = torch.trapezoid(distribution.log_prob(z).exp() * slope.flatten(), u.flatten())
@@ -57,17 +58,17 @@ def test_log_probability_is_finite_at_saturation(u: float) -> None:
     distribution = make(0.0, 0.5)
     z = distribution.squash(torch.tensor([[u]]))
     assert z.dtype == torch.float32
-    assert z.abs().item() <= distribution.limit * (1 + 1e-6)
+    assert z.abs().item() <= distribution.squash.limit * (1 + 1e-6)
     assert bool(torch.isfinite(distribution.log_prob(z)).all())
     if abs(u) < 5:
-        assert distribution.unsquash(z).item() == pytest.approx(u, abs=1e-4)
+        assert distribution.squash.inverse(z).item() == pytest.approx(u, abs=1e-4)
 
 
 def test_gradients_at_saturation_are_finite() -> None:
     distribution = BoundedGaussianDistribution(2, init_std=0.5)
     mean = torch.full((1, 2), 30.0, requires_grad=True)
     distribution.update(mean)
-    (distribution.log_prob(torch.full((1, 2), distribution.limit)).sum() + distribution.entropy.sum()).backward()
+    (distribution.log_prob(torch.full((1, 2), distribution.squash.limit)).sum() + distribution.entropy.sum()).backward()
     assert mean.grad is not None
     assert bool(torch.isfinite(mean.grad).all())
 
@@ -78,7 +79,7 @@ def test_entropy_against_integration(mean: float, std: float) -> None:
     distribution = make(mean, std)
     u = torch.linspace(mean - 8 * std, mean + 8 * std, 8001, dtype=torch.float64).unsqueeze(1)
     density = Normal(mean, std).log_prob(u).exp().flatten()
-    stretch = torch.log((1 - torch.tanh(u / 3) ** 2).clamp_min(1e-300) / distribution.scale).flatten()
+    stretch = torch.log((1 - torch.tanh(u / 3) ** 2).clamp_min(1e-300) / distribution.squash.scale).flatten()
     expected = Normal(mean, std).entropy().item() + torch.trapezoid(density * stretch, u.flatten()).item()
     assert distribution.entropy.item() == pytest.approx(expected, abs=2e-4)
 
@@ -107,7 +108,7 @@ def test_rollouts_store_the_parameters_of_u() -> None:
     distribution = make(1.0, 0.5)
     mean, std = distribution.params
     assert (mean.item(), std.item()) == pytest.approx((1.0, 0.5))
-    assert distribution.mean.item() == pytest.approx(distribution.limit * torch.tanh(torch.tensor(1 / 3)).item())
+    assert distribution.mean.item() == pytest.approx(distribution.squash.limit * torch.tanh(torch.tensor(1 / 3)).item())
 
 
 def test_the_head_starts_at_zero_and_the_std_as_set() -> None:
@@ -126,6 +127,12 @@ def test_the_exported_output_is_the_deterministic_one() -> None:
     module = torch.jit.script(distribution.as_deterministic_output_module())
     u = torch.tensor([[0.3, -7.0]])
     assert torch.equal(module(u), distribution.deterministic_output(u))
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan"), float("inf")])
+def test_impossible_bounds_are_refused(bound: float) -> None:
+    with pytest.raises(ValueError, match="bound of a code must be a positive number"):
+        Squash(bound)
 
 
 def test_the_standard_deviation_can_be_held() -> None:

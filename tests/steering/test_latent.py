@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.steering.latent import BASIS_KINDS, LatentBasis, basis_columns
+from score.steering.latent import BASIS_KINDS, NO_BASIS, LatentBasis, basis_columns
 from score.utils.errors import UserError
 
 
@@ -26,7 +26,7 @@ def test_a_standard_normal_code_gives_a_standard_normal_latent(kind: str) -> Non
     generator = torch.Generator().manual_seed(0)
     count = 100_000
     code = torch.randn(count, basis.code_dim, generator=generator)
-    latent = basis.expand(code, basis.sample_noise(count, generator)).flatten(1)
+    latent = basis.expand(code, torch.randn(count, 6, 2, generator=generator)).flatten(1)
     # Standard error of a covariance of 1e5 samples is .003; 6 of them for the largest of 144.
     assert latent.mean(0).abs().max() < 0.02
     assert (torch.cov(latent.T) - torch.eye(12)).abs().max() < 0.02
@@ -34,15 +34,23 @@ def test_a_standard_normal_code_gives_a_standard_normal_latent(kind: str) -> Non
 
 @settings(max_examples=30, deadline=None)
 @given(
-    kind=st.sampled_from(BASIS_KINDS), horizon=st.integers(2, 16), actions=st.integers(1, 4), seed=st.integers(0, 99)
+    kind=st.sampled_from((*BASIS_KINDS, NO_BASIS)),
+    horizon=st.integers(2, 16),
+    actions=st.integers(1, 4),
+    seed=st.integers(0, 99),
 )
-def test_codes_can_be_read_back_whatever_the_noise(kind: str, horizon: int, actions: int, seed: int) -> None:
+def test_project_is_the_inverse_of_expand(kind: str, horizon: int, actions: int, seed: int) -> None:
     basis = LatentBasis(kind, horizon, actions, knots=2)
     generator = torch.Generator().manual_seed(seed)
     code = torch.randn(3, basis.code_dim, generator=generator)
-    latent = basis.expand(code, basis.sample_noise(3, generator))
-    read = torch.einsum("hk,bha->bka", basis.columns, latent).reshape(3, -1)
-    assert torch.allclose(read, code, atol=1e-5)
+    latent, noise = (torch.randn(3, horizon, actions, generator=generator) for _ in range(2))
+    assert torch.allclose(basis.project(basis.expand(code)), code, atol=1e-5)
+    assert torch.allclose(basis.project(basis.expand(code, noise)), code, atol=1e-5)
+    complement = latent - basis.expand(basis.project(latent))
+    assert torch.allclose(basis.expand(basis.project(latent)) + complement, latent, atol=1e-5)
+    # Expanding fills up with exactly that complement, so a latent's own code and noise give the latent.
+    assert torch.allclose(basis.expand(basis.project(latent), latent), latent, atol=1e-5)
+    assert torch.allclose(basis.expand(code, latent) - basis.expand(code), complement, atol=1e-5)
 
 
 def test_known_columns() -> None:
@@ -53,10 +61,10 @@ def test_known_columns() -> None:
     assert torch.allclose(basis_columns("interp", 5, 5), torch.eye(5, dtype=torch.float64), atol=1e-12)
 
 
-def test_full_basis_is_a_reshape_and_draws_no_noise() -> None:
-    basis = LatentBasis("full", 3, 2)
-    assert basis.sample_noise(1) is None
-    assert basis.expand(torch.arange(6.0)[None]).tolist() == [[[0, 1], [2, 3], [4, 5]]]
+def test_full_basis_is_a_reshape_and_no_basis_is_the_noise_itself() -> None:
+    code, noise = torch.arange(6.0)[None], torch.randn(1, 3, 2)
+    assert LatentBasis("full", 3, 2).expand(code, noise).tolist() == [[[0, 1], [2, 3], [4, 5]]]
+    assert torch.equal(LatentBasis(NO_BASIS, 3, 2).expand(code[:, :0], noise), noise)
 
 
 def test_mistakes_are_named() -> None:

@@ -218,6 +218,7 @@ def test_the_run_folder(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     manifest = json.loads((folder / "run.json").read_text())
     assert manifest["task"] == NAME
     assert manifest["metadata"]["seed"] == "3"
+    assert manifest["metadata"]["method"] == "score"
     assert manifest["metadata"]["base_policy_sha256"] == weights_sha256(policy)
     assert manifest["metadata"]["files"] == {"scene.yaml": "12ab"}
     assert "torch 2." in manifest["metadata"]["versions"]
@@ -282,10 +283,10 @@ def test_with_std_one_iteration_0_is_the_base_policy(small_cfg: SteeringRunnerCf
     policy = TwoWayPolicy()
     run(small_cfg, tmp_path / "run", policy=policy)
     steered = load_steering_policy(tmp_path / "run" / "model_0.pt", policy)
-    condition, noise = torch.randn(16, 2), torch.randn(16, 4, 1)
-    latent = steered.latent(condition, noise, sample=True)
-    assert torch.allclose(policy.decode(condition, latent), policy.decode(condition, noise), atol=1e-6)
-    assert steered.latent(condition, noise, sample=False).abs().max() == 0.0
+    condition, noise, own = torch.randn(16, 2), torch.randn(16, 4, 1), torch.zeros(16, 0)
+    _, chunk = steered(condition, noise, own, True)
+    assert torch.allclose(chunk, policy.decode(condition, noise), atol=1e-6)
+    assert steered(condition, noise, own, False)[0].abs().max() == 0.0
 
 
 @pytest.mark.parametrize("basis", ["repeat", "dct"])
@@ -295,13 +296,13 @@ def test_reduced_bases_train_and_load(small_cfg: SteeringRunnerCfg, tmp_path: Pa
     policy = TwoWayPolicy()
     run(small_cfg, tmp_path / "run", policy=policy)
     steered = load_steering_policy(tmp_path / "run" / "model_2.pt", policy)
-    assert (steered.basis.kind, steered.chunk_steps, steered.iteration) == (basis, 4, 2)
-    generator = torch.Generator().manual_seed(0)
-    latent = steered.latent(torch.zeros(50_000, 2), torch.randn(50_000, 4, 1, generator=generator), sample=True)
+    latents = steered.plan.latent_basis
+    assert (latents.kind, steered.chunk_steps, steered.iteration) == (basis, 4, 2)
+    noise = torch.randn(50_000, 4, 1, generator=torch.Generator().manual_seed(0))
+    latent, _ = steered(torch.zeros(50_000, 2), noise, torch.zeros(50_000, 0), True)
     # Outside of the basis it is the noise, of variance 1; inside it has the trained spread.
-    complement = torch.eye(4) - steered.basis.columns @ steered.basis.columns.T
-    outside = torch.einsum("hg,bga->bha", complement, latent).square().sum(1).mean().item()
-    assert outside == pytest.approx(4 - steered.basis.columns.shape[1], rel=0.03)
+    outside = (latent - latents.expand(latents.project(latent))).square().sum(1).mean().item()
+    assert outside == pytest.approx(4 - latents.knots, rel=0.03)
 
 
 def test_resuming_with_other_settings_is_refused(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:

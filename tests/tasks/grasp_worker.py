@@ -6,25 +6,25 @@ Usage: grasp_worker.py TASK DOMAIN RANDOM_STEPS ENVIRONMENTS [OVERRIDES ...]
 
 import json
 import sys
-from pathlib import Path
 
-import numpy as np
 import torch
 from scipy.spatial import ConvexHull
 
-from isaaclab.utils.math import matrix_from_quat
+from isaaclab.managers import SceneEntityCfg
 
-from score.reconstruction.asset_folder import read_asset
 from score.simulation import SteerableEnv, entry_point, open_task
 from score_assets.robots.franka_leap_kinematics import pad_points
-from score_tasks.grasp.demonstrator import CARRY, CLOSE, DESCEND, without_flaws
-from score_tasks.grasp.frames import joint_pos, object_pose_e, palm_pose_e
+from score_tasks.grasp.demonstrator import without_flaws
+from score_tasks.kit.frames import body_pose_e
+from score_tasks.kit.hand import joint_pos, palm_pose_e
+
+OBJECT = SceneEntityCfg("object")
 
 
 def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
     """Resets, holds, moves randomly, demonstrates."""
     first = task.reset(seed=7)
-    position = object_pose_e(task.env)[0].clone()
+    position = body_pose_e(task.env, OBJECT)[0].clone()
     again = {key: value.clone() for key, value in first["policy"].items()}
     facts: dict[str, object] = {
         "engine": task.engine,
@@ -43,7 +43,7 @@ def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
     for _ in range(10):
         observations, *_ = task.step(task.hold_action())
     facts["hold_error"] = (observations["policy"]["joint_pos"][:, -1] - again["joint_pos"][:, -1]).abs().max().item()
-    facts["object_moved"] = (object_pose_e(task.env)[0] - position).norm(dim=-1).max().item()
+    facts["object_moved"] = (body_pose_e(task.env, OBJECT)[0] - position).norm(dim=-1).max().item()
     generator = torch.Generator().manual_seed(0)
     finite, guards = True, 0
     for _ in range(random_steps):
@@ -64,24 +64,24 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
     """One episode each of a demonstrator without bad habits, and how deep its pads were in the object at worst."""
     demonstrator_class = entry_point(task.task, "demonstrator_entry_point")
     demonstrator = demonstrator_class(task, 0, without_flaws(demonstrator_class.habits))
-    cloud = task.env_cfg.observations.policy.point_cloud.params
-    surface = read_asset(Path(cloud["asset_dir"])).points() - np.asarray(cloud["origin"], np.float32)
+    segment = task.env_cfg.observations.policy.point_cloud.params["segments"]["object"]
+    surface, _ = segment.surface(**segment.surface_params)
     planes = torch.tensor(ConvexHull(surface).equations, dtype=torch.float32)
     running = torch.ones(task.num_envs, dtype=torch.bool)
     success, deepest = torch.zeros_like(running), torch.zeros(task.num_envs)
     tries, descent = torch.zeros(task.num_envs), torch.zeros(task.num_envs)
     reward_at_success = torch.zeros(task.num_envs)
     for _ in range(task.max_episode_length):
-        position, quat = object_pose_e(task.env)
+        position, rot = body_pose_e(task.env, OBJECT)
         palm = palm_pose_e(task.env)
         pads = pad_points(joint_pos(task.env)[:, 7:]) @ palm.rot.mT + palm.pos[:, None]
-        local = (pads - position[:, None]) @ matrix_from_quat(quat)
+        local = (pads - position[:, None]) @ rot
         depth = -(local @ planes[:, :3].T + planes[:, 3]).amax(-1)  # inside the convex hull: positive
         deepest = torch.where(running, torch.maximum(deepest, depth.amax(-1)), deepest)
-        before = demonstrator.phase
+        closing = demonstrator.doing("close")
         action = torch.where(running[:, None], demonstrator.act(), task.hold_action())
-        tries += running & (before == CLOSE) & (demonstrator.phase == CARRY)
-        descent += running & (demonstrator.phase == DESCEND)
+        tries += running & closing & demonstrator.doing("carry")
+        descent += running & demonstrator.doing("descend")
         _, reward, terminated, truncated, _ = task.step(action)
         now = running & task.ended_by()["success"]
         reward_at_success = torch.where(now, reward, reward_at_success)

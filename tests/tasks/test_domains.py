@@ -12,7 +12,7 @@ from score.simulation import entry_point
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_MODULE = "real_env_cfg"
-MAY_NAME_REAL = {"tasks/score_tasks/registration.py"}
+MAY_NAME_REAL = {"tasks/score_tasks/kit/registration.py"}
 """The registration names the settings of both domains as text, and loads neither."""
 TASKS = {
     "SCORE-Insert-v0": "insert",

@@ -10,43 +10,59 @@ from typing import Any
 import pytest
 import torch
 
-from score_tasks.grasp import mdp
-from score_tasks.grasp.frames import HAND_CENTER_P
-from score_tasks.grasp.mdp import StageReached, held_at_target, in_hand
+from isaaclab.managers import SceneEntityCfg
+
+from score_tasks.kit import hand
+from score_tasks.kit.hand import HAND_CENTER_P, held_at_target, in_hand, risen_in_hand
+from score_tasks.kit.stages import HeldFor, StageReached
 
 TARGET = (0.55, 0.0, 0.35)
+OBJECT = SceneEntityCfg("object")
 
 
-def _success(
-    position: tuple[float, float, float] = TARGET,
-    in_palm: tuple[float, float, float] = HAND_CENTER_P,
-    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0),
-) -> bool:
-    state = (torch.tensor([position]), torch.tensor([in_palm]), torch.tensor([velocity]))
-    return bool(held_at_target(*state, TARGET, radius=0.15, max_speed=0.4))
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Where the object is, in the environment and in the palm, and how fast; it rested at 0.05 m."""
+    state = SimpleNamespace(position=TARGET, in_palm=HAND_CENTER_P, velocity=(0.0, 0.0, 0.0))
+    monkeypatch.setattr(hand, "body_state_e", lambda env, entity: (torch.tensor([state.position]), None))
+    monkeypatch.setattr(hand, "body_in_palm", lambda env, entity: torch.tensor([state.in_palm]))
+    monkeypatch.setattr(hand, "body_lin_vel", lambda env, entity: torch.tensor([state.velocity]))
+    monkeypatch.setattr(hand, "rest_height", lambda env, entity: torch.tensor([0.05]))
+    return state
 
 
-def test_an_object_held_at_its_target_is_a_success() -> None:
+def _success() -> bool:
+    env: Any = None
+    return bool(held_at_target(env, OBJECT, TARGET, radius=0.15, max_speed=0.4))
+
+
+def test_an_object_held_at_its_target_is_a_success(state: SimpleNamespace) -> None:
     assert _success()
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0.149, True), (0.151, False)])
-def test_the_target_is_a_sphere(offset: float, expected: bool) -> None:
+def test_the_target_is_a_sphere(offset: float, expected: bool, state: SimpleNamespace) -> None:
     # 0.6 and 0.8 of the offset along x and z: a distance of exactly the offset
-    assert _success((0.55 + 0.6 * offset, 0.0, 0.35 + 0.8 * offset)) is expected
+    state.position = (0.55 + 0.6 * offset, 0.0, 0.35 + 0.8 * offset)
+    assert _success() is expected
 
 
-def test_a_flung_object_that_crosses_the_target_is_no_success() -> None:
-    assert not _success(velocity=(0.0, 0.0, 0.5))  # faster than 0.4 m/s
+def test_a_flung_object_that_crosses_the_target_is_no_success(state: SimpleNamespace) -> None:
+    state.velocity = (0.0, 0.0, 0.5)  # faster than 0.4 m/s
+    assert not _success()
+
+
+def test_an_object_that_is_not_in_the_hand_is_no_success(state: SimpleNamespace) -> None:
     # at the target, slow, but 10 cm from where the pads meet: tossed or balanced, not held
     x, y, z = HAND_CENTER_P
-    assert not _success(in_palm=(x, y, z - 0.10))
+    state.in_palm = (x, y, z - 0.10)
+    assert not _success()
 
 
-def test_a_non_finite_object_is_no_success() -> None:
-    assert not _success((math.nan, 0.0, 0.35))
-    assert not _success(in_palm=(math.nan, 0.0, 0.0))
-    assert not _success(velocity=(math.nan, 0.0, 0.0))
+@pytest.mark.parametrize("broken", ["position", "in_palm", "velocity"])
+def test_a_non_finite_object_is_no_success(broken: str, state: SimpleNamespace) -> None:
+    setattr(state, broken, (math.nan, 0.0, 0.35))
+    assert not _success()
 
 
 def test_in_hand_is_a_ball_where_the_pads_meet() -> None:
@@ -56,27 +72,43 @@ def test_in_hand_is_a_ball_where_the_pads_meet() -> None:
     assert in_hand(points).tolist() == [True, True, False, False]
 
 
-def _stage(heights: list[float], held: bool, once: bool, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What ``lifted`` pays an object that rests at 0.05 m and is then at the given heights."""
-    env: Any = SimpleNamespace(num_envs=1, device="cpu")
-    term = StageReached(SimpleNamespace(params={}), env)
-    monkeypatch.setattr(mdp, "rest_height", lambda env: torch.tensor([0.05]))
-    monkeypatch.setattr(mdp, "object_in_palm", lambda env: torch.tensor([HAND_CENTER_P if held else (0.0, 0.0, -0.4)]))
+def _term(kind: type, **params: Any) -> tuple[Any, Any, dict[str, Any]]:
+    env: Any = SimpleNamespace(num_envs=1, device="cpu", scene=None)
+    params = {"when": risen_in_hand, "args": {"entity": OBJECT, "rise": (0.20, 0.50)}, **params}
+    unresolved = {**params, "args": {}}  # nothing of a scene to resolve here
+    return kind(SimpleNamespace(params=unresolved), env), env, params
+
+
+def _stage(heights: list[float], once: bool, state: SimpleNamespace) -> list[float]:
+    """What ``lifted`` pays an object at the given heights, one after the other."""
+    term, env, params = _term(StageReached, once=once)
     paid = []
     for height in heights:
-        monkeypatch.setattr(mdp, "object_pose_e", lambda env, z=height: (torch.tensor([[0.5, 0.0, z]]), None))
-        paid.append(term(env, rise=(0.20, 0.50), once=once).item())
+        state.position = (0.5, 0.0, height)
+        paid.append(term(env, **params).item())
     return paid
 
 
-def test_a_stage_counts_from_where_the_object_rested(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_counts_from_where_the_object_rested(state: SimpleNamespace) -> None:
     # rises of 0.19, 0.21, 0.49, 0.51 m
-    assert _stage([0.24, 0.26, 0.54, 0.56], True, False, monkeypatch) == [0.0, 1.0, 1.0, 0.0]
+    assert _stage([0.24, 0.26, 0.54, 0.56], False, state) == [0.0, 1.0, 1.0, 0.0]
 
 
-def test_a_stage_pays_once_where_success_ends_the_episode(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _stage([0.26, 0.27, 0.10, 0.26], True, True, monkeypatch) == [1.0, 0.0, 0.0, 0.0]
+def test_a_stage_pays_once_where_success_ends_the_episode(state: SimpleNamespace) -> None:
+    assert _stage([0.26, 0.27, 0.10, 0.26], True, state) == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_a_flung_object_reaches_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _stage([0.26, 0.27], False, False, monkeypatch) == [0.0, 0.0]
+def test_a_flung_object_reaches_no_stage(state: SimpleNamespace) -> None:
+    state.in_palm = (0.0, 0.0, -0.4)
+    assert _stage([0.26, 0.27], False, state) == [0.0, 0.0]
+
+
+def test_a_state_has_to_last(state: SimpleNamespace) -> None:
+    term, env, params = _term(HeldFor, hold_steps=3)
+    held = []
+    for height in [0.26, 0.26, 0.10, 0.26, 0.26, 0.26]:  # the gap starts the count anew
+        state.position = (0.5, 0.0, height)
+        held.append(bool(term(env, **params)))
+    assert held == [False, False, False, False, False, True]
+    term.reset()
+    assert not bool(term(env, **params))

@@ -12,14 +12,15 @@ kilograms. Needs numpy only; the USD is written by :mod:`score_assets.objects.pe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from score_assets.shapes import BoxShape, sample_surface
+from score_assets.shapes import BoxShape, sample_surface, surface_normals
 
-__all__ = ["PEG_SOCKET", "PegSocketCfg", "peg_points", "socket_points"]
+__all__ = ["PEG_SOCKET", "PegSocketCfg", "peg_points", "peg_surface", "socket_points", "socket_surface"]
 
 
 @dataclass(frozen=True)
@@ -153,3 +154,25 @@ def socket_points(num_points: int, cfg: PegSocketCfg = PEG_SOCKET, seed: int = 0
         Points in the socket frame [m], shape (num_points, 3), float32.
     """
     return sample_surface(cfg.socket_boxes, num_points, seed=seed, keep=lambda p: p[:, 2] > 1e-6)
+
+
+def peg_surface(num_points: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points of the peg's surface and their outward unit normals, both (num_points, 3), peg frame [m]."""
+    points = peg_points(num_points)
+    return points, surface_normals([PEG_SOCKET.peg_box], points)
+
+
+def socket_surface(num_points: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points of the socket's visible surface and their outward unit normals, both (num_points, 3), socket frame [m].
+
+    Of the inside of the hole only the part that is seen at 30 degrees over the table: 13 mm down.
+    """
+    cfg = PEG_SOCKET
+    deepest = cfg.rim_height - cfg.hole_width * math.tan(math.radians(30.0))
+
+    def seen(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        inside = (np.abs(points[:, :2]) < cfg.hole_width / 2.0 + 1e-6).all(axis=1)
+        return np.asarray(np.where(inside, points[:, 2] > deepest, points[:, 2] > 1e-6))
+
+    points = sample_surface(cfg.socket_boxes, num_points, keep=seen)
+    return points, surface_normals(cfg.socket_boxes, points)

@@ -20,7 +20,7 @@ import gymnasium as gym
 import torch
 
 from score.physics import allow_unpinned_host_memory
-from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
+from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.utils.errors import UserError, near_names
 from score.utils.files import sha256_of
 
@@ -186,6 +186,7 @@ class SteerableEnv:
                 units=info.get("units", ""),
                 frame=info.get("frame", ""),
                 names=tuple(info.get("names", ())),
+                segments=read_segments(info.get("segments", ()), f"observation_interface.{name}.segments"),
             )
         action = ActionSpec(
             names=tuple(self._action.joint_names),

@@ -14,4 +14,4 @@ class BottleGraspEnvCfg(GraspEnvCfg):
     def __post_init__(self) -> None:
         self.scene_file = str(scene_file("bottle_grasp"))
         self.target_pos = (0.60, 0.10, 0.40)
-        self.events.start.params["half_turn"] = True
+        self.half_turn = True

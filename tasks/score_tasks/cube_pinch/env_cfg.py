@@ -4,8 +4,8 @@
 from isaaclab.utils import configclass
 
 from score_assets import scene_file
-from score_tasks.domain_randomisation import set_friction
 from score_tasks.grasp.env_cfg import GraspEnvCfg
+from score_tasks.kit.randomisation import set_friction
 
 
 @configclass

@@ -6,6 +6,7 @@ A task derives :class:`GraspEnvCfg`, names its scene file and sets what is its o
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import isaaclab.envs.mdp as isaac_mdp
@@ -30,21 +31,36 @@ from score.reconstruction.scene import read_scene
 from score.utils.errors import UserError
 from score_assets.robots.franka_leap import JOINT_NAMES
 from score_assets.robots.franka_leap_cfg import FRANKA_LEAP_CFG
-from score_tasks import mdp as shared_mdp
-from score_tasks.camera import add_video_camera
-from score_tasks.domain_randomisation import friction_event, mass_event
-from score_tasks.grasp import mdp
-from score_tasks.grasp.frames import ACTION
-from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
-from score_tasks.scene_file import object_cfg, table_cfg
+from score_tasks.kit import hand
+from score_tasks.kit import mdp as kit_mdp
+from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCfg, describe_segments
+from score_tasks.kit.hand import ACTION, JOINTS
+from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
+from score_tasks.kit.randomisation import friction_event, mass_event
+from score_tasks.kit.scene import add_objects, asset_surface, placed_bodies
+from score_tasks.kit.video import add_video_camera
 
-JOINTS = SceneEntityCfg("robot", joint_names=list(JOINT_NAMES), preserve_order=True)
-NUM_POINTS = (256, 256)
-"""Points of hand and object in the cloud: 512 in all."""
+OBJECT = SceneEntityCfg("object")
+POINT_CLOUD = ObservationTermCfg(
+    func=kit_mdp.SegmentedCloud,
+    params={
+        "frame": hand.palm_frame_e,
+        "segments": {
+            "hand": KnownSegmentCfg(points=hand.hand_segment, count=256),
+            "object": SeenSegmentCfg(entity=OBJECT, surface=asset_surface, count=256),
+        },
+        "cameras": {
+            "left": CloudCameraCfg(eye=(1.25, 0.60, 0.60), shift_std=0.002, turn_std=math.radians(0.2)),
+            "right": CloudCameraCfg(eye=(1.25, -0.60, 0.60), shift_std=0.002, turn_std=math.radians(0.2)),
+        },
+        "point_std": 0.002,
+    },
+)
+"""Cloud of hand and object, 512 points, from two cameras in front of the table, 1.1 m from its middle."""
 OBSERVATION_INTERFACE = {
     "joint_pos": {"units": "rad", "names": list(JOINT_NAMES)},
     "joint_pos_target": {"units": "rad", "names": list(JOINT_NAMES)},
-    "point_cloud": {"units": "m", "frame": "palm_lower"},
+    "point_cloud": {"units": "m", "frame": "palm_lower", "segments": describe_segments(POINT_CLOUD)},
 }
 """Units, frames and names of the ``policy`` observations."""
 NEWTON_GRASP = newton_mjwarp(njmax=400, nconmax=150)
@@ -72,9 +88,7 @@ class SceneCfg(InteractiveSceneCfg):
 class ActionsCfg:
     """Absolute joint position targets of arm and hand."""
 
-    joints = shared_mdp.SafeJointPositionActionCfg(
-        asset_name="robot", joint_names=list(JOINT_NAMES), delay_range=(0, 1)
-    )
+    joints = kit_mdp.SafeJointPositionActionCfg(asset_name="robot", joint_names=list(JOINT_NAMES), delay_range=(0, 1))
 
 
 @configclass
@@ -86,24 +100,15 @@ class ObservationsCfg:
         """Windows of base policy and steering policy."""
 
         joint_pos = ObservationTermCfg(
-            func=shared_mdp.joint_pos, params={"asset_cfg": JOINTS}, history_length=4, flatten_history_dim=False
+            func=kit_mdp.joint_pos, params={"asset_cfg": JOINTS}, history_length=4, flatten_history_dim=False
         )
         joint_pos_target = ObservationTermCfg(
-            func=shared_mdp.joint_pos_target,
+            func=kit_mdp.joint_pos_target,
             params={"action_name": ACTION},
             history_length=3,
             flatten_history_dim=False,
         )
-        point_cloud = ObservationTermCfg(
-            func=mdp.HandObjectCloud,
-            params={
-                "asset_dir": "",
-                "origin": (0.0, 0.0, 0.0),
-                "num_points": NUM_POINTS,
-                "point_std": 0.002,
-                "calibration_std": 0.002,
-            },
-        )
+        point_cloud = POINT_CLOUD
 
         def __post_init__(self) -> None:
             self.concatenate_terms = False
@@ -112,25 +117,34 @@ class ObservationsCfg:
     class CriticCfg(ObservationGroupCfg):
         """True state."""
 
-        joint_pos = ObservationTermCfg(func=shared_mdp.joint_pos, params={"asset_cfg": JOINTS})
-        true_state = ObservationTermCfg(func=mdp.true_state, params={"target_pos": (0.0, 0.0, 0.0)})
+        joint_pos = ObservationTermCfg(func=kit_mdp.joint_pos, params={"asset_cfg": JOINTS})
+        true_state = ObservationTermCfg(
+            func=hand.body_true_state, params={"entity": OBJECT, "target_pos": (0.0, 0.0, 0.0)}
+        )
 
     policy: PolicyCfg = PolicyCfg()
     critic: CriticCfg = CriticCfg()
+
+
+def risen_reward(weight: float, rise: tuple[float, float]) -> RewardTermCfg:
+    """Pays the first time that the object, in the hand, is this far over where it rested, m."""
+    return RewardTermCfg(
+        func=kit_mdp.StageReached,
+        weight=weight,
+        params={"when": hand.risen_in_hand, "args": {"entity": OBJECT, "rise": rise}, "once": True},
+    )
 
 
 @configclass
 class RewardsCfg:
     """Sparse stages and small regularisers, weights as published (METHOD_FACTS 2.1); each is multiplied by 0.1 s."""
 
-    grasped = RewardTermCfg(func=mdp.StageReached, weight=1.0, params={"rise": (0.12, 10.0), "once": True})
-    lifted = RewardTermCfg(func=mdp.StageReached, weight=5.0, params={"rise": (0.20, 0.50), "once": True})
-    success = RewardTermCfg(func=shared_mdp.ended_by, weight=10.0, params={"term_name": "success"})
-    wrist = RewardTermCfg(func=mdp.wrist_on_table, weight=-2.0, params={"margin": 0.005})
-    joint_target_rate = RewardTermCfg(
-        func=shared_mdp.joint_target_rate_l2, weight=-5e-3, params={"action_name": ACTION}
-    )
-    joint_vel = RewardTermCfg(func=mdp.JointSpeedL2, weight=-1e-3)
+    grasped = risen_reward(1.0, (0.12, 10.0))
+    lifted = risen_reward(5.0, (0.20, 0.50))
+    success = RewardTermCfg(func=kit_mdp.ended_by, weight=10.0, params={"term_name": "success"})
+    wrist = RewardTermCfg(func=hand.wrist_on_table, weight=-2.0, params={"margin": 0.005})
+    joint_target_rate = RewardTermCfg(func=kit_mdp.joint_target_rate_l2, weight=-5e-3, params={"action_name": ACTION})
+    joint_vel = RewardTermCfg(func=hand.JointSpeedL2, weight=-1e-3)
 
 
 @configclass
@@ -138,11 +152,18 @@ class TerminationsCfg:
     """How an episode ends."""
 
     success = TerminationTermCfg(
-        func=mdp.HeldAtTarget,
-        params={"target_pos": (0.0, 0.0, 0.0), "radius": 0.15, "max_speed": 0.4, "hold_steps": 5, "at_end": False},
+        func=kit_mdp.HeldFor,
+        params={
+            "when": hand.held_at_target,
+            "args": {"entity": OBJECT, "target_pos": (0.0, 0.0, 0.0), "radius": 0.15, "max_speed": 0.4},
+            "hold_steps": 5,
+            "at_end": False,
+        },
     )
-    object_lost = TerminationTermCfg(func=mdp.object_lost, params={"max_distance": 1.0})
-    guard = TerminationTermCfg(func=shared_mdp.unsound_physics, params={"asset_names": ("robot", "object")})
+    object_lost = TerminationTermCfg(
+        func=kit_mdp.body_lost, params={"entity": OBJECT, "max_distance": 1.0, "min_height": -0.05}
+    )
+    guard = TerminationTermCfg(func=kit_mdp.unsound_physics, params={"asset_names": ("robot", "object")})
     time_out = TerminationTermCfg(func=isaac_mdp.time_out, time_out=True)
 
 
@@ -150,13 +171,16 @@ class TerminationsCfg:
 class EventsCfg:
     """Per-episode start and domain randomisation of the training side."""
 
+    bodies = EventTermCfg(
+        func=kit_mdp.PlaceBodies,
+        mode="reset",
+        params={"bodies": {}},
+    )
     start = EventTermCfg(
-        func=mdp.ResetGrasp,
+        func=hand.PalmStarts,
         mode="reset",
         params={
-            "object_range": {},
-            "half_turn": False,
-            "palm_start": {"x": (0.40, 0.60), "y": (-0.15, 0.15), "z": (0.28, 0.42), "yaw": (-0.3, 0.3)},
+            "start": {"x": (0.40, 0.60), "y": (-0.15, 0.15), "z": (0.28, 0.42), "yaw": (-0.3, 0.3)},
             "canonical_probability": 0.7,
             "joint_noise": 0.03,
         },
@@ -164,7 +188,7 @@ class EventsCfg:
     object_friction = friction_event("object", (0.3, 0.7))
     object_mass = mass_event("object", (0.7, 1.24))
     joint_gains = EventTermCfg(
-        func=shared_mdp.RandomizeGainsTogether,
+        func=kit_mdp.RandomizeGainsTogether,
         mode="reset",
         params={
             "asset_cfg": JOINTS,
@@ -204,12 +228,15 @@ class GraspEnvCfg(ManagerBasedRLEnvCfg):
     """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
 
     scene_file: str = ""
-    """Scene file (``score-scene/1``) with the table and one object called ``object``; its origin is what a task moves.
+    """Scene file (``score-scene/1``) with the table and an object called ``object``, whose origin is what a task moves;
+    what else it holds stands by.
 
     ``env.scene_file=FILE.yaml`` puts another object into the task, for example one scanned with ``reconstruct.py``.
     """
     grasp_file: str = ""
     """How the demonstrator takes the object of another scene file (``score-grasp/1``); empty: as the task's own."""
+    half_turn: bool = False
+    """Whether the object also lies the other way round, half of the time."""
     target_pos: tuple[float, float, float] = (0.55, 0.0, 0.35)
     """Where the object is to be held, environment frame, m."""
     success_ends: bool = True
@@ -221,17 +248,16 @@ class GraspEnvCfg(ManagerBasedRLEnvCfg):
         item = scene.named("object")
         if item.fixed:
             raise UserError(f"{scene.path}: objects.object must be fixed: false: it is to be grasped.")
-        self.scene.table = table_cfg(scene)
-        self.scene.object = object_cfg(item)
-        cloud = self.observations.policy.point_cloud.params
-        cloud["asset_dir"], cloud["origin"] = str(item.asset.directory), item.origin
-        self.events.start.params["object_range"] = dict(item.ranges)
+        add_objects(self.scene, scene)
+        segment = self.observations.policy.point_cloud.params["segments"]["object"]
+        segment.surface_params = {"asset_dir": str(item.asset.directory), "origin": item.origin}
+        self.events.bodies.params["bodies"] = placed_bodies(scene, ("object",) if self.half_turn else ())
         self.observations.critic.true_state.params["target_pos"] = self.target_pos
         success = self.terminations.success.params
-        success["target_pos"], success["at_end"] = self.target_pos, not self.success_ends
+        success["args"]["target_pos"], success["at_end"] = self.target_pos, not self.success_ends
         for stage in (self.rewards.grasped, self.rewards.lifted):
             stage.params["once"] = self.success_ends
 
     def add_video_camera(self, output_dir: str, length: int) -> None:
-        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.camera.add_video_camera`."""
+        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
         add_video_camera(self, output_dir, length, eye=(1.25, 0.75, 0.65), target=(0.45, 0.0, 0.20))

@@ -6,11 +6,14 @@ Nothing that trains may import this module (tests/tasks/test_domains.py).
 
 from __future__ import annotations
 
+import math
+
 from isaaclab.physics import PhysicsCfg
 from isaaclab.utils import configclass
 
-from score_tasks.domain_randomisation import set_friction, set_gains
 from score_tasks.grasp.env_cfg import NEWTON_GRASP, GraspEnvCfg, GraspPhysicsCfg
+from score_tasks.kit.cloud import set_calibration
+from score_tasks.kit.randomisation import set_friction, set_gains
 
 
 @configclass
@@ -31,6 +34,6 @@ def make_real(cfg: GraspEnvCfg) -> None:
     cfg.events.object_mass.params["mass_distribution_params"] = (1.25, 1.5)
     set_gains(cfg.events.joint_gains, stiffness=(0.70, 0.79), damping=(1.21, 1.4))
     cfg.actions.joints.delay_range = (2, 5)
-    cloud = cfg.observations.policy.point_cloud.params
-    cloud["point_std"] = 0.003
-    cloud["calibration_std"] = 0.003
+    cloud = cfg.observations.policy.point_cloud
+    cloud.params["point_std"] = 0.003
+    set_calibration(cloud, shift_std=0.003, turn_std=math.radians(0.3))

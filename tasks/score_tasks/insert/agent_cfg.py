@@ -3,7 +3,7 @@
 
 from isaaclab.utils import configclass
 
-from score_tasks.agent_cfg import TaskSteeringCfg
+from score_tasks.kit.agent_cfg import TaskSteeringCfg
 
 
 @configclass

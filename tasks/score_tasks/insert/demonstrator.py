@@ -1,18 +1,14 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Scripted demonstrator with privileged state that behaves like a person teleoperating.
+"""Scripted demonstrator of insertion (:mod:`score_tasks.kit.demonstrator` says why its flaws are as they are).
 
-Its flaws are *systematic*: it sees the hole 2 mm beside where it is (parallax, the same in all episodes) and feels
-for it about there, pushing hard, carefully or hastily; it misses, lifts and tries again. Independent noise alone would
-average out of a cloned policy: its zero latent would solve the task and steering would have nothing to choose.
-
-All it does follows from what it sees at the moment, but for the phase it is in. A habit that lasts, such as an error of
-the aim drawn once per episode, does not survive cloning: whoever copies it finds that wherever the peg is must have
-been the aim, and drifts.
+It sees the hole 2 mm beside where it is (parallax, the same in all episodes) and feels for it about there, pushing
+hard, carefully or hastily; it misses, lifts and tries again.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,9 +26,7 @@ from isaaclab.utils.math import (
 from score.simulation import SteerableEnv
 from score_assets.robots.franka_kinematics import inverse_kinematics
 from score_tasks.insert.frames import GEOMETRY, in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
-
-APPROACH, DESCEND, PRESS, INSERT, LIFT = range(5)
-"""Phases: fly over the hole, come down to the rim, press (and search), go in, lift for another try."""
+from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
 
 
 @dataclass(frozen=True)
@@ -85,146 +79,101 @@ class Habits:
     """Slow tremor of the hand (first-order noise, 5 steps)."""
 
 
-@dataclass
-class _Episode:
-    """Drawn habits and progress of every environment; tensors (N,) or (N, k)."""
+class InsertDemonstrator(PhaseDemonstrator):
+    """Flies over the hole, comes down to the rim, presses and searches, goes in; or lifts for another try."""
 
-    phase: torch.Tensor
-    aim_error: torch.Tensor
-    miss: torch.Tensor
-    yaw_bias: torch.Tensor
-    tilt_bias: torch.Tensor
-    care: torch.Tensor
-    height: torch.Tensor
-    speed: torch.Tensor
-    descend_speed: torch.Tensor
-    level_first: torch.Tensor
-    pause: torch.Tensor
-    patience: torch.Tensor
-    lift: torch.Tensor
-    steps_on_rim: torch.Tensor
-    tremor: torch.Tensor
-
-
-class InsertDemonstrator:
-    """Acts on all environments of a task at once.
-
-    Args:
-        task: The opened task.
-        seed: Seed of habits and tremor.
-        habits: Ranges of the habits.
-    """
+    tremor_axes = 2
+    habits: Habits
 
     def __init__(self, task: SteerableEnv, seed: int = 0, habits: Habits | None = None) -> None:
-        self.env = task.env
-        self.habits = habits or Habits()
-        self.num_envs, self.device = task.num_envs, task.device
-        self._generator = torch.Generator(device=self.device).manual_seed(seed)
-        self.reset()
+        super().__init__(task, seed, habits or Habits())
 
-    def reset(self) -> None:
-        """Draws new habits for every environment; call it after the environments were reset."""
-        h, n = self.habits, self.num_envs
-        care = torch.multinomial(
-            torch.tensor(h.care_probability, device=self.device), n, replacement=True, generator=self._generator
-        )
-        patience = torch.tensor(h.patience, device=self.device)[care] * self._uniform((0.7, 1.3))
-        pause = self._uniform(h.hesitation) * (self._uniform((0.0, 1.0)) < h.hesitation_probability)
-        self._episode = _Episode(
-            phase=torch.full((n,), APPROACH, device=self.device),
-            aim_error=self._aim_error(care),
-            miss=h.miss_std * self._normal(2),
-            yaw_bias=h.yaw_bias_std * self._normal(1)[:, 0],
-            tilt_bias=h.tilt_bias_std * self._normal(2),
-            care=care,
-            height=self._uniform(h.approach_height),
-            speed=self._uniform(h.approach_speed),
-            descend_speed=self._uniform(h.descend_speed),
-            level_first=self._uniform((0.0, 1.0)) < h.over_the_top_probability,
-            pause=pause.round(),
-            patience=patience,
-            lift=self._uniform(h.lift_height),
-            steps_on_rim=torch.zeros(n, device=self.device),
-            tremor=torch.zeros(n, 2, device=self.device),
+    def make_phases(self) -> Sequence[Phase]:
+        """Approach, descend, press, insert, lift."""
+        near = self._near_reach
+        return (
+            Phase("approach", self._above, lambda: self.habits.lead * self._speed, lambda: self._down, "descend"),
+            Phase("descend", lambda: self._aimed(self._rim - 0.004), near, lambda: self._touched, "press"),
+            Phase("press", lambda: self._aimed(self._tip[:, 2] - self._press), near, lambda: self._impatient, "lift"),
+            Phase("insert", self._deeper, near, self.never),  # inside, the hole leads
+            Phase("lift", lambda: self._aimed(self._rim + self._lift), near, lambda: self._lifted, "descend"),
         )
 
-    def act(self) -> torch.Tensor:
+    def draw(self) -> None:
+        """Draws care, errors, speeds and pauses of an episode."""
+        h = self.habits
+        self._care = self.choice(h.care_probability)
+        self._patience = self.table(h.patience)[self._care] * self.uniform((0.7, 1.3))
+        self._pause = (self.uniform(h.hesitation) * self.chance(h.hesitation_probability)).round()
+        self._aim_error = self._fresh_aim_error()
+        self._miss = h.miss_std * self.normal(2)
+        self._yaw_bias = h.yaw_bias_std * self.normal(1)[:, 0]
+        self._tilt_bias = h.tilt_bias_std * self.normal(2)
+        self._height = self.uniform(h.approach_height)
+        self._speed = self.uniform(h.approach_speed)
+        self._descend_speed = self.uniform(h.descend_speed)
+        self._level_first = self.chance(h.over_the_top_probability)
+        self._lift = self.uniform(h.lift_height)
+        self._press = self.table(h.press_depth)[self._care]
+
+    def look(self) -> None:
+        """Sees tip and hole, and decides what is over."""
+        h, phase = self.habits, self.doing
+        self._tip = self._tip_e()
+        self._socket_pos, self._socket_quat = socket_pose_e(self.env)
+        tip, depth = self._tip, peg_in_socket(self.env).tip_depth
+        self._rim = self._socket_pos[:, 2] + GEOMETRY.rim_height
+        self._aim_error = torch.where(self.chance(h.aim_change)[:, None], self._fresh_aim_error(), self._aim_error)
+        gross = self._miss.norm(dim=-1) > 0.0025
+        over = (tip[:, :2] - self._aim()).norm(dim=-1) < 0.0025
+        arrived = phase("approach") & over & ((tip[:, 2] - self._rim - self._height).abs() < 0.006)
+        correct = arrived & gross & ~self.chance(h.blind_descent_probability)
+        self._pause = torch.where(arrived & ~correct, self._pause - 1, self._pause)
+        self._down = arrived & ~correct & (self._pause <= 0)
+        self._touched = depth > -0.0015
+        self._inside = phase("press", "descend") & (depth > 0.003) & ~gross
+        patience = torch.where(gross, torch.full_like(self._patience, 4.0), self._patience)
+        self._impatient = ~self._inside & (self.steps + 1 > patience)
+        self._lifted = tip[:, 2] > self._rim + 0.7 * self._lift
+        lifted = phase("lift") & self._lifted
+        distracted = ~phase("insert") & self.chance(h.distraction_probability)
+        left = self._miss * self.uniform(h.miss_left)[:, None]
+        self._miss = torch.where((correct | lifted)[:, None], left, self._miss)
+        self._miss = torch.where(distracted[:, None], h.miss_std * self.normal(2), self._miss)
+        self._astray = (lifted & gross) | distracted
+
+    def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
+        """In as soon as the peg is in the hole; over it again after a gross miss or a distraction."""
+        return (self._inside, "insert"), (self._astray, "approach")
+
+    def targets(self) -> torch.Tensor:
         """Joint position targets (N, 7) of this control step, rad."""
-        tip = self._tip_e()
-        socket_pos, socket_quat = socket_pose_e(self.env)
-        self._advance(tip, socket_pos)
-        return self._joint_targets(self._next_tip(tip, socket_pos), socket_quat)
+        return self._joint_targets(self._next_tip())
 
-    def _advance(self, tip: torch.Tensor, socket_pos: torch.Tensor) -> None:
-        """Moves every environment to its next phase where it is due."""
-        e, h = self._episode, self.habits
-        depth = peg_in_socket(self.env).tip_depth
-        rim = socket_pos[:, 2] + GEOMETRY.rim_height
-        change = self._uniform((0.0, 1.0)) < h.aim_change
-        e.aim_error = torch.where(change[:, None], self._aim_error(e.care), e.aim_error)
-        aim = self._aim(socket_pos)
-        gross = e.miss.norm(dim=-1) > 0.0025
-        over = ((tip[:, :2] - aim).norm(dim=-1) < 0.0025) & ((tip[:, 2] - rim - e.height).abs() < 0.006)
-        arrived = (e.phase == APPROACH) & over
-        blind = self._uniform((0.0, 1.0)) < h.blind_descent_probability
-        correct = arrived & gross & ~blind
-        e.pause = torch.where(arrived & ~correct, e.pause - 1, e.pause)
-        down = arrived & ~correct & (e.pause <= 0)
-        touched = (e.phase == DESCEND) & (depth > -0.0015)
-        inside = ((e.phase == PRESS) | (e.phase == DESCEND)) & (depth > 0.003) & ~gross
-        e.steps_on_rim = torch.where(e.phase == PRESS, e.steps_on_rim + 1, 0.0)
-        patience = torch.where(gross, torch.full_like(e.patience, 4.0), e.patience)
-        impatient = (e.phase == PRESS) & ~inside & (e.steps_on_rim > patience)
-        lifted = (e.phase == LIFT) & (tip[:, 2] > rim + 0.7 * e.lift)
-        distracted = (e.phase != INSERT) & (self._uniform((0.0, 1.0)) < h.distraction_probability)
-        e.miss = torch.where((correct | lifted)[:, None], e.miss * self._uniform(h.miss_left)[:, None], e.miss)
-        e.miss = torch.where(distracted[:, None], h.miss_std * self._normal(2), e.miss)
-        far_lift = lifted & gross
-        for condition, phase in (
-            (down | lifted, DESCEND),
-            (touched, PRESS),
-            (inside, INSERT),
-            (impatient, LIFT),
-            (far_lift | distracted, APPROACH),
-        ):
-            e.phase = torch.where(condition, phase, e.phase)
-
-    def _next_tip(self, tip: torch.Tensor, socket_pos: torch.Tensor) -> torch.Tensor:
+    def _next_tip(self) -> torch.Tensor:
         """Next target (N, 3) of the peg's tip in the environment frame, m."""
-        e, h = self._episode, self.habits
-        e.tremor = 0.8 * e.tremor + 0.6 * h.tremor_std * self._normal(2)
-        rim = socket_pos[:, 2] + GEOMETRY.rim_height
-        aim = self._aim(socket_pos) + e.tremor
-        press = torch.tensor(h.press_depth, device=self.device)[e.care]
-        far = (tip[:, :2] - aim).norm(dim=-1) > 0.010
-        level = torch.where(e.level_first & far, torch.maximum(tip[:, 2], rim + e.height), rim + e.height)
-
-        goal_xy = torch.where((e.phase == INSERT)[:, None], tip[:, :2], aim)  # inside, the hole leads
-        goal_z = torch.stack((level, rim - 0.004, tip[:, 2] - press, tip[:, 2] - 0.006, rim + e.lift), dim=-1).gather(
-            1, e.phase[:, None]
-        )[:, 0]
-        goal = torch.cat((goal_xy, torch.maximum(goal_z, socket_pos[:, 2] + 0.008)[:, None]), dim=-1)
-        down = torch.full_like(e.speed, 0.006)
-        fall = torch.stack((h.lead * e.speed, h.lead * e.descend_speed, press, down, down), dim=-1)
-        fall = fall.gather(1, e.phase[:, None])[:, 0]
-        reach = torch.where(e.phase == APPROACH, h.lead * e.speed, torch.full_like(e.speed, h.correction))
+        h, tip = self.habits, self._tip
+        goal = self.goal()
+        goal[:, 2] = torch.maximum(goal[:, 2], self._socket_pos[:, 2] + 0.008)
+        down = torch.full_like(self._speed, 0.006)
+        fall = self.of_phase((h.lead * self._speed, h.lead * self._descend_speed, self._press, down, down))
         # Always ahead of the measured tip, never of the last command: what a person does depends on what they see, and
         # a command that runs ahead on its own would be a hidden state that no observation shows.
         delta = goal - tip
-        sideways = delta[:, :2] * (reach / delta[:, :2].norm(dim=-1).clamp(min=1e-9)).clamp(max=1.0)[:, None]
+        sideways = towards(delta[:, :2], self.reach())
         return tip + torch.cat((sideways, delta[:, 2].clamp(-fall, fall)[:, None]), dim=-1)
 
-    def _joint_targets(self, tip_goal: torch.Tensor, socket_quat: torch.Tensor) -> torch.Tensor:
+    def _joint_targets(self, tip_goal: torch.Tensor) -> torch.Tensor:
         """Arm joint targets (N, 7) that bring the peg's tip to (N, 3), upright and turned with the socket."""
-        e = self._episode
         peg_pos, peg_quat = peg_pose_e(self.env)
         in_hand_pos, in_hand_quat = in_frame(peg_pos, peg_quat, *tcp_pose_e(self.env))
-        socket_yaw = euler_xyz_from_quat(socket_quat)[2]
+        socket_yaw = euler_xyz_from_quat(self._socket_quat)[2]
         peg_yaw = _heading(peg_quat)
         # the square peg fits in four ways: the nearest one
         error = wrap_to_pi(4.0 * (socket_yaw - peg_yaw)) / 4.0
-        yaw = peg_yaw + error.clamp(-0.05, 0.05) + torch.where(error.abs() < 0.05, e.yaw_bias, torch.zeros_like(error))
-        level = quat_from_euler_xyz(math.pi + e.tilt_bias[:, 0], e.tilt_bias[:, 1], torch.zeros_like(yaw))
+        bias = torch.where(error.abs() < 0.05, self._yaw_bias, torch.zeros_like(error))
+        yaw = peg_yaw + error.clamp(-0.05, 0.05) + bias
+        level = quat_from_euler_xyz(math.pi + self._tilt_bias[:, 0], self._tilt_bias[:, 1], torch.zeros_like(yaw))
         turn = quat_from_euler_xyz(torch.zeros_like(yaw), torch.zeros_like(yaw), yaw)
         peg_goal_quat = quat_mul(turn, level)
         tcp_goal_quat = quat_mul(peg_goal_quat, quat_conjugate(in_hand_quat))
@@ -234,26 +183,35 @@ class InsertDemonstrator:
         seed = self.env.scene["robot"].data.joint_pos.torch[:, arm._joint_ids]
         return inverse_kinematics(tcp_goal_pos, tcp_goal_quat, seed, iterations=5).joint_pos
 
-    def _aim(self, socket_pos: torch.Tensor) -> torch.Tensor:
-        """Place (N, 2) over the table that is aimed at now, environment frame, m."""
-        e = self._episode
-        return socket_pos[:, :2] + torch.tensor(self.habits.aim_bias, device=self.device) + e.aim_error + e.miss
+    def _above(self) -> torch.Tensor:
+        """Over the hole (N, 3), m; an approach that goes level first stays at its height until it is near."""
+        hover = self._rim + self._height
+        far = (self._tip[:, :2] - self._aim() - self.tremor).norm(dim=-1) > 0.010
+        return self._aimed(torch.where(self._level_first & far, torch.maximum(self._tip[:, 2], hover), hover))
 
-    def _aim_error(self, care: torch.Tensor) -> torch.Tensor:
+    def _aimed(self, height: torch.Tensor) -> torch.Tensor:
+        """Where the hole seems to be, with the hand's tremor, at a height (N,), m."""
+        return torch.cat((self._aim() + self.tremor, height[:, None]), dim=-1)
+
+    def _deeper(self) -> torch.Tensor:
+        """Straight down from here (N, 3), m."""
+        return self._tip - torch.tensor((0.0, 0.0, 0.006), device=self.device)
+
+    def _near_reach(self) -> torch.Tensor:
+        return torch.full_like(self._speed, self.habits.correction)
+
+    def _aim(self) -> torch.Tensor:
+        """Place (N, 2) over the table that is aimed at now, environment frame, m."""
+        return self._socket_pos[:, :2] + self.table(self.habits.aim_bias) + self._aim_error + self._miss
+
+    def _fresh_aim_error(self) -> torch.Tensor:
         """A fresh error (N, 2) of the aim, m."""
-        return torch.tensor(self.habits.aim_std, device=self.device)[care][:, None] * self._normal(2)
+        return self.table(self.habits.aim_std)[self._care][:, None] * self.normal(2)
 
     def _tip_e(self) -> torch.Tensor:
         """Centre of the peg's tip face (N, 3) in the environment frame, m."""
         pos, quat = peg_pose_e(self.env)
         return torch.nan_to_num(pos + 0.5 * GEOMETRY.peg_length * matrix_from_quat(quat)[..., 2])
-
-    def _uniform(self, bounds: tuple[float, float]) -> torch.Tensor:
-        sample = torch.rand(self.num_envs, generator=self._generator, device=self.device)
-        return bounds[0] + (bounds[1] - bounds[0]) * sample
-
-    def _normal(self, columns: int) -> torch.Tensor:
-        return torch.randn(self.num_envs, columns, generator=self._generator, device=self.device)
 
 
 def _heading(quat: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import isaaclab.envs.mdp as isaac_mdp
 import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
@@ -20,22 +22,44 @@ from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 from isaaclab_tasks.utils import PresetCfg
 
+from score_assets.objects.peg_socket import peg_surface, socket_surface
 from score_assets.objects.peg_socket_cfg import PEG_CFG, SOCKET_CFG, SOCKET_WELDED_CFG
 from score_assets.robots.franka_cfg import FRANKA_PANDA_GRIPPER_CFG
-from score_tasks import mdp as shared_mdp
-from score_tasks.camera import add_video_camera
-from score_tasks.domain_randomisation import friction_event, mass_event
 from score_tasks.insert import mdp
-from score_tasks.insert.frames import ARM_JOINTS
-from score_tasks.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
+from score_tasks.insert.frames import ARM_JOINTS, gripper_segment, tcp_frame_e
+from score_tasks.kit import mdp as kit_mdp
+from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCfg, SegmentedCloud, describe_segments
+from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
+from score_tasks.kit.randomisation import friction_event, mass_event
+from score_tasks.kit.video import add_video_camera
 
 ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
-NUM_POINTS = (96, 160, 256)
-"""Points of gripper, peg and socket in the cloud: 512 in all."""
+POINT_CLOUD = ObservationTermCfg(
+    func=SegmentedCloud,
+    params={
+        "frame": tcp_frame_e,
+        "segments": {
+            "gripper": KnownSegmentCfg(points=gripper_segment, count=96),
+            "peg": SeenSegmentCfg(
+                entity=SceneEntityCfg("peg"), surface=peg_surface, surface_params={"num_points": 512}, count=160
+            ),
+            "socket": SeenSegmentCfg(
+                entity=SceneEntityCfg("socket"), surface=socket_surface, surface_params={"num_points": 768}, count=256
+            ),
+        },
+        "cameras": {
+            "left": CloudCameraCfg(eye=(0.95, 0.45, 0.45), shift_std=0.001, turn_std=math.radians(0.2)),
+            "right": CloudCameraCfg(eye=(0.95, -0.45, 0.45), shift_std=0.001, turn_std=math.radians(0.2)),
+        },
+        "point_std": 0.001,
+    },
+)
+"""Cloud of gripper, peg and socket, 512 points, from two cameras in front of the table, 0.75 m from the socket: a turn
+of 0.2 degrees moves what a camera sees by 2.6 mm there."""
 OBSERVATION_INTERFACE = {
     "joint_pos": {"units": "rad", "names": ARM_JOINTS},
     "joint_pos_target": {"units": "rad", "names": ARM_JOINTS},
-    "point_cloud": {"units": "m", "frame": "panda_tcp"},
+    "point_cloud": {"units": "m", "frame": "panda_tcp", "segments": describe_segments(POINT_CLOUD)},
 }
 """Units, frames and names of the ``policy`` observations."""
 
@@ -73,7 +97,7 @@ class SceneCfg(InteractiveSceneCfg):
 class ActionsCfg:
     """Absolute joint position targets of the arm; the gripper squeezes all the time."""
 
-    arm = shared_mdp.SafeJointPositionActionCfg(asset_name="robot", joint_names=ARM_JOINTS)
+    arm = kit_mdp.SafeJointPositionActionCfg(asset_name="robot", joint_names=ARM_JOINTS)
 
 
 @configclass
@@ -85,15 +109,12 @@ class ObservationsCfg:
         """Windows of base policy and steering policy."""
 
         joint_pos = ObservationTermCfg(
-            func=shared_mdp.joint_pos, params={"asset_cfg": ARM}, history_length=4, flatten_history_dim=False
+            func=kit_mdp.joint_pos, params={"asset_cfg": ARM}, history_length=4, flatten_history_dim=False
         )
         joint_pos_target = ObservationTermCfg(
-            func=shared_mdp.joint_pos_target, params={"action_name": "arm"}, history_length=3, flatten_history_dim=False
+            func=kit_mdp.joint_pos_target, params={"action_name": "arm"}, history_length=3, flatten_history_dim=False
         )
-        point_cloud = ObservationTermCfg(
-            func=mdp.SegmentedCloud,
-            params={"num_points": NUM_POINTS, "point_std": 0.001, "calibration_std": 0.0003},
-        )
+        point_cloud = POINT_CLOUD
 
         def __post_init__(self) -> None:
             self.concatenate_terms = False
@@ -102,7 +123,7 @@ class ObservationsCfg:
     class CriticCfg(ObservationGroupCfg):
         """True state."""
 
-        joint_pos = ObservationTermCfg(func=shared_mdp.joint_pos, params={"asset_cfg": ARM})
+        joint_pos = ObservationTermCfg(func=kit_mdp.joint_pos, params={"asset_cfg": ARM})
         contact_error = ObservationTermCfg(func=mdp.contact_error, params={"asset_cfg": ARM})
         true_state = ObservationTermCfg(func=mdp.true_state)
 
@@ -114,9 +135,9 @@ class ObservationsCfg:
 class RewardsCfg:
     """Sparse: 1 when the success ends the episode (weight 10 x 0.1 s), small smoothness terms."""
 
-    success = RewardTermCfg(func=shared_mdp.ended_by, weight=10.0, params={"term_name": "success"})
-    joint_target_rate = RewardTermCfg(func=shared_mdp.joint_target_rate_l2, weight=-0.05, params={"action_name": "arm"})
-    joint_vel = RewardTermCfg(func=shared_mdp.joint_vel_l2, weight=-1e-3, params={"asset_cfg": ARM})
+    success = RewardTermCfg(func=kit_mdp.ended_by, weight=10.0, params={"term_name": "success"})
+    joint_target_rate = RewardTermCfg(func=kit_mdp.joint_target_rate_l2, weight=-0.05, params={"action_name": "arm"})
+    joint_vel = RewardTermCfg(func=kit_mdp.joint_vel_l2, weight=-1e-3, params={"asset_cfg": ARM})
 
 
 @configclass
@@ -124,10 +145,11 @@ class TerminationsCfg:
     """How an episode ends."""
 
     success = TerminationTermCfg(
-        func=mdp.Inserted, params={"min_depth_fraction": 0.6, "max_tilt": 0.087, "hold_steps": 5}
+        func=kit_mdp.HeldFor,
+        params={"when": mdp.peg_inserted, "args": {"min_depth_fraction": 0.6, "max_tilt": 0.087}, "hold_steps": 5},
     )
     peg_lost = TerminationTermCfg(func=mdp.peg_lost, params={"max_slip": 0.03})
-    guard = TerminationTermCfg(func=shared_mdp.unsound_physics, params={"asset_names": ("robot", "peg")})
+    guard = TerminationTermCfg(func=kit_mdp.unsound_physics, params={"asset_names": ("robot", "peg")})
     time_out = TerminationTermCfg(func=isaac_mdp.time_out, time_out=True)
 
 
@@ -136,10 +158,10 @@ class EventsCfg:
     """Per-episode start and domain randomisation of the training side."""
 
     start = EventTermCfg(
-        func=mdp.ResetEpisode,
+        func=mdp.InsertStarts,
         mode="reset",
         params={
-            "tcp_start": {
+            "start": {
                 "x": (0.45, 0.55),
                 "y": (-0.06, 0.06),
                 "z": (0.13, 0.18),
@@ -185,5 +207,5 @@ class InsertEnvCfg(ManagerBasedRLEnvCfg):
     """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
 
     def add_video_camera(self, output_dir: str, length: int) -> None:
-        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.camera.add_video_camera`."""
+        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
         add_video_camera(self, output_dir, length, eye=(0.95, 0.45, 0.40), target=(0.48, 0.0, 0.10))

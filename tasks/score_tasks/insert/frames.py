@@ -7,12 +7,14 @@ the centre of its base on the table and its +z axis out of the hole. Quaternions
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_conjugate, subtract_frame_transforms
+from isaaclab.managers import SceneEntityCfg
+from isaaclab.utils.math import matrix_from_quat, quat_apply, subtract_frame_transforms
 
 from score_assets.objects.peg_socket import PEG_SOCKET
 from score_assets.robots.franka import (
@@ -24,6 +26,7 @@ from score_assets.robots.franka import (
     gripper_points,
 )
 from score_assets.robots.franka_kinematics import forward_kinematics
+from score_tasks.kit.frames import Pose, body_state_e
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -62,14 +65,12 @@ def tcp_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
 
 def peg_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
     """Peg position (N, 3) and quaternion (N, 4) in the environment frame."""
-    data = env.scene["peg"].data
-    return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
+    return body_state_e(env, SceneEntityCfg("peg"))
 
 
 def socket_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
     """Socket position (N, 3) and quaternion (N, 4) in the environment frame."""
-    data = env.scene["socket"].data
-    return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
+    return body_state_e(env, SceneEntityCfg("socket"))
 
 
 def peg_in_socket(env: ManagerBasedRLEnv) -> PegInSocket:
@@ -97,10 +98,16 @@ def in_frame(
     return subtract_frame_transforms(frame_pos, frame_quat, pos, quat)
 
 
-def points_in_frame(points: torch.Tensor, frame_pos: torch.Tensor, frame_quat: torch.Tensor) -> torch.Tensor:
-    """Points (N, P, 3) expressed in frames with positions (N, 3) and quaternions (N, 4)."""
-    inverse = quat_conjugate(frame_quat)[:, None].expand(-1, points.shape[1], -1)
-    return quat_apply(inverse, points - frame_pos[:, None])
+def tcp_frame_e(env: ManagerBasedRLEnv) -> Pose:
+    """The tool frame ``panda_tcp``, as the cloud wants it."""
+    pos, quat = tcp_pose_e(env)
+    return pos, matrix_from_quat(quat)
+
+
+def gripper_segment(env: ManagerBasedRLEnv, count: int) -> Callable[[], torch.Tensor]:
+    """Points (N, count, 3) of the gripper in the tool frame, m: always the same, as the fingers hold the peg."""
+    points = gripper_points_tcp(count).to(env.device).expand(env.num_envs, -1, -1)
+    return lambda: points
 
 
 def gripper_points_tcp(num_points: int) -> torch.Tensor:

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Terms of the insertion task: segmented cloud, true state for the critic, success, lost peg, reset of an episode."""
+"""Terms of the insertion task: true state for the critic, success, lost peg, reset of an episode."""
 
 from __future__ import annotations
 
@@ -8,62 +8,24 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.managers import EventTermCfg, ManagerTermBase, ObservationTermCfg, SceneEntityCfg
+from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_from_euler_xyz, quat_mul, sample_uniform
 
-from score_assets.objects.peg_socket import peg_points, socket_points
 from score_assets.robots.franka import HOME_JOINT_POS
 from score_assets.robots.franka_kinematics import forward_kinematics, inverse_kinematics
 from score_tasks.insert.frames import (
     GEOMETRY,
-    gripper_points_tcp,
     in_frame,
     peg_in_socket,
     peg_pose_e,
-    points_in_frame,
     socket_pose_e,
     tcp_pose_e,
 )
-from score_tasks.mdp import HeldForSteps, joint_tracking_error, pose_bounds, transform_points
+from score_tasks.kit.events import ArmStarts, pose_bounds, write_body_pose
+from score_tasks.kit.mdp import joint_tracking_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from isaaclab.envs import ManagerBasedRLEnv
-
-
-class SegmentedCloud(ManagerTermBase):
-    """Cloud (N, P, 3) of gripper, peg and socket in the tool frame ``panda_tcp``, m.
-
-    Points are sampled once from the exact surfaces and moved with the true poses at every step (METHOD_FACTS section 4:
-    no rendering). Noise: independent Gaussian noise per point and step, and one wrong camera calibration per episode (a
-    shift and a small rotation of everything that the camera sees, which is all of the cloud but the known tool frame).
-    """
-
-    def __init__(self, cfg: ObservationTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        counts: tuple[int, int, int] = cfg.params["num_points"]
-        self._gripper = gripper_points_tcp(counts[0]).to(env.device)
-        self._peg = torch.tensor(peg_points(counts[1]), device=env.device)
-        self._socket = torch.tensor(socket_points(counts[2]), device=env.device)
-        self._shift = torch.zeros(env.num_envs, 1, 3, device=env.device)
-
-    def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Draws the wrong camera calibration of a new episode."""
-        ids = slice(None) if env_ids is None else env_ids
-        self._shift[ids] = self.cfg.params["calibration_std"] * torch.randn_like(self._shift[ids])
-
-    def __call__(
-        self, env: ManagerBasedRLEnv, num_points: tuple[int, int, int], point_std: float, calibration_std: float
-    ) -> torch.Tensor:
-        """Cloud (N, P, 3) of this control step: gripper points first, then peg, then socket, m."""
-        tcp_pos, tcp_quat = tcp_pose_e(env)
-        peg = transform_points(self._peg, *peg_pose_e(env))
-        socket = transform_points(self._socket, *socket_pose_e(env))
-        scene = points_in_frame(torch.cat((peg, socket), dim=1), tcp_pos, tcp_quat)
-        cloud = torch.cat((self._gripper.expand(env.num_envs, -1, -1), scene), dim=1)
-        cloud = torch.addcmul(cloud, torch.randn_like(cloud), torch.tensor(point_std, device=cloud.device))
-        return torch.nan_to_num(cloud + self._shift)
 
 
 def true_state(env: ManagerBasedRLEnv) -> torch.Tensor:
@@ -99,16 +61,10 @@ def contact_error(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Te
     return 100.0 * joint_tracking_error(env, "arm", asset_cfg)
 
 
-class Inserted(HeldForSteps):
-    """Success: for ``hold_steps`` control steps the peg's tip is deep enough, upright and inside the hole's outline."""
-
-    def __call__(
-        self, env: ManagerBasedRLEnv, min_depth_fraction: float, max_tilt: float, hold_steps: int
-    ) -> torch.Tensor:
-        """Whether each peg has been in its hole for ``hold_steps`` control steps in a row, (N,) bool."""
-        relation = peg_in_socket(env)
-        inside = inserted(relation.tip_depth, relation.tip_pos_s, relation.tilt, min_depth_fraction, max_tilt)
-        return self.count(inside, hold_steps)
+def peg_inserted(env: ManagerBasedRLEnv, min_depth_fraction: float, max_tilt: float) -> torch.Tensor:
+    """Whether each peg is in its hole now, (N,) bool; see :func:`inserted`."""
+    relation = peg_in_socket(env)
+    return inserted(relation.tip_depth, relation.tip_pos_s, relation.tilt, min_depth_fraction, max_tilt)
 
 
 def inserted(
@@ -135,64 +91,40 @@ def peg_lost(env: ManagerBasedRLEnv, max_slip: float) -> torch.Tensor:
     return (peg_pos - nominal).norm(dim=-1) > max_slip
 
 
-class ResetEpisode(ManagerTermBase):
-    """Draws a new episode: socket pose, arm start, pose of the peg in the fingers; the fingers squeeze it.
-
-    Arm starts come from a bank solved once by inverse kinematics, so that a reset costs no solve.
-    """
+class InsertStarts(ArmStarts):
+    """Draws a new episode: socket pose, arm start, pose of the peg in the fingers; the fingers squeeze it."""
 
     BANK_SIZE = 2048
 
-    def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        params = cfg.params
-        low, high = pose_bounds(params["tcp_start"], env.device)
-        pose = sample_uniform(low, high, (self.BANK_SIZE, 6), device=env.device)
+    def solve(self, start: dict[str, tuple[float, float]], count: int, device: str) -> torch.Tensor:
+        """Arm joints (n, 7) whose tool points down in the given ranges, n at most ``count``."""
+        low, high = pose_bounds(start, device)
+        pose = sample_uniform(low, high, (count, 6), device=device)
         down = quat_from_euler_xyz(math.pi + pose[:, 3], pose[:, 4], pose[:, 5])
-        home = torch.tensor(HOME_JOINT_POS, device=env.device).expand(self.BANK_SIZE, -1)
-        solution = inverse_kinematics(pose[:, :3], down, home, iterations=40)
-        self._joint_pos = solution.joint_pos[(solution.position_error < 1e-3) & (solution.rotation_error < 1e-2)]
+        home = torch.tensor(HOME_JOINT_POS, device=device).expand(count, -1)
+        found = inverse_kinematics(pose[:, :3], down, home, iterations=40)
+        return found.joint_pos[(found.position_error < 1e-3) & (found.rotation_error < 1e-2)]
 
     def __call__(
         self,
         env: ManagerBasedRLEnv,
         env_ids: torch.Tensor | slice,
-        tcp_start: dict[str, tuple[float, float]],
+        start: dict[str, tuple[float, float]],
         socket_range: dict[str, tuple[float, float]],
         peg_in_hand: dict[str, tuple[float, float]],
     ) -> None:
         """Draws and writes the start of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
-        device = env.device
-        env_ids = torch.arange(env.num_envs, device=device)[env_ids]  # a full reset passes a slice
-        count = len(env_ids)
-        origins = env.scene.env_origins[env_ids]
-        arm = self._joint_pos[torch.randint(len(self._joint_pos), (count,), device=device)]
-        reset_socket(env, env_ids, sample_uniform(*pose_bounds(socket_range, device), (count, 6), device=device))
-        robot = env.scene["robot"]
-        arm_ids = env.action_manager.get_term("arm")._joint_ids
-        joints = robot.data.default_joint_pos.torch[env_ids].clone()
-        joints[:, arm_ids] = arm
-        robot.write_joint_position_to_sim_index(position=joints, env_ids=env_ids)
-        robot.write_joint_velocity_to_sim_index(velocity=torch.zeros_like(joints), env_ids=env_ids)
+        env_ids = self.indices(env, env_ids)
+        shape, device = (len(env_ids), 6), env.device
+        arm = self.draw(len(env_ids))
+        socket = sample_uniform(*pose_bounds(socket_range, device), shape, device=device)
+        quat = quat_from_euler_xyz(socket[:, 3], socket[:, 4], socket[:, 5])
+        write_body_pose(env, "socket", env_ids, socket[:, :3], quat, moves=False)
         # the fingers' drives close on the peg for the whole episode; the arm holds its start
-        joints[:, self._finger_ids(robot)] = 0.0
-        robot.set_joint_position_target_index(target=joints, env_ids=env_ids)
-        offset = sample_uniform(*pose_bounds(peg_in_hand, device), (count, 6), device=device)
+        self.write(env, env_ids, "arm", arm, {"panda_finger_joint.*": 0.0})
+        offset = sample_uniform(*pose_bounds(peg_in_hand, device), shape, device=device)
         tcp = forward_kinematics(arm)
         nominal = torch.tensor((0.0, 0.0, GEOMETRY.grasp_offset), device=device)
-        pos = tcp.tcp_pos + quat_apply(tcp.tcp_quat, offset[:, :3] + nominal) + origins
+        pos = tcp.tcp_pos + quat_apply(tcp.tcp_quat, offset[:, :3] + nominal)
         quat = quat_mul(tcp.tcp_quat, quat_from_euler_xyz(offset[:, 3], offset[:, 4], offset[:, 5]))
-        peg = env.scene["peg"]
-        peg.write_root_pose_to_sim_index(root_pose=torch.cat((pos, quat), dim=-1), env_ids=env_ids)
-        peg.write_root_velocity_to_sim_index(root_velocity=torch.zeros(count, 6, device=device), env_ids=env_ids)
-
-    @staticmethod
-    def _finger_ids(robot: object) -> list[int]:
-        return robot.find_joints("panda_finger_joint.*")[0]  # type: ignore[attr-defined]
-
-
-def reset_socket(env: ManagerBasedRLEnv, env_ids: torch.Tensor, pose: torch.Tensor) -> None:
-    """Puts sockets on the table at poses (n, 6): x, y, z in the environment frame (m), roll, pitch, yaw (rad)."""
-    pos = pose[:, :3] + env.scene.env_origins[env_ids]
-    quat = quat_from_euler_xyz(pose[:, 3], pose[:, 4], pose[:, 5])
-    env.scene["socket"].write_root_pose_to_sim_index(root_pose=torch.cat((pos, quat), dim=-1), env_ids=env_ids)
+        write_body_pose(env, "peg", env_ids, pos, quat)

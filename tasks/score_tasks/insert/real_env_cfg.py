@@ -7,13 +7,16 @@ here and headline numbers are measured here; nothing that trains may import this
 
 from __future__ import annotations
 
+import math
+
 from isaaclab.assets import ArticulationCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
-from score_tasks.domain_randomisation import set_friction, set_gains
 from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg, SocketCfg
-from score_tasks.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
+from score_tasks.kit.cloud import set_calibration
+from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
+from score_tasks.kit.randomisation import set_friction, set_gains
 
 
 @configclass
@@ -35,6 +38,6 @@ class InsertRealEnvCfg(InsertEnvCfg):
         self.events.peg_mass.params["mass_distribution_params"] = (1.4, 1.8)
         set_gains(self.events.arm_gains, stiffness=(0.65, 0.80), damping=(1.2, 1.4))
         self.actions.arm.delay_range = (2, 5)
-        cloud = self.observations.policy.point_cloud.params
-        cloud["point_std"] = 0.0015
-        cloud["calibration_std"] = 0.0005
+        cloud = self.observations.policy.point_cloud
+        cloud.params["point_std"] = 0.0015
+        set_calibration(cloud, shift_std=0.0015, turn_std=math.radians(0.3))

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 from scipy.spatial.transform import Rotation
 
+from isaaclab.managers import EventTermCfg
 from isaaclab.utils import configclass
 
 from score.reconstruction.scene import Scene, SceneObject, read_scene
 from score.utils.errors import UserError
-from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg
+from score_tasks.insert.env_cfg import InsertEnvCfg
 from score_tasks.insert.frames import GEOMETRY
-from score_tasks.scene_file import object_cfg, reset_event, table_cfg
+from score_tasks.kit.events import PlaceBodies
+from score_tasks.kit.scene import add_objects, object_cfg, placed_bodies
 
 TOLERANCE = 0.003
 """Scans are this wrong at worst; a peg or socket of another size is another task [m]."""
@@ -39,24 +40,19 @@ class InsertSceneEnvCfg(InsertEnvCfg):
         scene = read_scene(Path(self.scene_file))
         peg, socket = scene.named("peg"), scene.named("socket")
         _require_fit(scene, peg, socket)
-        self.scene.table = table_cfg(scene)
+        add_objects(self.scene, scene, skip=("peg", "socket"))
         self.scene.peg = object_cfg(peg, "Peg")
-        self.scene.socket = object_cfg(socket, "Socket")
+        self.scene.socket = object_cfg(socket, "Socket", placed=True)
         # The task draws the socket's place itself: around the file's pose, within the file's ranges.
         start = self.events.start.params["socket_range"]
         x, y, _ = socket.position
         for key, nominal in (("x", x), ("y", y), ("yaw", _yaw(scene, socket))):
             low, high = socket.ranges.get(key, (0.0, 0.0))
             start[key] = (nominal + low, nominal + high)
-        taken = {field.name for field in fields(SceneCfg)}
-        for item in scene.objects:
-            if item.name in ("peg", "socket"):
-                continue
-            if item.name in taken:
-                raise UserError(f"{scene.path}: objects.{item.name}: the task itself has a '{item.name}': rename it.")
-            setattr(self.scene, item.name, object_cfg(item))
-            if not item.fixed:
-                setattr(self.events, f"reset_{item.name}", reset_event(item))
+        bodies = placed_bodies(scene)
+        others = {name: options for name, options in bodies.items() if name not in ("peg", "socket")}
+        term = EventTermCfg(func=PlaceBodies, mode="reset", params={"bodies": others})
+        setattr(self.events, "bodies", term)  # noqa: B010 - the insertion task itself has no such event
 
 
 def _require_fit(scene: Scene, peg: SceneObject, socket: SceneObject) -> None:

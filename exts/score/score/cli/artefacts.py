@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from score.policies import BasePolicy
-    from score.steering.policy import SteeringPolicy
+    from score.steering.plan import SteeringHead
 
 NO_CHECKPOINT = "none"
 """Selector that evaluates the base policy alone."""
@@ -86,7 +86,7 @@ def shipped_base_policy(task: str) -> Path:
 
 def load_policies(
     bundle: Path, checkpoint: Path | None, device: torch.device | str
-) -> tuple[BasePolicy, SteeringPolicy | None]:
+) -> tuple[BasePolicy, SteeringHead | None]:
     """Reads the base policy and the steering policy that was trained for it.
 
     Args:

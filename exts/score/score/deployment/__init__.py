@@ -6,11 +6,11 @@ Imports torch, the standard library and ``score.utils``; safetensors when a caps
 
 from __future__ import annotations
 
-from score.deployment.build import build_policy, head_from_policy
+from score.deployment.build import build_policy
 from score.deployment.capsule import CapsulePieces, export_capsule
 from score.deployment.golden import GoldenEpisode, read_golden, write_golden
 from score.deployment.manifest import read_manifest
-from score.deployment.runtime import CapsulePolicy, SteeringHead
+from score.deployment.runtime import CapsulePolicy
 from score.deployment.verify import CapsuleReport, verify_capsule
 
 __all__ = [
@@ -18,10 +18,8 @@ __all__ = [
     "CapsulePolicy",
     "CapsuleReport",
     "GoldenEpisode",
-    "SteeringHead",
     "build_policy",
     "export_capsule",
-    "head_from_policy",
     "read_golden",
     "read_manifest",
     "verify_capsule",

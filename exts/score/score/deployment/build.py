@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Protocol
+import math
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
-from score.deployment.runtime import CapsulePolicy, Planner, SteeringHead
+from score.deployment.runtime import CapsulePolicy, NoiseTable
 from score.utils.errors import UserError, near_names
 
 if TYPE_CHECKING:
     from score.policies.spec import PolicySpec
-    from score.steering.latent import LatentBasis
+    from score.steering.plan import SteeringHead
 
 MEASURED_KEY = "joint_pos"
 """The raw observation that targets are clamped against, unless the caller names another."""
@@ -23,76 +23,27 @@ PAST_TARGET_KEY = "joint_pos_target"
 """The window of past commanded targets, unless the caller names another. It is kept inside, never an input."""
 
 
-class TrainedSteering(Protocol):
-    """The parts of ``score.steering.policy.SteeringPolicy`` that are read; rsl_rl is not imported for it."""
-
-    basis: LatentBasis
-    """What a code means."""
-
-    @property
-    def network(self) -> nn.Module:
-        """Condition (B, C) to the unbounded mean (B, d)."""
-        ...
-
-    @property
-    def bound(self) -> float:
-        """Bound of the code before scaling."""
-        ...
-
-    @property
-    def scale(self) -> float:
-        """Divisor of the bounded code."""
-        ...
-
-    @property
-    def std(self) -> torch.Tensor:
-        """Standard deviation (d,) of the unbounded code."""
-        ...
-
-
-def head_from_policy(steering: TrainedSteering, *, sampled: bool = False, seed: int = 0) -> SteeringHead:
-    """Take what a robot needs out of a trained steering policy.
-
-    Args:
-        steering: ``score.steering.policy.SteeringPolicy``.
-        sampled: Draw the code from the trained distribution instead of taking its mean.
-        seed: Seed of the draws.
-
-    Returns:
-        The head, on the CPU and independent of the steering policy.
-    """
-    basis = steering.basis
-    rows = basis.expand(torch.eye(basis.code_dim, device=basis.columns.device)).cpu()
-    return SteeringHead(
-        copy.deepcopy(steering.network).cpu().eval(),
-        rows,
-        steering.bound,
-        steering.scale,
-        std=steering.std.cpu() if sampled else None,
-        seed=seed,
-    )
-
-
 def build_policy(
-    base: nn.Module,
-    steering: SteeringHead,
+    head: SteeringHead,
     spec: PolicySpec,
     *,
-    chunk_length: int,
-    max_offset: float,
+    max_offset: float | None,
     measured_key: str = MEASURED_KEY,
     past_target_key: str = PAST_TARGET_KEY,
+    sampled: bool = False,
+    seed: int = 0,
 ) -> torch.jit.ScriptModule:
-    """Compile base policy, steering policy and the bookkeeping around them into one module on the CPU.
+    """Compile a steering policy, its base policy and the bookkeeping around them into one module on the CPU.
 
     Args:
-        base: Base policy with ``encode`` and ``decode`` (DESIGN 3.1).
-        steering: Trained steering policy.
+        head: Trained steering policy, the base policy inside.
         spec: Specification of the base policy, with the limits that the task holds actions to.
-        chunk_length: Actions executed per decision, 1 to ``spec.horizon``.
-        max_offset: Largest distance of a target from the measured position, in action units.
+        max_offset: Largest distance of a target from the measured position, in action units; None for a task that
+            measures no positions and keeps no targets: its limits alone hold, and all observations are inputs.
         measured_key: Observation that targets are compared with.
         past_target_key: Observation that holds past commanded targets; the policy may do without.
+        sampled: Draw codes from the trained distribution instead of taking their mean.
+        seed: Seed of the draws.
 
     Returns:
         The module, reset; see :class:`score.deployment.runtime.CapsulePolicy`.
@@ -100,19 +51,28 @@ def build_policy(
     Raises:
         UserError: The specification does not allow such a policy.
     """
-    _check(spec, chunk_length, max_offset, measured_key, past_target_key)
+    if not 1 <= head.chunk_steps <= spec.horizon:
+        raise UserError(
+            f"Chunk length {head.chunk_steps} does not fit the base policy: it must be 1 to {spec.horizon}."
+        )
+    if max_offset is None:
+        measured_key = past_target_key = ""
+    else:
+        _check_measured(spec, max_offset, measured_key, past_target_key)
     raw = {name: item for name, item in spec.observations.items() if name != past_target_key}
     past = spec.observations.get(past_target_key)
-    planner = Planner(copy.deepcopy(base), copy.deepcopy(steering)).cpu().eval().requires_grad_(False)
+    head = copy.deepcopy(head).cpu().eval().requires_grad_(False)
     policy = CapsulePolicy(
-        planner,
+        head,
+        NoiseTable(head, sampled, seed),
+        sampled,
         shapes={name: list(item.shape) for name, item in raw.items()},
         histories={name: item.history for name, item in raw.items()},
         past_target_history=past.history if past is not None else 0,
         low=torch.tensor(spec.actions.low),
         high=torch.tensor(spec.actions.high),
-        max_offset=max_offset,
-        chunk_length=chunk_length,
+        max_offset=0.0 if max_offset is None else max_offset,
+        chunk_length=head.chunk_steps,
         measured_key=measured_key,
         past_target_key=past_target_key,
     )
@@ -121,11 +81,9 @@ def build_policy(
     return scripted
 
 
-def _check(spec: PolicySpec, chunk_length: int, max_offset: float, measured_key: str, past_target_key: str) -> None:
+def _check_measured(spec: PolicySpec, max_offset: float, measured_key: str, past_target_key: str) -> None:
     count = len(spec.actions.names)
-    if not 1 <= chunk_length <= spec.horizon:
-        raise UserError(f"Chunk length {chunk_length} does not fit the base policy: it must be 1 to {spec.horizon}.")
-    if not 0.0 < max_offset < float("inf"):
+    if not 0.0 < max_offset < math.inf:
         raise UserError(f"max_offset must be a positive number in {spec.actions.units}, got {max_offset}.")
     if measured_key not in spec.observations:
         hint = near_names(measured_key, spec.observations)

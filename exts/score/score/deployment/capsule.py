@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Writes a capsule: the folder that goes to the robot (DESIGN 4.6)."""
+"""Writes a capsule: the folder that goes to the robot."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ import score
 from score.deployment.build import MEASURED_KEY, PAST_TARGET_KEY, build_policy
 from score.deployment.golden import GoldenEpisode, write_golden
 from score.deployment.manifest import HASHED_FILES, MANIFEST_FILE, POLICY_FILE, write_manifest
-from score.deployment.runtime import SteeringHead
+from score.deployment.runtime import NoiseTable
 from score.utils.files import atomic_directory, sha256_of
 
 if TYPE_CHECKING:
-    from score.policies.spec import PolicySpec
+    from score.policies.spec import ObservationSpec, PolicySpec
+    from score.steering.plan import SteeringHead
 
 LATENCY_BUDGET_MS = 20.0
 """What the slowest control step may take on one CPU core, milliseconds: a fifth of a 10 Hz period."""
@@ -38,11 +39,8 @@ PARITY_TOLERANCE = 1e-5
 class CapsulePieces:
     """What a capsule is made of."""
 
-    base: torch.nn.Module
-    """Base policy with ``encode`` and ``decode``."""
-
-    steering: SteeringHead
-    """Trained steering policy."""
+    head: SteeringHead
+    """Trained steering policy, the base policy inside."""
 
     spec: PolicySpec
     """Specification of the base policy with the task's limits of the actions."""
@@ -50,14 +48,14 @@ class CapsulePieces:
     task: str
     """Gym id of the task."""
 
-    chunk_length: int
-    """Actions executed per decision."""
+    max_offset: float | None
+    """Largest distance of a target from the measured position, in action units; None if nothing is measured."""
 
-    max_offset: float
-    """Largest distance of a target from the measured position, in action units."""
+    sampled: bool = False
+    """Draw codes from the trained distribution instead of taking their mean."""
 
-    basis: str = "full"
-    """Name of the latent basis."""
+    seed: int = 0
+    """Seed of the noise that the capsule uses, if it uses any."""
 
     measured_key: str = MEASURED_KEY
     """Observation that targets are compared with."""
@@ -72,10 +70,16 @@ class CapsulePieces:
     """Where the steering policy comes from: run folder's name, checkpoint, its ``sha256``, iteration, seed, commit."""
 
     evaluation: Mapping[str, Any] = field(default_factory=dict)
-    """Evaluation JSON (DESIGN 4.5); empty if the policy was not evaluated."""
+    """Report of an evaluation; empty if the policy was not evaluated."""
 
     golden: Mapping[str, Any] = field(default_factory=dict)
     """Where the recorded episode comes from: domain, engine, seed, success."""
+
+    @property
+    def inputs(self) -> dict[str, ObservationSpec]:
+        """Observations that the capsule takes: all but the past targets, which a task with measured positions keeps."""
+        kept = None if self.max_offset is None else self.past_target_key
+        return {name: item for name, item in self.spec.observations.items() if name != kept}
 
 
 def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Path, *, overwrite: bool = False) -> Path:
@@ -95,15 +99,15 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
         ValueError: The episode was not recorded with this specification.
     """
     policy = build_policy(
-        pieces.base,
-        pieces.steering,
+        pieces.head,
         pieces.spec,
-        chunk_length=pieces.chunk_length,
         max_offset=pieces.max_offset,
         measured_key=pieces.measured_key,
         past_target_key=pieces.past_target_key,
+        sampled=pieces.sampled,
+        seed=pieces.seed,
     )
-    wanted = [name for name in pieces.spec.observations if name != pieces.past_target_key]
+    wanted = list(pieces.inputs)
     if sorted(episode.observations) != sorted(wanted):
         raise ValueError(f"The episode holds {sorted(episode.observations)}, the policy takes {sorted(wanted)}.")
     directory = Path(directory)
@@ -120,8 +124,10 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
 
 def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest's content: names, order, shapes, units, frames, rates, limits, latent rule, versions, origin."""
-    spec, steering, actions = pieces.spec, pieces.steering, pieces.spec.actions
-    kept = spec.observations.get(pieces.past_target_key)
+    spec, head, actions = pieces.spec, pieces.head, pieces.spec.actions
+    free = pieces.max_offset is None
+    seed = NoiseTable(head, pieces.sampled, pieces.seed).seed
+    near = "" if free else "first to max_offset around the measured value, then "
     return {
         "task": pieces.task,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -136,32 +142,36 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
                 "names": list(item.names),
                 "history": item.history,
             }
-            for name, item in spec.observations.items()
-            if name != pieces.past_target_key
+            for name, item in pieces.inputs.items()
         ],
         "output": {
             "names": list(actions.names),
             "shape": [len(actions.names)],
             "dtype": "float32",
             "units": actions.units,
-            "meaning": "absolute target, clamped: first to max_offset around the measured value, then to [low, high]",
+            "meaning": f"absolute target, clamped: {near}to [low, high]",
             "low": list(actions.low),
             "high": list(actions.high),
             "max_offset": pieces.max_offset,
-            "offset_from": pieces.measured_key,
+            "offset_from": None if free else pieces.measured_key,
         },
-        "kept_inside": {} if kept is None else {pieces.past_target_key: {"history": kept.history, "units": kept.units}},
-        "chunk": {"horizon": spec.horizon, "executed": pieces.chunk_length},
+        "kept_inside": {
+            name: {"history": item.history, "units": item.units}
+            for name, item in spec.observations.items()
+            if name not in pieces.inputs
+        },
+        "chunk": {"horizon": spec.horizon, "executed": head.chunk_steps},
         "latent": {
-            "rule": "sampled" if steering.sampled else "mean",
-            "basis": pieces.basis,
-            "code_size": steering.basis.shape[0],
-            "bound": steering.bound,
-            "scale": steering.scale,
-            "complement": "seeded N(0, 1)" if steering.sampled else "zero",
-            "seed": steering.seed if steering.sampled else None,
+            "method": head.method,
+            "rule": "sampled" if pieces.sampled else "mean",
+            "basis": head.plan.kind,
+            "code_size": head.plan.code_dim,
+            "bound": head.squash.bound,
+            "scale": head.squash.scale,
+            "complement": "zero" if seed is None else "seeded N(0, 1)",
+            "seed": seed,
         },
-        "latency": {"budget_ms": LATENCY_BUDGET_MS, "warm_up_steps": WARM_UP_DECISIONS * pieces.chunk_length},
+        "latency": {"budget_ms": LATENCY_BUDGET_MS, "warm_up_steps": WARM_UP_DECISIONS * head.chunk_steps},
         "parity_tolerance": PARITY_TOLERANCE,
         "base_policy": dict(pieces.base_policy),
         "training_run": dict(pieces.training_run),

@@ -26,6 +26,7 @@ HASHED_FILES = (POLICY_FILE, "golden.safetensors")
 EXPORT_COMMAND = "./isaaclab.sh -p scripts/export.py --task TASK --checkpoint {checkpoint} --output DIR"
 
 _NUMBER = (int, float)
+_OPTIONAL = type(None)
 _SCHEMA: dict[str, Any] = {
     "task": str,
     "created": str,
@@ -37,8 +38,8 @@ _SCHEMA: dict[str, Any] = {
         "meaning": str,
         "low": list,
         "high": list,
-        "max_offset": _NUMBER,
-        "offset_from": str,
+        "max_offset": (*_NUMBER, _OPTIONAL),
+        "offset_from": (str, _OPTIONAL),
     },
     "kept_inside": dict,
     "chunk": {"horizon": int, "executed": int},
@@ -120,9 +121,13 @@ def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> 
             problem = _misfit(item, kind, f"{name}.") if isinstance(item, dict) else f"has no table at '{name}'"
             if problem:
                 return problem
-        elif not isinstance(item, kind) or isinstance(item, bool) or (kind is _NUMBER and not math.isfinite(item)):
+        elif not isinstance(item, kind) or isinstance(item, bool) or _not_finite(item):
             return f"has a wrong value at '{name}': {item!r}"
     return ""
+
+
+def _not_finite(item: object) -> bool:
+    return isinstance(item, float) and not math.isfinite(item)
 
 
 def _input_misfit(manifest: Mapping[str, Any]) -> str:
@@ -131,7 +136,9 @@ def _input_misfit(manifest: Mapping[str, Any]) -> str:
         if problem:
             return problem
     names, output = [item["name"] for item in manifest["inputs"]], manifest["output"]
-    if output["offset_from"] not in names:
+    if (output["offset_from"] is None) != (output["max_offset"] is None):
+        return "names only one of 'output.max_offset' and 'output.offset_from'"
+    if output["offset_from"] not in (None, *names):
         return f"clamps to '{output['offset_from']}', which is no input ({', '.join(names)})"
     if not len(output["names"]) == len(output["low"]) == len(output["high"]) > 0:
         return "has limits and names of different lengths at 'output'"

@@ -10,14 +10,13 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from score.deployment.build import PAST_TARGET_KEY, TrainedSteering, head_from_policy
 from score.deployment.capsule import CapsulePieces, export_capsule
 from score.deployment.golden import GoldenEpisode
-from score.deployment.runtime import SteeringHead
+from score.deployment.runtime import NoiseTable
 from score.policies.spec import PolicySpec, require_match
 from score.rollout.arms import Arm, Decision
 from score.rollout.episodes import run_batch
@@ -25,19 +24,8 @@ from score.rollout.recorder import EpisodeRecorder
 from score.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from score.policies import BasePolicy
+    from score.steering.plan import SteeringHead
     from score.task import SteerableTask
-
-
-class _ExportableTask(Protocol):
-    @property
-    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]: ...
-
-
-class _Steering(TrainedSteering, Protocol):
-    chunk_steps: int
-
-    def latent(self, condition: torch.Tensor, noise: torch.Tensor, *, sample: bool) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class ExportCfg:
     """Folder of the capsule."""
 
     sampled: bool = False
-    """Draw latents from the trained distribution instead of taking the mean latent, which acts better (PLATFORM.md)."""
+    """Draw codes from the trained distribution instead of taking their mean, which acts better."""
 
     seed: int = 0
     """Seed of the starts that are tried, and of the draws of a sampled capsule."""
@@ -76,15 +64,14 @@ class ExportCfg:
 
 
 def export_policy(
-    task: SteerableTask, base: BasePolicy, steering: _Steering, cfg: ExportCfg, report: Callable[[str], None] = print
+    task: SteerableTask, head: SteeringHead, cfg: ExportCfg, report: Callable[[str], None] = print
 ) -> Path:
     """Record an episode of the trained policy and write its capsule.
 
     Args:
-        task: The task, opened with one environment; also needs ``command_limits`` as
-            :class:`score.simulation.SteerableEnv` has.
-        base: Base policy on the task's device.
-        steering: Steering policy on the task's device.
+        task: The task, opened with one environment. If it clamps targets to measured positions it has
+            ``command_limits`` as :class:`score.simulation.SteerableEnv`; else the bounds of its actions are the limits.
+        head: Steering policy on the task's device, the base policy inside.
         cfg: Settings.
         report: Takes lines for the console.
 
@@ -94,23 +81,23 @@ def export_policy(
     Raises:
         UserError: Base policy, task or folder do not fit.
     """
-    require_match(base.spec, task.spec)
-    head = head_from_policy(steering, sampled=cfg.sampled, seed=cfg.seed)
-    episode, facts = record_golden(task, base, steering_arm(steering, head), steering.chunk_steps, cfg, report)
-    low, high, max_offset = task.command_limits  # type: ignore[attr-defined]
+    spec: PolicySpec = head.plan.base.spec
+    require_match(spec, task.spec)
+    bounds = torch.tensor(task.spec.actions.low), torch.tensor(task.spec.actions.high), None
+    low, high, max_offset = getattr(task, "command_limits", bounds)
     pieces = CapsulePieces(
-        base=base,
-        steering=head,
-        spec=with_limits(base.spec, low, high),
+        head=head,
+        spec=with_limits(spec, low, high),
         task=cfg.task,
-        chunk_length=steering.chunk_steps,
-        max_offset=float(max_offset),
-        basis=steering.basis.kind,
+        max_offset=None if max_offset is None else float(max_offset),
+        sampled=cfg.sampled,
+        seed=cfg.seed,
         base_policy=cfg.base_policy,
         training_run=cfg.training_run,
         evaluation=cfg.evaluation,
-        golden={**cfg.recorded_in, **facts},
     )
+    episode, facts = record_golden(task, pieces, cfg, report)
+    pieces = dataclasses.replace(pieces, golden={**cfg.recorded_in, **facts})
     return export_capsule(pieces, episode, cfg.output, overwrite=cfg.overwrite)
 
 
@@ -120,37 +107,27 @@ def with_limits(spec: PolicySpec, low: torch.Tensor, high: torch.Tensor) -> Poli
     return dataclasses.replace(spec, actions=actions)
 
 
-def steering_arm(steering: _Steering, head: SteeringHead) -> Arm:
-    """The steering policy as the simulator runs it, with the noise that the capsule will draw if it samples.
+def golden_arm(head: SteeringHead, *, sampled: bool, seed: int) -> Arm:
+    """The steering policy as the simulator runs it, with the noise that its capsule will use."""
+    table = NoiseTable(head, sampled, seed)
 
-    The latents come from the trained policy and not from the head, so that replaying the episode compares the two.
-    """
+    def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = (part.to(decision.noise).expand(len(decision.noise), *part.shape[1:]) for part in table(decision.index))
+        return head(decision.condition, *rows, sampled)
 
-    def latent(decision: Decision) -> torch.Tensor:
-        row = head.noise[decision.index % head.noise.shape[0]].to(decision.noise)
-        noise = row.reshape(1, *decision.noise.shape[1:]).expand_as(decision.noise)
-        return steering.latent(decision.condition, noise, sample=head.sampled)
-
-    return Arm("steered_sampled" if head.sampled else "steered", latent)
+    return Arm("golden", act)
 
 
 def record_golden(
-    task: SteerableTask,
-    base: BasePolicy,
-    arm: Arm,
-    chunk_steps: int,
-    cfg: ExportCfg,
-    report: Callable[[str], None] = print,
+    task: SteerableTask, pieces: CapsulePieces, cfg: ExportCfg, report: Callable[[str], None] = print
 ) -> tuple[GoldenEpisode, dict[str, Any]]:
     """Record the first successful episode of environment 0, or the last one tried.
 
-    The control step that ends the episode is not part of it (see :class:`score.evaluation.EpisodeRecorder`).
+    The control step that ends the episode is not part of it (see :class:`score.rollout.recorder.EpisodeRecorder`).
 
     Args:
         task: The task.
-        base: Base policy on the task's device.
-        arm: How latents are made; the same in the simulator and in the capsule.
-        chunk_steps: Actions executed per decision.
+        pieces: What the capsule will be made of.
         cfg: ``seed`` and ``attempts`` are read.
         report: Told if no episode succeeds.
 
@@ -162,10 +139,19 @@ def record_golden(
     """
     if cfg.attempts < 1:
         raise UserError(f"--attempts must be at least 1, got {cfg.attempts}.")
+    head = pieces.head
+    arm = golden_arm(head, sampled=pieces.sampled, seed=pieces.seed)
     for attempt in range(cfg.attempts):
-        recorder = EpisodeRecorder(base.spec.observations)
+        recorder = EpisodeRecorder(pieces.inputs)
         results = run_batch(
-            task, base, arm, seed=cfg.seed, batch=attempt, count=1, chunk_steps=chunk_steps, recorder=recorder
+            task,
+            head.plan.base,
+            arm,
+            seed=cfg.seed,
+            batch=attempt,
+            count=1,
+            chunk_steps=head.chunk_steps,
+            recorder=recorder,
         )
         if results.success[0]:
             break
@@ -182,8 +168,7 @@ def record_golden(
     tensors = recorder.tensors()
     prefix = "observations/"
     raw = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    raw.pop(PAST_TARGET_KEY, None)  # kept inside the capsule, never an input
     actions = tensors["commanded"]
-    decisions = torch.arange(len(actions)) % chunk_steps == 0
+    decisions = torch.arange(len(actions)) % head.chunk_steps == 0
     facts = {"seed": cfg.seed, "attempt": attempt, "success": bool(results.success[0]), "steps": len(actions)}
     return GoldenEpisode(raw, actions, decisions), facts

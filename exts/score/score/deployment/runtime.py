@@ -6,109 +6,51 @@ chunk, the clamping of targets. The modules of this file are compiled by TorchSc
 and the ``typing`` generics) and the saved file needs nothing but torch.
 """
 
-import math
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
+from score.utils.targets import clamp_target
+
 SAMPLED_DECISIONS = 1024
-"""Decisions after which the noise table of a ``sampled`` capsule repeats itself."""
+"""Decisions after which the noise table of a capsule repeats itself."""
 
 
-class SteeringHead(nn.Module):
-    """The trained steering policy: condition in, latent out (DESIGN 3.2).
+class NoiseTable(nn.Module):
+    """The noise of each decision after a reset, made from a seed, so that an episode can be repeated.
 
-    With ``mean`` the code is the bounded mean and the complement of a reduced basis is zero, so that equal
-    observations always give equal actions. With ``sampled`` the code is drawn from the trained distribution and the
-    complement is N(0, 1); both come from a table made from a seed, so that an episode can be repeated.
+    A policy that uses no noise (the mean code of a method that steers the latent) has a table of one row of zeros.
+
+    Attributes:
+        seed: Seed of the table, None if it is zero.
     """
 
-    basis: Tensor
-    std: Tensor
     noise: Tensor
+    own: Tensor
 
-    def __init__(
-        self,
-        network: nn.Module,
-        basis: Tensor,
-        bound: float,
-        scale: float,
-        std: Tensor | None = None,
-        seed: int = 0,
-    ) -> None:
-        """Make the head.
+    def __init__(self, head: nn.Module, sampled: bool, seed: int) -> None:
+        """Draw the table.
 
         Args:
-            network: Condition (B, C) to the unbounded mean (B, d), observation normaliser included.
-            basis: Orthonormal rows (d, H, A): latent = code @ basis.
-            bound: The code is ``bound * tanh(u / bound) / scale``.
-            scale: Divisor that gives the bounded code of u ~ N(0, 1) a unit variance.
-            std: Standard deviation (d,) of u for the ``sampled`` rule; None for the ``mean`` rule.
-            seed: Seed of the noise table; only ``sampled`` uses it.
-
-        Raises:
-            ValueError: The basis is not orthonormal, or bound, scale or std is not positive.
+            head: A ``score.steering.plan.SteeringHead``.
+            sampled: Whether codes are sampled.
+            seed: Seed of the draws.
         """
         super().__init__()
-        d, horizon, actions = basis.shape
-        flat = basis.detach().float().reshape(d, horizon * actions)
-        if not torch.allclose(flat @ flat.T, torch.eye(d, device=flat.device), atol=1e-5):
-            raise ValueError(f"The rows of the latent basis {tuple(basis.shape)} are not orthonormal.")
-        if not (bound > 0.0 and math.isfinite(bound) and scale > 0.0 and math.isfinite(scale)):
-            raise ValueError(f"Bound and scale of the latent must be positive numbers, got {bound} and {scale}.")
-        self.network = network
-        self.bound = float(bound)
-        self.scale = float(scale)
-        self.limit = self.bound / self.scale
-        self.horizon = horizon
-        self.actions = actions
-        self.sampled = std is not None
-        self.seed = seed
-        self.register_buffer("basis", flat.clone())
-        std = torch.zeros(d) if std is None else std.detach().float().reshape(-1).clone()
-        if std.shape != (d,) or bool((std < 0.0).any()) or not bool(torch.isfinite(std).all()):
-            raise ValueError(f"The standard deviation must be {d} finite, non-negative numbers, got {std.tolist()}.")
-        self.register_buffer("std", std)
-        rows = torch.zeros(1, horizon * actions)
-        if self.sampled:
-            rows = torch.randn(SAMPLED_DECISIONS, horizon * actions, generator=torch.Generator().manual_seed(seed))
-        self.register_buffer("noise", rows)
+        shape: tuple[int, int] = head.plan.noise_shape
+        noisy = sampled or head.plan.keeps_noise
+        self.seed = seed if noisy else None
+        noise, own = torch.zeros(1, *shape), torch.zeros(1, head.own_dim)
+        if noisy:
+            generator = torch.Generator().manual_seed(seed)
+            noise = torch.randn(SAMPLED_DECISIONS, *shape, generator=generator)
+            own = torch.randn(SAMPLED_DECISIONS, head.own_dim, generator=generator)
+        self.register_buffer("noise", noise)
+        self.register_buffer("own", own)
 
-    def forward(self, condition: Tensor, decision: int) -> Tensor:
-        """Choose the latent.
-
-        Args:
-            condition: Condition (B, C) from the base policy's ``encode``.
-            decision: Decisions taken since the reset; picks the row of the noise table.
-
-        Returns:
-            Latent (B, H, A).
-        """
-        noise = self.noise[decision % self.noise.shape[0]]
-        inside = self.basis @ noise
-        unbounded = self.network(condition) + self.std * inside
-        latent = (torch.tanh(unbounded / self.bound) * self.limit) @ self.basis
-        if self.sampled:
-            # The part of the noise that the basis cannot express: what a N(0, I) latent has there.
-            latent = latent + noise - inside @ self.basis
-        return latent.reshape(condition.shape[0], self.horizon, self.actions)
-
-
-class Planner(nn.Module):
-    """One decision: observation windows to a chunk of actions. Stateless."""
-
-    def __init__(self, base: Any, steering: nn.Module) -> None:
-        """Join a base policy (``encode``, ``decode``) and a :class:`SteeringHead`."""
-        super().__init__()
-        self.base = base
-        self.steering = steering
-
-    def forward(self, windows: dict[str, Tensor], decision: int) -> Tensor:
-        """Windows of one robot, each (1, history, *shape) or (1, *shape), to actions (H, A) in action units."""
-        condition = self.base.encode(windows)
-        chunk = self.base.decode(condition, self.steering(condition, decision))
-        return chunk[0]
+    def forward(self, decision: int) -> tuple[Tensor, Tensor]:
+        """Return the noise (1, *noise_shape) and the own numbers (1, own_dim) of a decision, counted from a reset."""
+        row = decision % self.noise.shape[0]
+        return self.noise[row : row + 1], self.own[row : row + 1]
 
 
 class CapsulePolicy(nn.Module):
@@ -127,7 +69,9 @@ class CapsulePolicy(nn.Module):
 
     def __init__(
         self,
-        planner: nn.Module,
+        head: nn.Module,
+        table: NoiseTable,
+        sampled: bool,
         shapes: dict[str, list[int]],
         histories: dict[str, int],
         past_target_history: int,
@@ -135,13 +79,15 @@ class CapsulePolicy(nn.Module):
         high: Tensor,
         max_offset: float,
         chunk_length: int,
-        measured_key: str = "joint_pos",
-        past_target_key: str = "joint_pos_target",
+        measured_key: str,
+        past_target_key: str,
     ) -> None:
-        """Make the policy; :func:`score.deployment.capsule.build_policy` does it from a policy's specification.
+        """Make the policy; :func:`score.deployment.build.build_policy` does it from a policy's specification.
 
         Args:
-            planner: A :class:`Planner`.
+            head: A ``score.steering.plan.SteeringHead``, the base policy inside.
+            table: The noise of its decisions.
+            sampled: Whether codes are sampled.
             shapes: Shape of one frame of every raw observation, in the order of the manifest.
             histories: Frames in the window of every raw observation; 1 means a window without history axis.
             past_target_history: Frames of past commanded targets, 0 if the base policy does not see them.
@@ -149,11 +95,13 @@ class CapsulePolicy(nn.Module):
             high: Highest target (A,) in action units.
             max_offset: Largest distance of a target from the measured joint position, in action units.
             chunk_length: Actions of a chunk that are executed before the next decision.
-            measured_key: The raw observation that targets are compared with, shape (A,).
+            measured_key: The raw observation that targets are compared with, shape (A,); empty if there is none.
             past_target_key: Name of the window of past commanded targets. Not an input: it is kept inside.
         """
         super().__init__()
-        self.planner = planner
+        self.head = head
+        self.table = table
+        self.sampled = sampled
         self.input_names = list(shapes.keys())
         self.shapes = {key: list(shape) for key, shape in shapes.items()}
         self.histories = dict(histories)
@@ -198,23 +146,26 @@ class CapsulePolicy(nn.Module):
             observations: The newest frame of every raw observation, by name, each in its shape of the manifest.
 
         Returns:
-            Target (A,) to send to the robot now: within ``max_offset`` of the measured position and within the limits.
+            Target (A,) to send to the robot now: within ``max_offset`` of the measured position (if there is one) and
+            within the limits.
 
         Raises:
             torch.jit.Error: An observation is missing, unknown, of a wrong type or shape, or not finite.
         """
         frames = self._checked(observations)
-        measured = frames[self.measured_key]
+        measured: Tensor | None = None
+        if self.measured_key != "":
+            measured = frames[self.measured_key]
         self._advance(frames)
         self.last_step_decided = self.step_in_chunk == 0
         if self.last_step_decided:
-            self.chunk = self.planner(self.windows, self.decisions)
+            noise, own = self.table(self.decisions)
+            self.chunk = self.head(self.head.plan.encode(self.windows), noise, own, self.sampled)[1][0]
             self.decisions += 1
         wanted = self.chunk[self.step_in_chunk]
         if not bool(torch.isfinite(wanted).all()):
             raise ValueError("The policy computed an action that is not finite: stop the robot, then call reset().")
-        target = torch.clamp(wanted, measured - self.max_offset, measured + self.max_offset)
-        target = torch.clamp(target, self.low, self.high)
+        target = clamp_target(wanted, self.low, self.high, measured, self.max_offset)
         if self.past_target_history > 0:
             self._push(self.past_target_key, target, self.past_target_history)
         self.step_in_chunk = (self.step_in_chunk + 1) % self.chunk_length

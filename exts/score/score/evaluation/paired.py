@@ -253,7 +253,7 @@ def _arms(actor: SteeringActor | None, all_arms: bool) -> list[Arm]:
 
 
 def _chunk_steps(cfg: EvaluationCfg, base_policy: BasePolicy) -> int:
-    horizon = base_policy.latent_shape[0]
+    horizon = base_policy.spec.horizon
     if cfg.chunk_steps is not None and cfg.chunk_steps > horizon:
         raise UserError(
             f"{cfg.chunk_steps} steps of every chunk cannot be executed: the base policy's horizon is {horizon}."

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from score.policies.encoders import segment_ends
 from score.policies.flow_matching import FlowMatchingPolicy
+from score.policies.spec import JOINTS, CloudSegment
 from score.utils.errors import UserError
 
 
@@ -30,9 +32,9 @@ class AugmentationCfg:
     point_noise: float = 0.001
     """Half range of the uniform noise on every coordinate of every point [m]."""
     extrinsic_shift: float = 0.002
-    """Half range of a uniform shift of the whole cloud, per axis [m]."""
+    """Half range of a uniform shift of what cameras see, per axis [m]: all of a cloud that does not say otherwise."""
     extrinsic_rotation: float = 0.01
-    """Half range of uniform Euler angles that turn the cloud about the origin of its frame [rad]."""
+    """Half range of uniform Euler angles that turn what cameras see about the origin of the cloud's frame [rad]."""
     points: int | None = 256
     """Size of a random subset of the points, other for each window; None keeps all. Fewer points also train faster, but
     the centroid of 64 of 256 points of a 5 cm object is wrong by 2 mm: keep all where millimetres matter."""
@@ -60,42 +62,51 @@ def feature_noise_scale(policy: FlowMatchingPolicy, cfg: AugmentationCfg) -> Ten
 
 
 def augment_cloud(
-    cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generator, segments: tuple[int, ...] = ()
+    cloud: Tensor, cfg: AugmentationCfg, generator: torch.Generator, segments: tuple[CloudSegment, ...] = ()
 ) -> Tensor:
-    """Take a random subset of points, turn and shift the cloud, add noise to each point.
+    """Take a random subset of points; turn, shift and roughen what cameras see.
+
+    A wrong calibration moves what a camera sees against what the robot knows from its joints. Moving both alike would
+    change nothing that a policy could be misled by.
 
     Args:
         cloud: Shape (B, P, 3) [m].
         cfg: Magnitudes.
         generator: Source of the noise, on the CPU.
-        segments: Points of each segment of a segmented cloud, whose order is then kept: the subset takes the same share
-            of each.
+        segments: Segments of the cloud, whose order is then kept: the subset takes the share of each that
+            :func:`~score.policies.encoders.segment_ends` says.
 
     Returns:
         Clouds of shape (B, min(P, cfg.points), 3) [m].
     """
     batch, count = cloud.shape[:2]
-    if cfg.points is not None and cfg.points < count:
-        # The smallest of random keys are a uniform subset without repetition, and another one for each window.
-        order = _subset(batch, segments or (count,), cfg.points / count, generator)
+    sizes = [segment.points for segment in segments] or [count]
+    ends = segment_ends(sizes, min(cfg.points or count, count))
+    if ends[-1] < count:
+        order = _subset(batch, sizes, ends, generator)
         cloud = cloud.gather(1, order.to(cloud.device).unsqueeze(-1).expand(-1, -1, 3))
+    moved = cloud
     if cfg.extrinsic_rotation > 0:
-        cloud = cloud @ _rotations(cfg.extrinsic_rotation * _symmetric((batch, 3), generator)).mT.to(cloud.device)
+        moved = moved @ _rotations(cfg.extrinsic_rotation * _symmetric((batch, 3), generator)).mT.to(cloud.device)
     if cfg.extrinsic_shift > 0:
-        cloud = cloud + cfg.extrinsic_shift * _symmetric((batch, 1, 3), generator).to(cloud.device)
+        moved = moved + cfg.extrinsic_shift * _symmetric((batch, 1, 3), generator).to(cloud.device)
     if cfg.point_noise > 0:
-        cloud = cloud + cfg.point_noise * _symmetric(tuple(cloud.shape), generator).to(cloud.device)
-    return cloud
+        moved = moved + cfg.point_noise * _symmetric(tuple(cloud.shape), generator).to(cloud.device)
+    parts = [
+        (cloud if segment.seen_by == JOINTS else moved)[:, start:end]
+        for segment, start, end in zip(segments, [0, *ends], ends, strict=False)
+    ]
+    return torch.cat(parts, dim=1) if parts else moved
 
 
-def _subset(batch: int, segments: tuple[int, ...], share: float, generator: torch.Generator) -> Tensor:
-    """Indices of a random subset of every segment, in the order of segments, shape (B, about share * P)."""
-    start, total, parts = 0, sum(segments), []
-    points = round(share * total)
-    for count in segments:
-        keys = torch.rand(batch, count, generator=generator)
-        parts.append(start + keys.topk(count * points // total, dim=1, sorted=False).indices)
-        start += count
+def _subset(batch: int, sizes: list[int], ends: list[int], generator: torch.Generator) -> Tensor:
+    """Indices of a random subset of every segment, in the order of segments, shape (B, P)."""
+    first, parts = 0, []
+    for size, wanted in zip(sizes, [end - start for start, end in zip([0, *ends], ends, strict=False)], strict=True):
+        # The largest of random keys are a uniform subset without repetition, and another one for each window.
+        keys = torch.rand(batch, size, generator=generator)
+        parts.append(first + keys.topk(wanted, dim=1, sorted=False).indices)
+        first += size
     return torch.cat(parts, dim=1)
 
 

@@ -8,7 +8,8 @@ saw before ``actions[t]``, the commanded target, was sent. Observations are sing
 
 ``env_args`` must hold ``control_rate_hz``, ``action_names`` and ``units``: a mapping from ``actions`` and observation
 names to units, or one string for all but point clouds, which are then in metres. It may hold ``action_low`` and
-``action_high`` [units] and ``frames`` (observation name -> coordinate frame).
+``action_high`` [units], ``frames`` (observation name -> coordinate frame) and ``segments`` (name of a point cloud ->
+list of ``{name, points, seen_by}``, see :class:`~score.policies.spec.CloudSegment`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import h5py
 import numpy as np
 import torch
 
+from score.policies.spec import CloudSegment, read_segments
 from score.utils.errors import UserError, near_names
 from score.utils.files import sha256_of
 
@@ -67,6 +69,8 @@ class DemonstrationSet:
     """Units of ``actions`` and of every observation read."""
     frames: dict[str, str]
     """Coordinate frame of observations that have one."""
+    segments: dict[str, tuple[CloudSegment, ...]]
+    """Segments of point clouds that have some."""
     action_low: tuple[float, ...]
     """Least allowed actions; the least demonstrated ones where the file states none [action units]."""
     action_high: tuple[float, ...]
@@ -132,9 +136,24 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
         action_names=action_names,
         units=_units(facts["units"], (ACTIONS, *keys, *cloud_keys), set(cloud_keys), path),
         frames={str(key): str(frame) for key, frame in dict(facts.get("frames", {})).items()},
+        segments=_segments(facts.get("segments", {}), cloud_keys, episodes[0], path),
         action_low=low,
         action_high=high,
     )
+
+
+def _segments(
+    given: Any, cloud_keys: Sequence[str], episode: Episode, path: Path
+) -> dict[str, tuple[CloudSegment, ...]]:
+    where = f"{path}: env_args.segments"
+    if not isinstance(given, Mapping):
+        raise UserError(f"{where} is no mapping from point clouds to segments.")
+    found = {key: read_segments(given[key], f"{where}.{key}") for key in cloud_keys if key in given}
+    for key, segments in found.items():
+        points = episode.observations[key].shape[1]
+        if segments and sum(segment.points for segment in segments) != points:
+            raise UserError(f"{where}.{key} does not add up to the {points} points of the cloud.")
+    return found
 
 
 def _read_env_args(data: h5py.Group, path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ attribute ``env_args`` of ``data`` says what the numbers are: names, units, rate
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from isaaclab.utils.datasets import EpisodeData, HDF5DatasetFileHandler
 
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
+from score.utils.targets import clamp_target
 
 
 class Demonstrator(Protocol):
@@ -47,6 +49,11 @@ def describe_recording(task: Any, keys: tuple[str, ...]) -> dict[str, Any]:
         "action_high": list(spec.actions.high),
         "units": {"actions": spec.actions.units, **{key: spec.observations[key].units for key in keys}},
         "frames": {key: spec.observations[key].frame for key in keys if spec.observations[key].frame},
+        "segments": {
+            key: [asdict(segment) for segment in spec.observations[key].segments]
+            for key in keys
+            if spec.observations[key].segments
+        },
     }
 
 
@@ -154,7 +161,7 @@ def _record_batch(
 def _clamped(task: Any, action: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
     """The targets that the action term will send for ``action`` from ``measured``."""
     low, high, max_offset = task.command_limits
-    return torch.clamp(torch.clamp(action, measured - max_offset, measured + max_offset), low, high)
+    return clamp_target(action, low, high, measured, max_offset)
 
 
 def _write_episode(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from score.imitation.report import Measurement
 from score.imitation.settings import PretrainCfg
 from score.imitation.statistics import fit_action_axes, fit_statistics
 from score.imitation.windows import WindowSet
+from score.policies.encoders import segment_ends
 from score.policies.flow_matching import FlowMatchingPolicy
+from score.policies.settings import FlowNetworkCfg
 from score.policies.spec import PolicySpec
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
@@ -46,10 +48,11 @@ class Trainer:
         """
         self.cfg = cfg
         axes = fit_action_axes(train, spec) if cfg.principal_axes else torch.eye(len(spec.actions.names))
-        statistics = fit_statistics(train, spec, cfg.network, axes)
+        network = segmented_network(spec, cfg)
+        statistics = fit_statistics(train, spec, network, axes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cfg.seed)
-            policy = FlowMatchingPolicy(spec, cfg.network, cfg.integrator, statistics, axes)
+            policy = FlowMatchingPolicy(spec, network, cfg.integrator, statistics, axes)
         self.policy = policy.to(cfg.device)
         self.feature_noise = feature_noise_scale(self.policy, cfg.augmentation)
         self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max).eval()
@@ -80,7 +83,8 @@ class Trainer:
         indices = torch.randint(len(self.train), (cfg.batch_size,), generator=self.generator)
         observations, actions = self.train.take(indices.to(cfg.device))
         if cfg.point_cloud is not None:
-            cloud = augment_cloud(observations[cfg.point_cloud], cfg.augmentation, self.generator, cfg.network.segments)
+            segments = self.policy.spec.observations[cfg.point_cloud].segments
+            cloud = augment_cloud(observations[cfg.point_cloud], cfg.augmentation, self.generator, segments)
             condition = self.policy.encode_cloud(observations, cloud)
         else:
             condition = self.policy.encode(observations)
@@ -191,6 +195,23 @@ class Trainer:
         time = ((strata + torch.rand(draws * count, generator=generator)) / draws).to(actions.device)
         condition, actions, view = condition.repeat(draws, 1), actions.repeat(draws, 1, 1), view.repeat(draws, 1)
         return policy.loss(condition, actions, noise, time, view, self.cfg.emphasis)
+
+
+def segmented_network(spec: PolicySpec, cfg: PretrainCfg) -> FlowNetworkCfg:
+    """The network's settings with the segments of the cloud, where the demonstrations name any.
+
+    Raises:
+        UserError: A random subset of the cloud would leave a segment empty.
+    """
+    if cfg.point_cloud is None:
+        return cfg.network
+    cloud = spec.observations[cfg.point_cloud]
+    segments = cloud.segments
+    try:
+        segment_ends([segment.points for segment in segments], cfg.augmentation.points or cloud.shape[0])
+    except ValueError as error:
+        raise UserError(f"Setting augmentation.points is {cfg.augmentation.points}: {error}") from error
+    return replace(cfg.network, segments=tuple(segment.points for segment in segments))
 
 
 def learning_rate_factor(update: int, cfg: PretrainCfg) -> float:

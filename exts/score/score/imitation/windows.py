@@ -59,7 +59,8 @@ def make_spec(data: DemonstrationSet, cfg: PretrainCfg) -> PolicySpec:
     if cfg.point_cloud is not None:
         shape = tuple(first.observations[cfg.point_cloud].shape[1:])
         frame = data.frames.get(cfg.point_cloud, "")
-        observations[cfg.point_cloud] = ObservationSpec(shape, 1, data.units[cfg.point_cloud], frame)
+        segments = data.segments.get(cfg.point_cloud, ())
+        observations[cfg.point_cloud] = ObservationSpec(shape, 1, data.units[cfg.point_cloud], frame, segments=segments)
     actions = ActionSpec(
         names=data.action_names,
         units=data.units[ACTIONS],

@@ -76,14 +76,37 @@ SEGMENT_SCALES = (1.0, 0.2, 0.05)
 """Scales of centroid differences, in units of the normalised cloud (about 6 cm): far, near and at the goal."""
 
 
+def segment_ends(segments: list[int], points: int) -> list[int]:
+    """Where each segment of a cloud ends that has ``points`` points in the proportions of ``segments``.
+
+    The one rule for clouds of another size: whoever makes one keeps to it, whoever reads one cuts by it.
+
+    Args:
+        segments: Points of each segment of the full cloud.
+        points: Points of the cloud.
+
+    Raises:
+        ValueError: A segment would have no point.
+    """
+    ends: list[int] = []
+    start, total = 0, sum(segments)
+    for count in segments:
+        start += count
+        ends.append(start * points // total)
+        if ends[-1] <= (ends[-2] if len(ends) > 1 else 0):
+            raise ValueError(f"A cloud of {points} points leaves a segment of {segments} empty.")
+    return ends
+
+
 class SegmentedPointNet(torch.nn.Module):
-    """Encoder of a cloud whose points come in segments, always in the same order (gripper, peg, socket).
+    """Encoder of a cloud whose segments come always in the same order (gripper, peg, socket), their points in any.
 
     A plain PointNet has to find out which point belongs to what. A segmented cloud says so: every segment is encoded on
     its own, about its centroid and at unit size (shared per-point MLP, max and mean pooling: orientation), and where
     they are relative to each other enters as differences of successive centroids. A centroid of n points averages noise
-    by sqrt(n), and a difference is free of a wrong camera calibration. ``tanh(d / scale)`` at several scales keeps a
-    millimetre as visible beside the goal as a decimetre is far from it; these numbers stay outside the LayerNorm.
+    by sqrt(n); a shift of all segments alike, which can hurt no task, drops out of the differences.
+    ``tanh(d / scale)`` at several scales keeps a millimetre as visible beside the goal as a decimetre is far from it;
+    these numbers stay outside the LayerNorm.
     """
 
     def __init__(
@@ -103,7 +126,6 @@ class SegmentedPointNet(torch.nn.Module):
         """
         super().__init__()
         self.segments: list[int] = list(segments)
-        self.total = sum(segments)
         self.scales: list[float] = list(SEGMENT_SCALES)
         self.point_mlp = _mlp([3, *point_widths], last_relu=True)
         pooled = 2 * point_widths[-1] * len(segments) + self.difference_dim(segments)
@@ -119,8 +141,8 @@ class SegmentedPointNet(torch.nn.Module):
         """Encode clouds.
 
         Args:
-            points: Normalised coordinates, shape (B, P, 3); P is the sum of the segments or a part of it that holds
-                the same share of each.
+            points: Normalised coordinates, shape (B, P, 3); if P is not the sum of the segments, each has its share
+                of the points by :func:`segment_ends`.
 
         Returns:
             Embeddings, shape (B, E).
@@ -129,8 +151,7 @@ class SegmentedPointNet(torch.nn.Module):
         differences: list[Tensor] = []
         start = 0
         previous = points[:, 0]
-        for index, count in enumerate(self.segments):
-            end = start + count * points.shape[1] // self.total
+        for index, end in enumerate(segment_ends(self.segments, points.shape[1])):
             segment = points[:, start:end]
             centroid = segment.mean(dim=1)
             shape = segment - centroid.unsqueeze(1)

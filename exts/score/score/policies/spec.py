@@ -16,6 +16,26 @@ _RATE_TOLERANCE = 1e-3
 """Relative difference of two control rates that still counts as equal: rounding of 1 / step length, no more."""
 
 
+JOINTS = "joints"
+"""Source of a segment that the robot knows from its joint angles."""
+
+
+@dataclass(frozen=True)
+class CloudSegment:
+    """One body of a segmented point cloud; its points have no order and no identity."""
+
+    name: str
+    """What it is, for example ``peg``."""
+    points: int
+    """Points in the cloud, at least 1."""
+    seen_by: str
+    """:data:`JOINTS`, or the cameras that see it, joined by ``+``."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.points, int) or self.points < 1:
+            raise UserError(f"Segment '{self.name}' has {self.points!r} points: give a whole number of at least 1.")
+
+
 @dataclass(frozen=True)
 class ObservationSpec:
     """One named observation and the window of it that a policy reads."""
@@ -30,8 +50,15 @@ class ObservationSpec:
     """Coordinate frame of positions, for example ``panda_tcp``; empty where it has no meaning."""
     names: tuple[str, ...] = ()
     """Names along the last axis in order, for example joints; empty where it has no names."""
+    segments: tuple[CloudSegment, ...] = ()
+    """Segments of a point cloud in its order; empty for a cloud without segments."""
 
     def __post_init__(self) -> None:
+        if self.segments and sum(segment.points for segment in self.segments) != self.shape[0]:
+            raise UserError(
+                f"Segments {[(item.name, item.points) for item in self.segments]} do not add up to the cloud's"
+                f" {self.shape[0]} points."
+            )
         if not self.shape or min(self.shape) < 1:
             raise UserError(f"Observation shape {self.shape} is invalid: give at least one axis, each at least 1 long.")
         if self.history < 1:
@@ -117,6 +144,7 @@ class PolicySpec:
                 values["shape"] = tuple(int(size) for size in values["shape"])
                 values["history"] = int(values["history"])
                 values["names"] = tuple(values.get("names", ()))
+                values["segments"] = read_segments(values.get("segments", ()), f"spec.observations.{name}.segments")
                 observations[str(name)] = ObservationSpec(**values)
             values = read_fields(ActionSpec, fields["actions"], "spec.actions")
             values["names"] = tuple(values["names"])
@@ -130,6 +158,17 @@ class PolicySpec:
             )
         except (TypeError, ValueError) as error:
             raise UserError(f"The spec holds a value of the wrong type: {error}.") from error
+
+
+def read_segments(entries: Any, where: str) -> tuple[CloudSegment, ...]:
+    """Read the segments of a cloud from a list of mappings.
+
+    Raises:
+        UserError: An entry is no segment.
+    """
+    if not isinstance(entries, (list, tuple)):
+        raise UserError(f"{where} is no list of segments.")
+    return tuple(CloudSegment(**read_fields(CloudSegment, entry, where)) for entry in entries)
 
 
 def require_match(policy: PolicySpec, task: PolicySpec) -> None:
@@ -171,6 +210,11 @@ def _observation_problems(name: str, needed: ObservationSpec, offered: Observati
         # A frame that either side leaves open cannot be compared.
         if ours != theirs and not (label == "frame" and "" in (ours, theirs)):
             problems.append(f"observation '{name}' has {label} {ours!r} and the task's {theirs!r}")
+    if needed.segments and offered.segments and needed.segments != offered.segments:
+        ours, theirs = (
+            [f"{item.name} {item.points} by {item.seen_by}" for item in side.segments] for side in (needed, offered)
+        )
+        problems.append(f"observation '{name}' has segments {ours} and the task's {theirs}")
     if needed.names and offered.names:
         problems += _name_problems(f"names of observation '{name}'", needed.names, offered.names)
     return problems

@@ -172,19 +172,32 @@ class Asset:
         Raises:
             UserError: There is no readable file of points, or it holds fewer.
         """
+        points = self.surface()[0]
+        if count is not None and count > len(points):
+            path = self.directory / self.record.points
+            raise UserError(f"{path} holds {len(points)} points and {count} were asked for: make it with --points.")
+        return points[:count]
+
+    def surface(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read all surface points and their outward unit normals, each (N, 3), float32, asset frame [m].
+
+        Raises:
+            UserError: There is no readable file of points.
+        """
         if not self.record.points:
             raise UserError(f"{self.directory / ASSET_FILE}: the key 'points' is empty: this asset has no points.")
         path = self.directory / self.record.points
         try:
             with np.load(path, allow_pickle=False) as data:
-                points = np.asarray(data["points"])
+                arrays = {name: np.asarray(data[name]) for name in ("points", "normals")}
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise UserError(f"{path} is missing or is no file of points ({error}): make the asset again.") from error
-        if points.ndim != 2 or points.shape[1] != 3 or points.dtype != np.float32 or not np.isfinite(points).all():
-            raise UserError(f"{path}: 'points' must be finite float32 of shape (N, 3): make the asset again.")
-        if count is not None and count > len(points):
-            raise UserError(f"{path} holds {len(points)} points and {count} were asked for: make it with --points.")
-        return points[:count]
+        for name, array in arrays.items():
+            if array.shape != (len(array), 3) or array.dtype != np.float32 or not np.isfinite(array).all():
+                raise UserError(f"{path}: '{name}' must be finite float32 of shape (N, 3): make the asset again.")
+        if len(arrays["points"]) != len(arrays["normals"]):
+            raise UserError(f"{path} does not have one normal per point: make the asset again.")
+        return arrays["points"], arrays["normals"]
 
 
 def require_name(name: object) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Arms of an evaluation: how the latent of each decision is made.
+"""Arms of an evaluation: how the latent, and so the chunk, of each decision is made.
 
-All arms run the same frozen base policy and get the same noise; only the latent differs.
+All arms run the same frozen base policy and get the same noise; what they make of it differs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+
+from .seeds import Stream, latent_noise
 
 BASE = "base"
 STEERED = "steered"
@@ -22,44 +24,62 @@ ARM_NAMES = (BASE, STEERED, "steered_sampled", *FREE_ARMS)
 
 @dataclass(frozen=True)
 class Decision:
-    """What an arm may look at when it makes the latents of one decision of all environments."""
+    """What an arm may look at when it makes one decision of all environments."""
 
     condition: torch.Tensor
     """Condition of the base policy, (N, C)."""
     noise: torch.Tensor
-    """N(0, I) noise of this decision, the same for every arm, (N, H, A)."""
+    """N(0, I) noise of this decision, the same for every arm, (N, *latent_shape)."""
     batch: int
     """Index of the batch of episodes."""
     index: int
     """Index of the decision in its episodes."""
+    seed: int = 0
+    """Seed of the evaluation."""
+
+    def own_noise(self, size: int) -> torch.Tensor:
+        """Draws N(0, 1) numbers (N, size) that an arm needs beside the noise, from a stream of their own."""
+        shape = (self.noise.shape[0], size)
+        return latent_noise(shape, self.seed, self.batch, self.index, self.noise.device, Stream.OWN)
 
 
 class SteeringActor(Protocol):
-    """What evaluation needs of a trained steering policy."""
+    """A trained steering policy; ``score.steering.plan.SteeringHead`` is one."""
 
-    def latent(self, condition: torch.Tensor, noise: torch.Tensor, *, sample: bool) -> torch.Tensor:
-        """Makes the latents of one decision.
+    own_dim: int
+    """Numbers that a sampled decision needs beside the noise."""
+
+    def __call__(
+        self, condition: torch.Tensor, noise: torch.Tensor, own: torch.Tensor, sample: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Makes one decision.
 
         Args:
             condition: Condition of the base policy, (N, C).
-            noise: N(0, I) noise, (N, H, A); the only source of randomness (sampled code, complement of a reduced
-                basis).
+            noise: N(0, I) noise, (N, *latent_shape); with ``own`` the only source of randomness.
+            own: More N(0, I) numbers, (N, own_dim).
             sample: Whether the code is sampled; its mean otherwise.
 
         Returns:
-            Latents, (N, H, A).
+            Latents (N, *latent_shape), and chunks (N, H, A) in action units.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to make latents."""
+    """One way to decide."""
 
     name: str
     """Name in reports and files."""
-    latent: Callable[[Decision], torch.Tensor]
-    """Makes the latents (N, H, A) of a decision. It must draw no random numbers of its own."""
+    act: Callable[[Decision], tuple[torch.Tensor, torch.Tensor | None]]
+    """Makes the latents (N, *latent_shape) of a decision, and its chunks (N, H, A); None lets the base policy decode
+    the latents. It must draw no random numbers but those of the decision."""
+
+
+def latent_arm(name: str, latent: Callable[[Decision], torch.Tensor]) -> Arm:
+    """An arm whose latents the base policy decodes."""
+    return Arm(name, lambda decision: (latent(decision), None))
 
 
 def base_arm(temperature: float = 1.0) -> Arm:
@@ -72,14 +92,14 @@ def base_arm(temperature: float = 1.0) -> Arm:
         The arm ``base``, or ``base_t05`` for 0.5, ``base_t0`` for 0, and so on.
     """
     name = BASE if temperature == 1.0 else f"{BASE}_t{temperature:g}".replace(".", "")
-    return Arm(name, lambda decision: temperature * decision.noise)
+    return latent_arm(name, lambda decision: temperature * decision.noise)
 
 
 def constant_arm(latent: torch.Tensor, name: str = "constant") -> Arm:
     """One fixed latent (H, A) in every decision of every environment."""
     if latent.dim() != 2:
         raise ValueError(f"A constant latent has shape (H, A), not {tuple(latent.shape)}.")
-    return Arm(name, lambda decision: latent.to(decision.noise).expand_as(decision.noise))
+    return latent_arm(name, lambda decision: latent.to(decision.noise).expand_as(decision.noise))
 
 
 def grid_arm(candidates: torch.Tensor, name: str, first_batch: int) -> Arm:
@@ -98,10 +118,13 @@ def grid_arm(candidates: torch.Tensor, name: str, first_batch: int) -> Arm:
         episode = torch.arange(count, device=decision.noise.device) + (decision.batch - first_batch) * count
         return candidates.to(decision.noise)[episode % candidates.shape[0]]
 
-    return Arm(name, latent)
+    return latent_arm(name, latent)
 
 
 def steered_arm(actor: SteeringActor, *, sample: bool = False) -> Arm:
-    """The steered policy with its mean latent (``steered``) or a sampled one (``steered_sampled``)."""
-    name = "steered_sampled" if sample else STEERED
-    return Arm(name, lambda decision: actor.latent(decision.condition, decision.noise, sample=sample))
+    """The steered policy with its mean code (``steered``) or a sampled one (``steered_sampled``)."""
+
+    def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor]:
+        return actor(decision.condition, decision.noise, decision.own_noise(actor.own_dim), sample)
+
+    return Arm("steered_sampled" if sample else STEERED, act)

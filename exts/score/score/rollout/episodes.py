@@ -66,7 +66,7 @@ def run_episodes(
     Args:
         task: The task, with one environment for each episode of a batch.
         base_policy: The frozen base policy, on the task's device.
-        arm: How latents are made.
+        arm: How decisions are made.
         episodes: Number of episodes, at least 1. Of a last batch that is not full, the first environments count.
         seed: Seed of the evaluation (see :class:`~score.rollout.seeds.SeedSpace`).
         chunk_steps: Control steps executed of every decoded chunk, 1 to the policy's horizon.
@@ -129,7 +129,7 @@ def run_batch(
     Args:
         task: The task.
         base_policy: The frozen base policy.
-        arm: How latents are made.
+        arm: How decisions are made.
         seed: Seed of the evaluation.
         batch: Index of the batch.
         count: Number of environments that count, the first ones; the batch is over when they have ended.
@@ -141,7 +141,7 @@ def run_batch(
     Returns:
         Results of the first ``count`` environments.
     """
-    horizon, actions = base_policy.latent_shape
+    horizon = base_policy.spec.horizon
     if not 1 <= chunk_steps <= horizon:
         raise ValueError(f"chunk_steps must be from 1 to the policy's horizon {horizon}, got {chunk_steps}.")
     limit = task.max_episode_length
@@ -153,10 +153,11 @@ def run_batch(
         first = FirstEpisodes(task.num_envs, task.device)
         first.require(finite_observations(observations))
         for decision in range(math.ceil(limit / chunk_steps)):
-            noise = latent_noise((task.num_envs, horizon, actions), seed, batch, decision, task.device)
+            noise = latent_noise((task.num_envs, *base_policy.latent_shape), seed, batch, decision, task.device)
             condition = base_policy.encode(observations["policy"])
-            latent = arm.latent(Decision(condition, noise, batch, decision))
-            chunk = base_policy.decode(condition, latent)
+            latent, chunk = arm.act(Decision(condition, noise, batch, decision, seed))
+            if chunk is None:
+                chunk = base_policy.decode(condition, latent)
             first.require(finite_rows(condition, latent, chunk))
             if trace:
                 latents.append(latent[:count].cpu())

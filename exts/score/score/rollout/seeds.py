@@ -38,6 +38,7 @@ class Stream(enum.IntEnum):
     STEP = 2
     CANDIDATES = 3
     BOOTSTRAP = 4
+    OWN = 5
 
 
 def require_seed(seed: int, space: SeedSpace) -> int:
@@ -79,19 +80,25 @@ def derive_seed(seed: int, batch: int, stream: Stream, index: int = 0) -> int:
 
 
 def latent_noise(
-    shape: tuple[int, ...], seed: int, batch: int, decision: int, device: torch.device | str
+    shape: tuple[int, ...],
+    seed: int,
+    batch: int,
+    decision: int,
+    device: torch.device | str,
+    stream: Stream = Stream.LATENT,
 ) -> torch.Tensor:
     """Draws the N(0, I) noise of one decision from a generator of its own.
 
     Args:
-        shape: Shape of the noise, usually (N, H, A).
+        shape: Shape of the noise, usually (N, *latent_shape).
         seed: Seed of the evaluation.
         batch: Index of the batch.
         decision: Index of the decision in its episodes.
         device: Where the noise is wanted. It is drawn on the CPU, so that all devices see the same numbers.
+        stream: ``LATENT`` is what every arm shares, ``OWN`` what an arm needs beside it.
 
     Returns:
         The noise, of ``shape``, float32.
     """
-    generator = torch.Generator().manual_seed(derive_seed(seed, batch, Stream.LATENT, decision))
+    generator = torch.Generator().manual_seed(derive_seed(seed, batch, stream, decision))
     return torch.randn(shape, generator=generator).to(device)

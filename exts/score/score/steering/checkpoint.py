@@ -115,6 +115,8 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dic
         ) from error
     header = state.get("score") if isinstance(state, dict) else None
     if isinstance(header, dict) and header.get("format") == FORMAT:
+        # Before there were methods there was one.
+        header.setdefault("identity", {}).setdefault("method", "score")
         return state
     if isinstance(header, dict):
         raise UserError(

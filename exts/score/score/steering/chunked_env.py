@@ -22,18 +22,17 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from score.policies.base_policy import BasePolicy
 from score.task import GUARD, SUCCESS, SteerableTask, TaskObservations, finite_observations, finite_rows
 from score.utils.errors import UserError
 from score.utils.random import preserved_random_state
 
 from .chunk import Chunk
 from .diagnostics import RolloutStatistics
-from .latent import LatentBasis
+from .plan import Plan
 
 
 class ChunkedVecEnv(VecEnv):
-    """A steerable task and a frozen base policy as a vectorised environment of rsl_rl.
+    """A steerable task and a plan with its frozen base policy as a vectorised environment of rsl_rl.
 
     Observations are the groups ``policy`` (the base policy's condition, (N, C)) and ``critic`` (the true state, (N,
     Dc)). Windows and point clouds stay out, because rsl_rl stores every group that it is given.
@@ -47,8 +46,7 @@ class ChunkedVecEnv(VecEnv):
     def __init__(
         self,
         task: SteerableTask,
-        base_policy: BasePolicy,
-        basis: LatentBasis,
+        plan: Plan,
         *,
         chunk_steps: int,
         gamma: float,
@@ -58,18 +56,17 @@ class ChunkedVecEnv(VecEnv):
 
         Args:
             task: The task, with N environments.
-            base_policy: The frozen base policy, on the task's device.
-            basis: What a code means, on the task's device.
+            plan: What a code does, with the frozen base policy, on the task's device.
             chunk_steps: Control steps executed of each chunk, k, from 1 to the policy's horizon.
             gamma: Discount of one control step.
-            seed: Seed of the noise in the complement of a reduced basis.
+            seed: Seed of the noise that the plan gets.
 
         Raises:
             UserError: The chunk is longer than the horizon, or the task lacks a termination term the method needs.
         """
-        if not 1 <= chunk_steps <= basis.horizon:
+        if not 1 <= chunk_steps <= plan.horizon:
             raise UserError(
-                f"agent.steering.chunk_steps is {chunk_steps}: it must be from 1 to {basis.horizon},"
+                f"agent.steering.chunk_steps is {chunk_steps}: it must be from 1 to {plan.horizon},"
                 " the base policy's horizon."
             )
         missing = [name for name in (SUCCESS, GUARD) if name not in task.ended_by()]
@@ -80,12 +77,11 @@ class ChunkedVecEnv(VecEnv):
                 " other ended. Add it to the task."
             )
         self.task = task
-        self.base_policy = base_policy
-        self.basis = basis
+        self.plan = plan
         self.chunk_steps = chunk_steps
         self.gamma = gamma
         self.num_envs = task.num_envs
-        self.num_actions = basis.code_dim
+        self.num_actions = plan.code_dim
         self.device = task.device
         self.max_episode_length = task.max_episode_length
         self.cfg: dict[str, Any] = {}
@@ -138,8 +134,8 @@ class ChunkedVecEnv(VecEnv):
             * ``ended_by``: termination term -> (N,) bool.
         """
         started = time.perf_counter()
-        latent = self.basis.expand(actions, self.basis.sample_noise(self.num_envs, self.generator))
-        actions_chunk = self.base_policy.decode(self._observations["policy"], latent)
+        noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
+        actions_chunk = self.plan(self._observations["policy"], actions, noise)
         sound = self._sound & finite_rows(actions_chunk)
         chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma, sound)
         decoded = time.perf_counter()
@@ -166,7 +162,7 @@ class ChunkedVecEnv(VecEnv):
 
     def _observe(self, observations: TaskObservations) -> TensorDict:
         """Encode once, and keep what the next decision needs; what is not finite becomes zero and ends its episode."""
-        condition = self.base_policy.encode(observations["policy"])
+        condition = self.plan.encode(observations["policy"])
         critic = observations["critic"]
         self._sound = finite_observations(observations) & finite_rows(condition)
         # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.

@@ -17,6 +17,7 @@ from isaaclab_rl.rsl_rl import RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPp
 from score.utils.errors import UserError, near_names
 
 from .latent import BASIS_KINDS
+from .methods import find_method
 
 OBSERVATION_GROUPS = {"actor": ["policy"], "critic": ["critic"]}
 """The actor reads the base policy's condition, the critic the true state."""
@@ -34,19 +35,25 @@ _DEPRECATED = (
 
 @configclass
 class SteeringCfg:
-    """How the latent is steered."""
+    """What PPO acts on, and how."""
+
+    method: str = "score"
+    """What a code acts on: ``score``, ``residual`` or ``score_residual``, see :mod:`.methods`."""
 
     chunk_steps: int = 8
     """Control steps executed of each action chunk, from 1 to the base policy's horizon."""
 
     basis: str = "full"
-    """What a code means in the latent: ``full``, ``repeat``, ``interp`` or ``dct``, see :mod:`.latent`."""
+    """What a code means in latent or residual: ``full``, ``repeat``, ``interp`` or ``dct``, see :mod:`.latent`."""
 
     knots: int = 2
     """Columns of the bases ``interp`` and ``dct``; the others ignore it."""
 
     bound: float = 3.0
     """Bound of the code inside its distribution, in standard deviations."""
+
+    residual_limit: float = 0.03
+    """Largest residual of each action, in action units (rad in the shipped tasks); ``score`` ignores it."""
 
     initial_std: float = 0.5
     """Initial standard deviation: 1 starts at the base policy itself, less starts at cooler noise and learns faster."""
@@ -66,7 +73,7 @@ class SteeringRunnerCfg(RslRlOnPolicyRunnerCfg):
     """Settings of a steering run: Isaac Lab's runner settings, plus ``steering``."""
 
     steering: SteeringCfg = SteeringCfg()
-    """How the latent is steered."""
+    """What PPO acts on, and how."""
 
     num_steps_per_env: int = 16
     """Decisions of each environment per iteration."""
@@ -122,6 +129,7 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         UserError: The first setting that does not fit, by its name on the command line.
     """
     steering = cfg.steering
+    find_method(steering.method)
     if steering.basis not in BASIS_KINDS:
         raise UserError(
             f"agent.steering.basis: unknown basis '{steering.basis}'; choose one of {', '.join(BASIS_KINDS)}."
@@ -133,13 +141,9 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         steering.chunk_steps,
         f"from 1 to {horizon}, the base policy's horizon",
     )
-    _require(0 < steering.bound < math.inf, "steering.bound", steering.bound, "a positive number (3 is the default)")
-    _require(
-        0 < steering.initial_std < math.inf,
-        "steering.initial_std",
-        steering.initial_std,
-        "a positive number (0.5 is the default)",
-    )
+    for name, default in (("bound", 3), ("residual_limit", 0.03), ("initial_std", 0.5)):
+        value = getattr(steering, name)
+        _require(0 < value < math.inf, f"steering.{name}", value, f"a positive number ({default} is the default)")
     _require(0 < steering.gamma <= 1, "steering.gamma", steering.gamma, "above 0 and at most 1 (0.99 is the default)")
     for name in ("num_steps_per_env", "max_iterations", "save_interval"):
         _require(getattr(cfg, name) >= 1, name, getattr(cfg, name), "at least 1")

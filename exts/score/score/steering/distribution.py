@@ -10,28 +10,14 @@ import math
 import torch
 from rsl_rl.modules.distribution import GaussianDistribution
 
-_MAX_ABS_Y = 1.0 - 2.0**-24
-"""Largest float32 below 1: a code that was rounded to the bound is read as this, which keeps its density finite."""
+from .squash import Squash
 
 _ENTROPY_NODES = 16
 """Nodes of the Gauss-Hermite rule for the entropy; exact to 1e-6 for standard deviations up to 1 and a bound of 3."""
 
 
-def unit_variance_scale(bound: float) -> float:
-    """Return the standard deviation of ``bound * tanh(u / bound)`` for u ~ N(0, 1).
-
-    The trapezoidal rule converges exponentially for this integrand; 4001 nodes on [-12, 12] reach double precision.
-
-    Args:
-        bound: Bound b > 0, in standard deviations of u.
-    """
-    u = torch.linspace(-12.0, 12.0, 4001, dtype=torch.float64)
-    density = torch.exp(-0.5 * u**2) / math.sqrt(2 * math.pi)
-    return math.sqrt(torch.trapezoid((bound * torch.tanh(u / bound)) ** 2 * density, u).item())
-
-
 class BoundedGaussianDistribution(GaussianDistribution):
-    """z = bound * tanh(u / bound) / s with u ~ N(mean, std), and s such that std 1 and mean 0 give z unit variance.
+    """z = :class:`Squash` of u ~ N(mean, std); std 1 and mean 0 give z unit variance.
 
     The head of the network starts at zero, so that training starts at a distribution with mean 0 in every state. With
     an initial std of 1 that is the base policy's own noise (but for tails beyond the bound), with less it is cooler
@@ -57,27 +43,20 @@ class BoundedGaussianDistribution(GaussianDistribution):
             std_range: Range that the standard deviation of u is clamped to.
             std_type: Parametrisation of the standard deviation, "log" or "scalar".
             learn_std: Whether the standard deviation is learned.
-            bound: b: codes lie within (-b / s, b / s).
+            bound: Bound of the code, see :class:`Squash`.
         """
         super().__init__(output_dim, init_std=init_std, std_range=std_range, std_type=std_type, learn_std=learn_std)
-        self.bound = float(bound)
-        self.scale = unit_variance_scale(self.bound)
+        self.squash = Squash(bound)
         nodes, weights = _gauss_hermite(_ENTROPY_NODES)
         self.register_buffer("_nodes", nodes, persistent=False)
         self.register_buffer("_weights", weights, persistent=False)
 
     @property
-    def limit(self) -> float:
-        """Largest absolute value of a code, b / s."""
-        return self.bound / self.scale
-
-    def squash(self, u: torch.Tensor) -> torch.Tensor:
-        """Map u to the code z, both of any shape."""
-        return torch.tanh(u / self.bound) * self.limit
-
-    def unsquash(self, z: torch.Tensor) -> torch.Tensor:
-        """Map a code z to u; codes at the bound map to the largest finite u."""
-        return torch.atanh((z / self.limit).clamp(-_MAX_ABS_Y, _MAX_ABS_Y)) * self.bound
+    def fixed_std(self) -> torch.Tensor:
+        """Standard deviation of u, shape (d,): the same in every state."""
+        if self.std_type == "log":
+            return self.log_std_param.detach().clamp(*self.log_std_range).exp()
+        return self.std_param.detach().clamp(*self.std_range)
 
     def sample(self) -> torch.Tensor:
         """Sample codes, shape (B, d)."""
@@ -89,7 +68,7 @@ class BoundedGaussianDistribution(GaussianDistribution):
 
     def as_deterministic_output_module(self) -> torch.nn.Module:
         """Return the deterministic output as a module that TorchScript can compile."""
-        return _SquashModule(self.bound, self.limit)
+        return self.squash
 
     @property
     def mean(self) -> torch.Tensor:
@@ -109,13 +88,13 @@ class BoundedGaussianDistribution(GaussianDistribution):
         """
         mean, std = self.params
         u = mean.unsqueeze(-1) + std.unsqueeze(-1) * self._nodes
-        stretch = (_log_sech2(u / self.bound) * self._weights).sum(-1) - math.log(self.scale)
+        stretch = (_log_sech2(u / self.squash.bound) * self._weights).sum(-1) - math.log(self.squash.scale)
         return super().entropy + stretch.sum(-1)
 
     def log_prob(self, outputs: torch.Tensor) -> torch.Tensor:
         """Return the log-density of codes (B, d) under the current distribution, shape (B,)."""
-        u = self.unsquash(outputs)
-        return super().log_prob(u) - (_log_sech2(u / self.bound) - math.log(self.scale)).sum(-1)
+        u = self.squash.inverse(outputs)
+        return super().log_prob(u) - (_log_sech2(u / self.squash.bound) - math.log(self.squash.scale)).sum(-1)
 
     def init_mlp_weights(self, mlp: torch.nn.Module) -> None:
         """Start the head at zero, so that the first mean is 0 in every state."""
@@ -146,16 +125,3 @@ def _gauss_hermite(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     off_diagonal = torch.arange(1, count, dtype=torch.float64).sqrt()
     nodes, vectors = torch.linalg.eigh(torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1))
     return nodes.float(), (vectors[0] ** 2).float()
-
-
-class _SquashModule(torch.nn.Module):
-    """Deterministic output for TorchScript and ONNX."""
-
-    def __init__(self, bound: float, limit: float) -> None:
-        super().__init__()
-        self.bound = bound
-        self.limit = limit
-
-    def forward(self, mlp_output: torch.Tensor) -> torch.Tensor:
-        """Map the head's output (B, d) to the code (B, d)."""
-        return torch.tanh(mlp_output / self.bound) * self.limit

@@ -7,20 +7,23 @@ fresh noise. (Unit variance alone is not enough: repeating one row over the hori
 the base policy.)
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: TorchScript reads the annotations.
 import math
 
 import torch
+from torch import Tensor
 
 from score.utils.errors import UserError, near_names
 
 BASIS_KINDS = ("full", "repeat", "interp", "dct")
 """Names of the bases."""
 
+NO_BASIS = "none"
+"""A basis without columns: nothing is steered, and what is expanded is the noise itself."""
 
-def basis_columns(kind: str, horizon: int, knots: int) -> torch.Tensor:
-    """Return the orthonormal columns of a basis over the horizon.
+
+def basis_columns(kind: str, horizon: int, knots: int) -> Tensor:
+    """Return the orthonormal columns of a basis over the rows of a latent or a chunk.
 
     * ``full``: the identity, every row of the latent has its own numbers.
     * ``repeat``: one constant column.
@@ -29,8 +32,8 @@ def basis_columns(kind: str, horizon: int, knots: int) -> torch.Tensor:
     * ``dct``: the lowest cosines of the type-II discrete cosine transform.
 
     Args:
-        kind: One of :data:`BASIS_KINDS`.
-        horizon: Rows of the latent, H.
+        kind: One of :data:`BASIS_KINDS`, or :data:`NO_BASIS`.
+        horizon: Rows, H.
         knots: Number of columns of ``interp`` and ``dct``; the other kinds ignore it.
 
     Returns:
@@ -39,6 +42,8 @@ def basis_columns(kind: str, horizon: int, knots: int) -> torch.Tensor:
     Raises:
         UserError: If the kind is unknown, or the number of knots does not fit the horizon.
     """
+    if kind == NO_BASIS:
+        return torch.zeros(horizon, 0, dtype=torch.float64)
     if kind not in BASIS_KINDS:
         raise UserError(
             f"agent.steering.basis: unknown basis '{kind}'; choose one of {', '.join(BASIS_KINDS)}."
@@ -64,70 +69,58 @@ def basis_columns(kind: str, horizon: int, knots: int) -> torch.Tensor:
     return cosines / cosines.norm(dim=0)
 
 
-class LatentBasis:
-    """Maps codes to latents of the base policy.
+class LatentBasis(torch.nn.Module):
+    """Maps codes to latents of the base policy, and back. Goes through ``torch.jit.script``.
 
     Attributes:
         columns: Orthonormal columns, shape (H, k).
-        code_dim: Length of a code, d = k * A.
+        code_dim: Length of a code, d = k * A: knot by knot, the A numbers of a knot side by side.
     """
 
-    def __init__(
-        self, kind: str, horizon: int, action_dim: int, knots: int = 2, device: torch.device | str = "cpu"
-    ) -> None:
+    columns: Tensor
+
+    def __init__(self, kind: str, horizon: int, action_dim: int, knots: int = 2) -> None:
         """Build a basis.
 
         Args:
-            kind: One of :data:`BASIS_KINDS`.
+            kind: One of :data:`BASIS_KINDS`, or :data:`NO_BASIS`.
             horizon: Rows of the latent, H.
             action_dim: Columns of the latent, A.
             knots: Number of columns of ``interp`` and ``dct``.
-            device: Device of the columns.
 
         Raises:
             UserError: See :func:`basis_columns`.
         """
+        super().__init__()
         self.kind = kind
         self.horizon = horizon
         self.action_dim = action_dim
-        self.columns = basis_columns(kind, horizon, knots).to(dtype=torch.float32, device=device)
-        self.code_dim = self.columns.shape[1] * action_dim
+        self.register_buffer("columns", basis_columns(kind, horizon, knots).float())
+        self.knots: int = self.columns.shape[1]
+        self.code_dim: int = self.knots * action_dim
 
-    @property
-    def needs_noise(self) -> bool:
-        """Whether the columns leave a complement that has to be filled with noise."""
-        return self.columns.shape[1] < self.horizon
-
-    def sample_noise(self, batch: int, generator: torch.Generator | None = None) -> torch.Tensor | None:
-        """Draw what :meth:`expand` fills the complement with.
-
-        Args:
-            batch: Number of latents, B.
-            generator: Random generator on the basis' device; torch's global one if None.
-
-        Returns:
-            N(0, I) noise, shape (B, H, A), or None where the basis has no complement.
-        """
-        if not self.needs_noise:
-            return None
-        return torch.randn(
-            batch, self.horizon, self.action_dim, generator=generator, device=self.columns.device, dtype=torch.float32
-        )
-
-    def expand(self, code: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+    @torch.jit.export
+    def expand(self, code: Tensor, noise: Tensor | None = None) -> Tensor:
         """Turn codes into latents.
 
         Args:
-            code: Codes, shape (B, k * A): knot by knot, the A numbers of a knot side by side.
+            code: Codes, shape (B, d).
             noise: N(0, I) noise for the complement, shape (B, H, A); None leaves the complement at zero.
 
         Returns:
             Latents, shape (B, H, A); N(0, I) if code and noise are.
         """
-        knots = code.reshape(len(code), -1, self.action_dim)
-        if not self.needs_noise:
-            return knots if self.kind == "full" else torch.einsum("hk,bka->bha", self.columns, knots)
-        latent = torch.einsum("hk,bka->bha", self.columns, knots)
+        if self.kind == "full":
+            return code.reshape(code.shape[0], self.horizon, self.action_dim)
         if noise is None:
-            return latent
-        return latent + noise - torch.einsum("hk,gk,bga->bha", self.columns, self.columns, noise)
+            return self._combine(code)
+        return noise + self._combine(code - self.project(noise))
+
+    @torch.jit.export
+    def project(self, latent: Tensor) -> Tensor:
+        """Read the codes (B, d) of latents (B, H, A): the inverse of :meth:`expand`, whatever the noise."""
+        return torch.einsum("hk,bha->bka", self.columns, latent).reshape(latent.shape[0], self.code_dim)
+
+    def _combine(self, code: Tensor) -> Tensor:
+        knots = code.reshape(code.shape[0], self.knots, self.action_dim)
+        return torch.einsum("hk,bka->bha", self.columns, knots)

@@ -34,7 +34,8 @@ from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_c
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
-from .policy import SteeringPolicy
+from .methods import plan_identity
+from .policy import head_of
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
 
 TRAINING_STARTS = 3_000_000
@@ -48,7 +49,6 @@ class SteeringRunner(OnPolicyRunner):
         completed: Iterations done. ``model_<i>.pt`` is the state after i of them.
         best: Best evaluation so far.
         last: Latest evaluation.
-        policy: The steering policy.
     """
 
     env: ChunkedVecEnv
@@ -74,7 +74,7 @@ class SteeringRunner(OnPolicyRunner):
         Raises:
             UserError: A setting does not fit.
         """
-        validate_runner_cfg(cfg, env.num_envs, env.basis.horizon)
+        validate_runner_cfg(cfg, env.num_envs, env.plan.horizon)
         self.completed = 0
         self.best: EvaluationScore | None = None
         self.last: EvaluationScore | None = None
@@ -93,16 +93,13 @@ class SteeringRunner(OnPolicyRunner):
         with contextlib.redirect_stdout(io.StringIO()):  # both networks, line by line
             super().__init__(env, values, None if log_dir is None else str(log_dir), str(env.device))
         self.logger = self._make_logger()
-        self.policy = SteeringPolicy(self.alg.get_policy(), env.basis, env.chunk_steps)
         observations = env.get_observations()
         self.identity: dict[str, Any] = {
             "base_policy_sha256": base_policy_sha256,
             "chunk_steps": env.chunk_steps,
-            "basis": env.basis.kind,
-            "knots": env.basis.columns.shape[1],
-            "bound": cfg.steering.bound,
-            "horizon": env.basis.horizon,
-            "action_dim": env.basis.action_dim,
+            **plan_identity(vars(cfg.steering), env.plan),
+            "horizon": env.plan.noise_shape[0],
+            "action_dim": env.plan.noise_shape[1],
             "condition_dim": observations["policy"].shape[1],
             "critic_dim": observations["critic"].shape[1],
             "actor_hidden_dims": list(cfg.actor.hidden_dims),
@@ -239,12 +236,12 @@ class SteeringRunner(OnPolicyRunner):
 
     @torch.inference_mode()
     def _evaluate(self) -> EvaluationScore:
-        """Run the mean latent on fixed starts; random state and totals of training stay as they are."""
+        """Run the mean code on fixed starts; random state and totals of training stay as they are."""
         self.alg.eval_mode()
         results = run_episodes(
             self.env.task,
-            self.env.base_policy,
-            steered_arm(self.policy),
+            self.env.plan.base,
+            steered_arm(head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)),
             episodes=-(-self._steering.evaluation_episodes // self.env.num_envs) * self.env.num_envs,
             seed=SeedSpace.TRAINING.value[0],
             chunk_steps=self.env.chunk_steps,
@@ -263,7 +260,8 @@ class SteeringRunner(OnPolicyRunner):
         self.completed = iteration
         summary = self.env.statistics.drain()
         mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
-        support = latent_support(self.alg.storage.actions.flatten(0, 1), mean, std, self.policy.limit)
+        limit = self.alg.get_policy().distribution.squash.limit
+        support = latent_support(self.alg.storage.actions.flatten(0, 1), mean, std, limit)
         steps = self.env.env_steps - self._snapshot["score"]["totals"]["env_steps"]
         scalars = iteration_scalars(summary, support, times, self.env.env_steps, self.env.decisions, steps)
         self.logger.add_scalars(scalars, iteration)

@@ -27,7 +27,7 @@ from score.utils.provenance import package_versions, source_commit
 from .checkpoint import BEST_NAME, LIBRARY, iteration_of, load_checkpoint, weights_sha256
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, validate_runner_cfg
-from .latent import LatentBasis
+from .methods import METHODS, make_plan
 from .run_log import EvaluationScore
 from .runner import SteeringRunner
 
@@ -92,8 +92,7 @@ def train(
     started = time.perf_counter()
     log_dir = Path(log_dir)
     require_match(base_policy.spec, task.spec)
-    horizon, action_dim = base_policy.latent_shape
-    validate_runner_cfg(cfg, task.num_envs, horizon)
+    validate_runner_cfg(cfg, task.num_envs, base_policy.spec.horizon)
     if resume is not None:
         load_checkpoint(resume)  # refuse a wrong file before anything is written
     _require_free(log_dir, resume)
@@ -104,8 +103,8 @@ def train(
     np.random.seed(cfg.seed % 2**32)
     torch.manual_seed(cfg.seed)
     steering = cfg.steering
-    basis = LatentBasis(steering.basis, horizon, action_dim, steering.knots, task.device)
-    env = ChunkedVecEnv(task, base_policy, basis, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=cfg.seed)
+    plan = make_plan(base_policy, vars(steering)).to(task.device)
+    env = ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=cfg.seed)
     runner = SteeringRunner(env, cfg, log_dir, weights, report)
     if resume is not None:
         runner.load(str(resume))
@@ -191,8 +190,8 @@ def _write_run(
         "num_envs": str(task.num_envs),
         "device": str(task.device),
         "base_policy_sha256": weights,
-        "method": "score",
         "files": getattr(task, "files", {}),
+        "method": cfg.steering.method,
     }
     write_run_manifest(str(log_dir), library=LIBRARY, task=task_name, metadata={**values, **metadata})
 
@@ -211,9 +210,9 @@ def _announce(
         f" {cfg.save_interval} iterations."
     )
     report(
-        f"Latent {env.basis.horizon} x {env.basis.action_dim}, basis {env.basis.kind}: PPO sets {env.num_actions}"
-        f" numbers every {env.chunk_steps} control steps, in {env.num_envs} environments; up to {steps:,} control steps"
-        " an iteration."
+        f"Method {cfg.steering.method} ({METHODS[cfg.steering.method].acts_on}), basis {cfg.steering.basis}: PPO sets"
+        f" {env.num_actions} numbers every {env.chunk_steps} control steps, in {env.num_envs} environments; up to"
+        f" {steps:,} control steps an iteration."
     )
     if resume is not None:
         report(f"Resumes {resume} after iteration {runner.completed}.")

@@ -19,12 +19,13 @@ from score.utils.files import atomic_file
 __all__ = ["write_scene_object"]
 
 
-def write_scene_object(item: SceneObject, path: Path) -> Path:
+def write_scene_object(item: SceneObject, path: Path, *, static: bool = False) -> Path:
     """Write the layer of one object.
 
     Args:
         item: The object.
         path: File to write, ``.usda``.
+        static: Whether it is colliders alone and no body, which no engine can move.
 
     Returns:
         ``path``, absolute.
@@ -46,7 +47,10 @@ def write_scene_object(item: SceneObject, path: Path) -> Path:
     stage.SetDefaultPrim(root)
     _set_mass(root, item)
     _set_friction(root, item.friction)
-    if item.fixed:
+    if static:
+        for api in (UsdPhysics.RigidBodyAPI, UsdPhysics.MassAPI):
+            root.RemoveAPI(api)
+    elif item.fixed:
         UsdPhysics.RigidBodyAPI(root).CreateKinematicEnabledAttr(True)
     if any(item.origin):
         _set_origin(root, np.asarray(item.origin))

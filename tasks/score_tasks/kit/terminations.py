@@ -7,36 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.managers import ManagerTermBase, TerminationTermCfg
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from isaaclab.envs import ManagerBasedRLEnv
 
 
 _LOST_CONTACTS = 0b1_1001_1111
 """Bits of ``mujoco_warp.OverflowType`` that mean lost contacts or rows: all buffers, not the iteration limits."""
-
-
-class HeldForSteps(ManagerTermBase):
-    """A state that has to last: counts for how many control steps in a row it has held.
-
-    A term derives it, and says in ``__call__`` what the state is.
-    """
-
-    def __init__(self, cfg: TerminationTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        self._held_steps = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
-
-    def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Starts the count anew."""
-        self._held_steps[slice(None) if env_ids is None else env_ids] = 0
-
-    def count(self, now: torch.Tensor, hold_steps: int) -> torch.Tensor:
-        """Counts a control step in which the state is ``now`` (N,) bool; whether it has held long enough, (N,) bool."""
-        self._held_steps = torch.where(now, self._held_steps + 1, 0)
-        return self._held_steps >= hold_steps
 
 
 def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from isaaclab.managers import SceneEntityCfg
-from isaaclab.utils.math import matrix_from_quat
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -27,19 +26,3 @@ def joint_pos_target(env: ManagerBasedRLEnv, action_name: str) -> torch.Tensor:
 def joint_tracking_error(env: ManagerBasedRLEnv, action_name: str, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Commanded minus measured joint position (N, A), rad: what contact shows to a position-controlled robot."""
     return joint_pos_target(env, action_name) - joint_pos(env, asset_cfg)
-
-
-def transform_points(points: torch.Tensor, pos: torch.Tensor, quat: torch.Tensor) -> torch.Tensor:
-    """Rigid transform of points given in local frames.
-
-    Args:
-        points: Local points (P, 3), shared by all environments, m.
-        pos: Positions (N, 3) of the local frames, m.
-        quat: Orientations (N, 4) of the local frames, x y z w.
-
-    Returns:
-        Points (N, P, 3), m.
-    """
-    # One batched product: ten times faster on a CPU than turning every point by a quaternion.
-    matrices = matrix_from_quat(quat)
-    return torch.baddbmm(pos[:, None], points.expand(len(pos), -1, -1), matrices.transpose(1, 2))

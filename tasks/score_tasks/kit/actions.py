@@ -12,6 +12,8 @@ from isaaclab.envs.mdp.actions import JointPositionActionCfg
 from isaaclab.envs.mdp.actions.joint_actions import JointPositionAction
 from isaaclab.utils import configclass
 
+from score.utils.targets import clamp_target
+
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv
 
@@ -64,9 +66,8 @@ class SafeJointPositionAction(JointPositionAction):
         measured = self._measured()
         # a non-finite action (a diverged environment, a broken policy) holds the robot still
         target = torch.where(torch.isfinite(actions), actions, measured)
-        target = torch.clamp(target, measured - self.max_offset, measured + self.max_offset)
         self._previous = self._processed_actions
-        self._processed_actions = torch.clamp(target, self.command_low, self.command_high)
+        self._processed_actions = clamp_target(target, self.command_low, self.command_high, measured, self.max_offset)
         self._physics_step = 0
 
     def apply_actions(self) -> None:

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""From a code to a chunk of actions: the one place that training, evaluation and the capsule share.
+
+Everything here is stateless, draws no random numbers, and goes through ``torch.jit.script``.
+"""
+
+# No `from __future__ import annotations` here: TorchScript reads the annotations.
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .latent import LatentBasis
+from .squash import Squash
+
+
+class Plan(torch.nn.Module):
+    """What a code does to a frozen base policy.
+
+    A code is ``[latent part, residual part]``; either may be empty. The latent part sets the base policy's latent
+    inside a basis, and noise fills the rest. The residual part is added to the chunk that the base policy decodes.
+
+    Attributes:
+        base: The base policy.
+        code_dim: Length of a code, d.
+        noise_shape: Shape (rows, columns) of the noise of one decision: that of the base policy's latent.
+        horizon: Rows of a chunk, H.
+        own_dim: Length of the residual part.
+        kind: Kind of the basis of codes.
+        knots: Its columns.
+        keeps_noise: Whether the base policy acts on its own N(0, I) noise, as nothing steers its latent.
+    """
+
+    def __init__(
+        self, base: Any, latent_basis: LatentBasis, residual_basis: LatentBasis, residual_gain: float = 0.0
+    ) -> None:
+        """Set up.
+
+        Args:
+            base: Base policy with ``encode`` and ``decode``.
+            latent_basis: Basis over the latent of the base policy.
+            residual_basis: Basis over its chunk (H, A).
+            residual_gain: Action units of a residual per unit of its basis.
+        """
+        super().__init__()
+        self.base = base
+        self.latent_basis = latent_basis
+        self.residual_basis = residual_basis
+        self.residual_gain = float(residual_gain)
+        self.latent_dim: int = latent_basis.code_dim
+        self.own_dim: int = residual_basis.code_dim
+        self.code_dim: int = self.latent_dim + self.own_dim
+        self.noise_shape: tuple[int, int] = (latent_basis.horizon, latent_basis.action_dim)
+        self.horizon: int = residual_basis.horizon
+        self.keeps_noise: bool = self.latent_dim == 0
+        basis = residual_basis if self.keeps_noise else latent_basis
+        self.kind: str = basis.kind
+        self.knots: int = basis.knots
+
+    def forward(self, condition: Tensor, code: Tensor, noise: Tensor) -> Tensor:
+        """Turn codes into chunks.
+
+        Args:
+            condition: What :meth:`encode` returned, shape (B, C).
+            code: Codes, shape (B, d).
+            noise: N(0, I) noise, shape (B, *noise_shape).
+
+        Returns:
+            Chunk in action units, shape (B, H, A).
+        """
+        return self.decide(condition, code, noise)[1]
+
+    @torch.jit.export
+    def decide(self, condition: Tensor, code: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Like :meth:`forward`, but return the latent (B, *noise_shape) as well: (latent, chunk)."""
+        latent = self.latent_basis.expand(code[:, : self.latent_dim], noise)
+        chunk = self.base.decode(condition, latent)
+        if self.own_dim > 0:
+            chunk = chunk + self.residual_gain * self.residual_basis.expand(code[:, self.latent_dim :])
+        return latent, chunk
+
+    @torch.jit.export
+    def encode(self, observations: dict[str, Tensor]) -> Tensor:
+        """Turn observation windows into the condition (B, C) of the base policy."""
+        return self.base.encode(observations)
+
+    @torch.jit.export
+    def code_noise(self, noise: Tensor, own: Tensor) -> Tensor:
+        """Return the N(0, I) numbers (B, d) that move a sampled code.
+
+        For the latent part they are what the noise itself has inside the basis, so that an untrained code of unit
+        variance gives the base policy the very latent that it would have drawn.
+
+        Args:
+            noise: N(0, I) noise, shape (B, *noise_shape).
+            own: N(0, I) numbers for the residual part, shape (B, own_dim).
+        """
+        return torch.cat([self.latent_basis.project(noise), own], dim=1)
+
+
+class SteeringHead(torch.nn.Module):
+    """A trained steering policy: condition and noise in, latent and chunk out.
+
+    Attributes:
+        plan: What its codes do.
+        method: Name of its method.
+        chunk_steps: Control steps per decision that it was trained with.
+        iteration: Iterations that it was trained for.
+        own_dim: Numbers that it needs beside the noise of the base policy when its code is sampled.
+    """
+
+    std: Tensor
+
+    def __init__(
+        self,
+        plan: Plan,
+        network: torch.nn.Module,
+        squash: Squash,
+        std: Tensor,
+        *,
+        chunk_steps: int,
+        method: str = "score",
+        iteration: int = 0,
+    ) -> None:
+        """Set up.
+
+        Args:
+            plan: What the codes do.
+            network: Condition (B, C) to the unbounded mean (B, d), observation normaliser included.
+            squash: Bound of the code.
+            std: Standard deviation of the unbounded code, shape (d,).
+            chunk_steps: Control steps per decision.
+            method: Name of the method.
+            iteration: Iterations of training.
+
+        Raises:
+            ValueError: The standard deviation does not fit the plan.
+        """
+        super().__init__()
+        if std.shape != (plan.code_dim,) or not bool((torch.isfinite(std) & (std >= 0.0)).all()):
+            raise ValueError(
+                f"The standard deviation must be {plan.code_dim} finite, non-negative numbers, got {std.tolist()}."
+            )
+        self.plan = plan
+        self.network = network
+        self.squash = squash
+        self.register_buffer("std", std.detach().clone())
+        self.method = method
+        self.chunk_steps = chunk_steps
+        self.iteration = iteration
+        self.own_dim: int = plan.own_dim
+
+    def forward(self, condition: Tensor, noise: Tensor, own: Tensor, sample: bool) -> tuple[Tensor, Tensor]:
+        """Make one decision.
+
+        Args:
+            condition: Condition of the base policy, shape (B, C).
+            noise: N(0, I) noise, shape (B, *plan.noise_shape).
+            own: More N(0, I) numbers, shape (B, own_dim). Noise and these are the only source of randomness.
+            sample: Whether the code is sampled. If not, it is the code of the mean, and where the latent is steered
+                the complement of its basis stays 0: equal observations give equal actions.
+
+        Returns:
+            Latent (B, *plan.noise_shape), and chunk (B, H, A) in action units.
+        """
+        u = self.network(condition)
+        if sample:
+            u = u + self.std * self.plan.code_noise(noise, own)
+        elif not self.plan.keeps_noise:
+            noise = torch.zeros_like(noise)
+        return self.plan.decide(condition, self.squash(u), noise)

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""How episodes start: poses of bodies and of the arm; and gains that are weak or strong together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from isaaclab.envs.mdp import randomize_actuator_gains
+from isaaclab.managers import EventTermCfg, ManagerTermBase
+from isaaclab.utils.math import quat_from_euler_xyz, quat_mul, sample_uniform
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
+    from isaaclab.managers import SceneEntityCfg
+
+
+def pose_bounds(ranges: dict[str, tuple[float, float]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lower and upper bounds (6,) of x, y, z, roll, pitch, yaw; a missing key is fixed at 0."""
+    pairs = torch.tensor(
+        [ranges.get(key, (0.0, 0.0)) for key in ("x", "y", "z", "roll", "pitch", "yaw")], device=device
+    )
+    return pairs[:, 0], pairs[:, 1]
+
+
+def write_body_pose(
+    env: ManagerBasedRLEnv,
+    name: str,
+    env_ids: torch.Tensor,
+    pos: torch.Tensor,
+    quat: torch.Tensor,
+    moves: bool = True,
+) -> None:
+    """Puts a rigid object, or an articulation by its root, somewhere at rest.
+
+    Args:
+        env: The environment.
+        name: Name of the body in the scene.
+        env_ids: Environments (n,).
+        pos: Positions (n, 3), environment frame, m.
+        quat: Orientations (n, 4), x y z w.
+        moves: Whether it moves in an episode; a kinematic body or a fixed root has no velocity.
+    """
+    body = env.scene[name]
+    pose = torch.cat((pos + env.scene.env_origins[env_ids], quat), dim=-1)
+    body.write_root_pose_to_sim_index(root_pose=pose, env_ids=env_ids)
+    if moves:
+        body.write_root_velocity_to_sim_index(root_velocity=torch.zeros_like(pose[:, :6]), env_ids=env_ids)
+
+
+class PlaceBodies(ManagerTermBase):
+    """Draws where bodies of a scene file rest at the start of an episode.
+
+    Attributes:
+        rest_height: Name of a body -> height (N,) at which it rested when its episode began, m.
+    """
+
+    def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
+        super().__init__(cfg, env)
+        self._nominal = {}
+        self.rest_height = {}
+        for name in cfg.params["bodies"]:
+            state = env.scene[name].cfg.init_state
+            self._nominal[name] = tuple(torch.tensor(part, device=env.device) for part in (state.pos, state.rot))
+            self.rest_height[name] = torch.full((env.num_envs,), state.pos[2], device=env.device)
+
+    def __call__(
+        self, env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice, bodies: dict[str, dict[str, Any]]
+    ) -> None:
+        """Places the bodies of the episodes ``env_ids``.
+
+        Args:
+            env: The environment.
+            env_ids: Environments; a full reset passes a slice.
+            bodies: Name -> ``ranges`` (offsets from the nominal pose, m and rad, a missing key is fixed at 0; as Isaac
+                Lab does, the turn comes first, in the body's own axes) and ``half_turn`` (whether it also stands the
+                other way round half of the time), ``moves`` (see :func:`write_body_pose`).
+        """
+        env_ids = torch.arange(env.num_envs, device=env.device)[env_ids]
+        count = len(env_ids)
+        for name, options in bodies.items():
+            pos, quat = self._nominal[name]
+            offset = sample_uniform(*pose_bounds(options["ranges"], env.device), (count, 6), device=env.device)
+            turned = torch.rand(count, device=env.device) < 0.5
+            yaw = offset[:, 5] + math.pi * options["half_turn"] * turned
+            turn = quat_from_euler_xyz(offset[:, 3], offset[:, 4], yaw)
+            self.rest_height[name][env_ids] = pos[2] + offset[:, 2]
+            quat = quat_mul(turn, quat.expand(count, -1))
+            write_body_pose(env, name, env_ids, pos + offset[:, :3], quat, options["moves"])
+
+
+class ArmStarts(ManagerTermBase):
+    """Draws where the arm starts, from a bank solved once by inverse kinematics: a reset costs no solve.
+
+    A robot derives it and says in :meth:`solve` what a start is.
+    """
+
+    BANK_SIZE = 1024
+
+    def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
+        super().__init__(cfg, env)
+        self._bank = self.solve(cfg.params["start"], self.BANK_SIZE, env.device)
+
+    def solve(self, start: dict[str, tuple[float, float]], count: int, device: str) -> torch.Tensor:
+        """Arm joints (n, A) of starts in the given ranges, rad, n at most ``count``."""
+        raise NotImplementedError
+
+    def draw(self, count: int) -> torch.Tensor:
+        """Arm joints (count, A) from the bank, rad."""
+        return self._bank[torch.randint(len(self._bank), (count,), device=self._bank.device)]
+
+    @staticmethod
+    def indices(env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice) -> torch.Tensor:
+        """Environments as indices (n,); a full reset passes a slice."""
+        return torch.arange(env.num_envs, device=env.device)[env_ids]
+
+    @staticmethod
+    def write(
+        env: ManagerBasedRLEnv,
+        env_ids: torch.Tensor,
+        action_name: str,
+        positions: torch.Tensor,
+        targets: dict[str, float] | None = None,
+    ) -> None:
+        """Puts the robot's joints at rest, and lets its drives hold them.
+
+        Args:
+            env: The environment.
+            env_ids: Environments (n,).
+            action_name: Action term whose joints are placed; the others take their defaults.
+            positions: Their positions (n, A), rad, clamped to the limits of commands.
+            targets: Pattern of joint names -> target of their drives where it is not their position.
+        """
+        robot, term = env.scene["robot"], env.action_manager.get_term(action_name)
+        joints = robot.data.default_joint_pos.torch[env_ids].clone()
+        joints[:, term._joint_ids] = torch.clamp(positions, term.command_low, term.command_high)
+        robot.write_joint_position_to_sim_index(position=joints, env_ids=env_ids)
+        robot.write_joint_velocity_to_sim_index(velocity=torch.zeros_like(joints), env_ids=env_ids)
+        for pattern, target in (targets or {}).items():
+            joints[:, robot.find_joints(pattern)[0]] = target
+        robot.set_joint_position_target_index(target=joints, env_ids=env_ids)
+
+
+class RandomizeGainsTogether(randomize_actuator_gains):
+    """Scales the gains of all joints of an environment by one factor for stiffness and one for damping.
+
+    Isaac Lab's term draws for every joint by itself, so that hardly an environment has an arm that is weak as a whole:
+    with 23 joints from 0.8 to 1.2 the mean lies within 0.95 and 1.05 in 19 of 20.
+    """
+
+    def __call__(
+        self,
+        env: ManagerBasedEnv,
+        env_ids: torch.Tensor | slice,
+        asset_cfg: SceneEntityCfg,
+        stiffness_distribution_params: tuple[float, float],
+        damping_distribution_params: tuple[float, float],
+        operation: Literal["scale"] = "scale",
+        distribution: Literal["uniform"] = "uniform",
+    ) -> None:
+        """Draws the factors of the episodes ``env_ids`` uniformly from the two ranges and writes the gains.
+
+        ``operation`` and ``distribution`` stand here because Isaac Lab's term reads them; they have one value.
+        """
+        count = len(range(env.num_envs)[env_ids]) if isinstance(env_ids, slice) else len(env_ids)
+
+        def together(bounds: tuple[float, float]) -> tuple[torch.Tensor, torch.Tensor]:
+            factor = sample_uniform(*bounds, (count, 1), device=env.device)
+            return factor, factor
+
+        super().__call__(
+            env,
+            env_ids,
+            asset_cfg,
+            together(stiffness_distribution_params),
+            together(damping_distribution_params),
+            operation,
+            distribution,
+        )

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Poses of bodies, and points in frames. Suffix ``_e``: environment frame, which is the base frame of the robot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from isaaclab.managers import SceneEntityCfg
+from isaaclab.utils.math import matrix_from_quat
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+Pose = tuple[torch.Tensor, torch.Tensor]
+"""Positions (N, 3), m, and rotation matrices (N, 3, 3) of frames."""
+
+
+def body_state_e(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> tuple[torch.Tensor, torch.Tensor]:
+    """Position (N, 3), m, and quaternion (N, 4), x y z w, of a rigid object, an articulation's body, or colliders."""
+    static = getattr(env.scene.cfg, entity.name).init_state if entity.name in env.scene.extras else None
+    if static is not None:
+        pose = (torch.tensor(part, device=env.device) for part in (static.pos, static.rot))
+        pos, quat = (part.expand(env.num_envs, -1) for part in pose)
+        return pos, quat
+    data = env.scene[entity.name].data
+    if entity.body_names is None:
+        return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
+    body = entity.body_ids[0] if isinstance(entity.body_ids, list) else 0
+    return data.body_pos_w.torch[:, body] - env.scene.env_origins, data.body_quat_w.torch[:, body]
+
+
+def body_pose_e(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> Pose:
+    """Pose of a rigid object or of one body of an articulation."""
+    pos, quat = body_state_e(env, entity)
+    return pos, matrix_from_quat(quat)
+
+
+def body_lin_vel(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
+    """Velocity (N, 3) of a rigid object or of one body of an articulation, m/s."""
+    data = env.scene[entity.name].data
+    if entity.body_names is None:
+        return data.root_lin_vel_w.torch
+    body = entity.body_ids[0] if isinstance(entity.body_ids, list) else 0
+    return data.body_lin_vel_w.torch[:, body]
+
+
+def points_in(frame: Pose, points: torch.Tensor) -> torch.Tensor:
+    """Points (N, P, 3) given in the parent frame, in ``frame``, m."""
+    pos, rot = frame
+    return (points - pos[:, None]) @ rot
+
+
+def points_from(frame: Pose, points: torch.Tensor) -> torch.Tensor:
+    """Points (N, P, 3) given in ``frame``, in the parent frame, m."""
+    pos, rot = frame
+    return torch.baddbmm(pos[:, None], points, rot.mT)
