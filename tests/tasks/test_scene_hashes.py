@@ -14,7 +14,7 @@ import isaaclab.sim as sim_utils
 from score.reconstruction.scene import read_scene
 from score.simulation import scene_files
 from score_assets import USD_DIR, scene_file
-from score_tasks.scene_file import object_cfg
+from score_tasks.kit.scene import object_cfg
 
 
 def hashes(scene: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from isaaclab_newton.physics import NewtonManager
 from isaaclab_physx.physics import PhysxCfg
 
 from score.physics import newton_mjwarp
-from score_tasks.mdp.terminations import contact_overflow
+from score_tasks.kit.terminations import contact_overflow
 
 
 def make_env(physics: Any) -> Any:
