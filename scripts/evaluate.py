@@ -53,6 +53,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--num_envs", type=int, metavar="N", help="environments at once (default: the episodes, at most 100)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of starts and noise, 0 to 999999 (default 0)")
+    parser.add_argument(
+        "--starts",
+        default="development",
+        metavar="development|final",
+        help="development (default) to compare by; final for a number that a table reports, once",
+    )
     parser.add_argument("--device", help="torch device, e.g. cpu or cuda:0 (default: a GPU if there is one)")
     parser.add_argument(
         "--resume",
@@ -80,22 +86,21 @@ def main(arguments: list[str] | None = None) -> int:
     from score.evaluation.picture import save_picture
     from score.policies import require_match
     from score.policies.bundle import bundle_sha256
-    from score.rollout.seeds import SeedSpace, require_seed
     from score.simulation import open_task, task_kwargs
     from score.utils.files import require_writable, sha256_of
     from score.utils.provenance import command_line, source_commit
 
     overrides = artefacts.require_overrides(unknown, list(parser._option_string_actions))
-    require_seed(args.seed, SeedSpace.REPORTED)
     task_kwargs(args.task, args.domain)
     checkpoint = artefacts.find_checkpoint(args.checkpoint, args.task, artefacts.experiment_name(args.task, overrides))
     bundle = args.base_policy or artefacts.shipped_base_policy(args.task)
-    output = args.output or artefacts.default_output(args.task, args.domain, args.seed, checkpoint)
+    output = args.output or artefacts.default_output(args.task, args.domain, args.starts, args.seed, checkpoint)
     cfg = EvaluationCfg(
         task=args.task,
         domain=args.domain,
         episodes=args.episodes,
         seed=args.seed,
+        starts=args.starts,
         all_arms=args.all_arms,
         output=output,
         resume=args.resume,

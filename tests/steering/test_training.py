@@ -132,7 +132,7 @@ def test_each_segment_and_each_seed_has_its_own_starts(small_cfg: SteeringRunner
         task = PointTask(8)
         small_cfg.seed = seed
         run(small_cfg, tmp_path / name, task=task)
-        own = derive_seed(SeedSpace.TRAINING.value[0], 0, Stream.START)
+        own = derive_seed(SeedSpace.TRAINING_EVALUATION.value[0], 0, Stream.START)
         return [x for s, x in task.resets if s != own], [x for s, x in task.resets if s == own]
 
     training, evaluation = starts(3, "a")
@@ -154,7 +154,7 @@ def test_what_training_reports_is_the_mean_latent_on_starts_that_no_report_owns(
     last = run(small_cfg, tmp_path / "run", task=task, policy=policy).last
     # In the same process, with the same task: evaluated by what evaluate.py calls.
     steered = load_steering_policy(tmp_path / "run" / "model_4.pt", policy)
-    seed = SeedSpace.TRAINING.value[0]
+    seed = SeedSpace.TRAINING_EVALUATION.value[0]
     found = run_episodes(task, policy, steered_arm(steered), episodes=64, seed=seed, chunk_steps=4)
     assert last == EvaluationScore(4, int(found.success.sum()), 64, float(found.steps.mean()))
     # And training goes on after it.

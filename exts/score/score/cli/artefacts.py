@@ -110,11 +110,11 @@ def load_policies(
     return base_policy, load_steering_policy(checkpoint, base_policy, device)
 
 
-def default_output(task: str, domain: str, seed: int, checkpoint: Path | None) -> Path:
+def default_output(task: str, domain: str, starts: str, seed: int, checkpoint: Path | None) -> Path:
     """Names the report if the user does not: in the run's folder, or below ``logs`` for the base policy alone."""
     if checkpoint is None:
-        return Path("logs") / "evaluation" / f"{task}_base_{domain}_seed{seed}.json"
-    return checkpoint.parent / "evaluation" / f"{checkpoint.stem}_{domain}_seed{seed}.json"
+        return Path("logs") / "evaluation" / f"{task}_base_{domain}_{starts}_seed{seed}.json"
+    return checkpoint.parent / "evaluation" / f"{checkpoint.stem}_{domain}_{starts}_seed{seed}.json"
 
 
 def require_overrides(arguments: list[str], flags: list[str]) -> list[str]:

@@ -6,9 +6,8 @@ one, the mean latent is evaluated, a checkpoint is written, and all environments
 the run's seed and the iteration alone. So a resumed run starts where the uninterrupted one stood, although a
 simulator's state cannot be saved.
 
-Seeds: reported evaluations own 0 to 999,999, the evaluation of training 1,000,000 to 1,999,999
-(:class:`score.rollout.seeds.SeedSpace`); starts of training are derived from :data:`TRAINING_STARTS` and up. The
-three never meet.
+Starts of training, of its evaluation and of reports come from blocks of seeds that never meet
+(:class:`score.rollout.seeds.SeedSpace`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from rsl_rl.runners import OnPolicyRunner
 
 from score.rollout.arms import steered_arm
 from score.rollout.episodes import run_episodes
-from score.rollout.seeds import SeedSpace, Stream, derive_seed
+from score.rollout.seeds import SeedSpace, Stream, derive_seed, seed_of
 from score.utils.random import random_state, set_random_state
 
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
@@ -37,9 +36,6 @@ from .diagnostics import IterationTimes, iteration_scalars, latent_support
 from .methods import plan_identity
 from .policy import head_of
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
-
-TRAINING_STARTS = 3_000_000
-"""Offset of the seeds from which the starts of training are derived; evaluations own all seeds below."""
 
 
 class SteeringRunner(OnPolicyRunner):
@@ -214,7 +210,7 @@ class SteeringRunner(OnPolicyRunner):
 
     def _segment_seed(self, iteration: int) -> int:
         rank = getattr(self, "gpu_global_rank", 0)
-        return derive_seed(TRAINING_STARTS + self._seed, iteration, Stream.START, rank)
+        return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, Stream.START, rank)
 
     def _start_segment(self) -> None:
         """Reset all environments to what the seed and the iteration alone decide."""
@@ -243,7 +239,7 @@ class SteeringRunner(OnPolicyRunner):
             self.env.plan.base,
             steered_arm(head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)),
             episodes=-(-self._steering.evaluation_episodes // self.env.num_envs) * self.env.num_envs,
-            seed=SeedSpace.TRAINING.value[0],
+            seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
             chunk_steps=self.env.chunk_steps,
         )
         self.alg.train_mode()
