@@ -18,8 +18,9 @@ from score_assets.objects.peg_socket import PegSocketCfg
 from score_assets.objects.peg_socket_usd import peg_usda
 from score_assets.robots import franka
 from score_assets.shapes import BoxShape
-from score_assets.usd_authoring import add_joint, add_material, add_rigid_body, add_xform, new_stage, stage_text
+from score_assets.usd_authoring import add_material, add_rigid_body, add_xform, new_stage, stage_text
 from score_assets.usd_files import USD_FILES, outdated_usd_files, write_usd_files
+from score_assets.usd_joints import add_joint
 
 
 def author_assets_script() -> ModuleType:
