@@ -254,21 +254,21 @@ def test_the_scene_is_encoded_once_per_decision() -> None:
 
 @pytest.mark.parametrize("kind", ["repeat", "dct"])
 def test_the_complement_of_a_reduced_basis_is_fresh_noise_in_every_decision(kind: str) -> None:
-    script: list[list[list[Step]]] = [[[(0.0, "")] * 5000]] * 2
+    script: list[list[list[Step]]] = [[[(0.0, "")] * 2000]] * 2
     plan = make_plan(IdentityPolicy(4), SETTINGS | {"basis": kind})
     env = ChunkedVecEnv(TableTask(script), plan, chunk_steps=4, gamma=0.5, seed=1)
     env.reset()
     code = torch.full((2, plan.code_dim), 0.5)
-    for _ in range(1000):
+    for _ in range(250):
         env.step(code)
     # (environment, decision, row): IdentityPolicy executes its latent.
-    latents = torch.tensor(env.task.actions).reshape(1000, 4, 2).permute(2, 0, 1)  # type: ignore[attr-defined]
-    torch.testing.assert_close(plan.latent_basis.project(latents.reshape(-1, 4, 1)), code[:1].expand(2000, -1))
+    latents = torch.tensor(env.task.actions).reshape(250, 4, 2).permute(2, 0, 1)  # type: ignore[attr-defined]
+    torch.testing.assert_close(plan.latent_basis.project(latents.reshape(-1, 4, 1)), code[:1].expand(500, -1))
     rest = latents - plan.latent_basis.expand(code[:1])[..., 0]
-    # Of variance 1 in 4 - k directions (2000 draws: standard error of the sum at most .055), new in each decision.
-    assert rest.square().sum(-1).mean().item() == pytest.approx(4 - plan.code_dim, abs=0.25)
-    assert (rest[:, 1:] * rest[:, :-1]).sum(-1).mean().abs() < 0.2
-    assert (rest[0] * rest[1]).sum(-1).mean().abs() < 0.2
+    # Of variance 1 in 4 - k directions (500 draws: standard error of the sum .11), new in each decision.
+    assert rest.square().sum(-1).mean().item() == pytest.approx(4 - plan.code_dim, abs=0.45)
+    assert (rest[:, 1:] * rest[:, :-1]).sum(-1).mean().abs() < 0.35
+    assert (rest[0] * rest[1]).sum(-1).mean().abs() < 0.35
 
 
 def test_ending_again_while_holding_is_ignored_but_guard_resets_are_counted() -> None:
