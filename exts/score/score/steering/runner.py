@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import time
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from score.utils.random import random_state, set_random_state
 
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
 from .chunked_env import ChunkedVecEnv
-from .config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
+from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
 from .methods import plan_identity
 from .policy import head_of
@@ -76,6 +77,7 @@ class SteeringRunner(OnPolicyRunner):
         self.last: EvaluationScore | None = None
         self.interval = cfg.save_interval
         self._seed = cfg.seed
+        self._rate = functools.partial(learning_rate, cfg) if cfg.algorithm.schedule == "fixed" else None
         self._steering = cfg.steering
         self._report = report
         self._target = self._first = 0
@@ -212,8 +214,16 @@ class SteeringRunner(OnPolicyRunner):
         rank = getattr(self, "gpu_global_rank", 0)
         return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, Stream.START, rank)
 
+    def _set_learning_rate(self) -> None:
+        """Set the learning rate of the next iteration, which depends on its number alone; resuming changes nothing."""
+        if self._rate is not None:
+            self.alg.learning_rate = self._rate(self.completed)
+            for group in self.alg.optimizer.param_groups:
+                group["lr"] = self.alg.learning_rate
+
     def _start_segment(self) -> None:
         """Reset all environments to what the seed and the iteration alone decide."""
+        self._set_learning_rate()
         self.env.reset(seed=self._segment_seed(self.completed))
         self.logger.start_episodes()
         if self.is_distributed:  # ranks load the same random state, and must not act alike
@@ -254,6 +264,7 @@ class SteeringRunner(OnPolicyRunner):
     def _after_iteration(self, iteration: int, times: IterationTimes) -> None:
         """Log what rsl_rl does not, and keep the state for Ctrl-C."""
         self.completed = iteration
+        self._set_learning_rate()
         summary = self.env.statistics.drain()
         mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
         limit = self.alg.get_policy().distribution.squash.limit
