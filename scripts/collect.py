@@ -1,59 +1,49 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Records demonstrations of a task's scripted demonstrator, failures kept, in the ``real`` domain by default."""
+"""Records demonstrations of a task's scripted demonstrator, failures kept, in the ``real`` domain by default.
+
+./isaaclab.sh -p scripts/collect.py --task SCORE-Insert-v0 --episodes 200 --output demos.hdf5
+"""
 
 from __future__ import annotations
 
-import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+# Before torch loads: small networks are many times slower on several threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from score.simulation import DOMAINS, entry_point, open_task
+from score.cli.arguments import Command, task_options
 from score.utils.cli import run_command
-from score.utils.files import require_writable
 
 
-def main() -> int:
-    """Parses the command line and records."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", required=True, help="gym id, e.g. SCORE-Insert-v0")
-    parser.add_argument("--episodes", type=int, default=200, help="episodes to record (default 200)")
-    parser.add_argument("--output", type=Path, required=True, help="file to write, .hdf5")
-    parser.add_argument("--domain", choices=DOMAINS, default="real", help="where to record (default real)")
-    parser.add_argument(
-        "--num_envs", type=int, default=None, help="environments at once (default: the episodes, at most 128)"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default=None)
-    args, overrides = parser.parse_known_args()
-
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command."""
+    command = Command(__doc__)
+    command.add_task(num_envs="the episodes, at most 128")
+    command.add_domain("real")
+    command.add_argument("--episodes", type=int, default=200, help="episodes to record (default: 200)")
+    command.add_argument("--output", type=Path, required=True, help="file to write, .hdf5")
+    args, overrides = command.parse(arguments)
+    # Imported late, so that --help and a mistyped flag answer at once.
+    from score.cli.progress import console_progress
     from score.imitation.recording import record_demonstrations
+    from score.open_task import entry_point, open_task
+    from score.utils.files import require_writable
 
     require_writable(args.output.resolve().parent)
     demonstrator_class = entry_point(args.task, "demonstrator_entry_point", args.domain)
-    num_envs = args.num_envs if args.num_envs is not None else max(1, min(args.episodes, 128))
     print(f"Recording {args.episodes} episodes of {args.task} in '{args.domain}' to {args.output}")
-    with open_task(
-        args.task, domain=args.domain, num_envs=num_envs, seed=args.seed, device=args.device, overrides=overrides
-    ) as task:
-        demonstrator = demonstrator_class(task, seed=args.seed)
-        columns = (
-            TextColumn("episodes"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+    num_envs = args.num_envs or min(args.episodes, 128)
+    with open_task(**task_options(args, overrides, num_envs=num_envs)) as task, console_progress() as progress:
+        summary = record_demonstrations(
+            task,
+            demonstrator_class(task, seed=args.seed),
+            args.episodes,
+            args.output,
+            args.seed,
+            progress=lambda done, total: progress("episodes", done, total),
         )
-        with Progress(*columns) as bar:
-            job = bar.add_task("episodes", total=args.episodes)
-            summary = record_demonstrations(
-                task,
-                demonstrator,
-                args.episodes,
-                args.output,
-                args.seed,
-                progress=lambda done, _: bar.update(job, completed=done),
-            )
     print(
         f"{summary['episodes']} episodes, success {summary['success_rate']:.3f}, "
         f"{summary['mean_steps']:.0f} steps on average ({summary['success_steps']:.0f} when successful), "

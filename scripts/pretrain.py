@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 # Before torch loads: at these sizes a second thread waits more than it works.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+from score.cli.arguments import Command, require_device
+from score.utils.cli import run_command
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Train a base policy from demonstrations.")
+    parser = Command(__doc__)
     parser.add_argument("--dataset", type=Path, required=True, metavar="FILE.hdf5", help="demonstrations of collect.py")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the base policy")
     parser.add_argument("--kind", default="flow_matching", metavar="NAME", help="kind of policy (default: %(default)s)")
@@ -65,25 +70,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run the command."""
-    arguments = parse_arguments()
+    arguments = parse_arguments(words)
     # Imported late, so that --help and a mistyped flag answer at once.
-    import torch
-
     from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
     from score.imitation.settings import updates_for_epochs
     from score.imitation.train import training_directory
     from score.policies.kinds import kind_named
     from score.policies.settings import FlowNetworkCfg
-    from score.utils.errors import UserError
 
     kind_named(arguments.kind, "--kind", trainable=True)
-    try:
-        torch.empty(0, device=arguments.device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"Device '{arguments.device}' cannot be used ({reason}): give --device cpu.") from error
+    require_device(arguments.device)
     cloud = None if arguments.no_point_cloud else "point_cloud"
     data = read_demonstrations(arguments.dataset, ["joint_pos"], [cloud] if cloud else [])
     updates = arguments.updates if arguments.updates is not None else PretrainCfg.updates
@@ -125,6 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from score.utils.cli import run_command
-
     raise SystemExit(run_command(main))

@@ -18,14 +18,13 @@ from pathlib import Path
 # Before numerical libraries load: small work is many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from score.cli.arguments import Command
 from score.utils.cli import run_command
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Command:
     """Describe the command line; each sub-command names the function that runs it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = Command(__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_asset(commands)
     _add_check(commands)
@@ -34,8 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_asset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("asset", help="a scanned mesh to an asset folder", allow_abbrev=False)
+def _add_asset(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("asset", help="a scanned mesh to an asset folder")
     add = command.add_argument
     add("scan", type=Path, metavar="SCAN", help="mesh: .obj, .ply, .stl, .glb, .gltf or .off")
     add("--name", required=True, help="name of the asset")
@@ -60,16 +59,16 @@ def _add_asset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.set_defaults(run=_run_asset)
 
 
-def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("check", help="the passport of an asset folder", allow_abbrev=False)
+def _add_check(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("check", help="the passport of an asset folder")
     command.add_argument("directory", type=Path, metavar="DIR", help="asset folder, also a hand-made one")
     command.add_argument("--insert", type=Path, metavar="PEG", help="also drop this asset into the folder's cavity")
     command.add_argument("--drops", type=int, default=10, help="drops of --insert (default: 10)")
     command.set_defaults(run=_run_check)
 
 
-def _add_fuse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("fuse", help="RGB-D frames with poses to a mesh for 'asset'", allow_abbrev=False)
+def _add_fuse(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("fuse", help="RGB-D frames with poses to a mesh for 'asset'")
     add = command.add_argument
     add("frames", type=Path, metavar="FRAMES", help="folder with cameras.json, depth and colour pictures")
     add("--output", type=Path, required=True, metavar="FILE.ply", help="mesh to write, metres")
@@ -80,8 +79,8 @@ def _add_fuse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.set_defaults(run=_run_fuse)
 
 
-def _add_scene(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("scene", help="checks a scene of assets and takes its picture", allow_abbrev=False)
+def _add_scene(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("scene", help="checks a scene of assets and takes its picture")
     add = command.add_argument
     add("scene", type=Path, metavar="YAML", help="scene file (docs/RECONSTRUCTION.md)")
     add("--picture", type=Path, metavar="FILE.png", help="picture to write (default: beside the scene file)")
@@ -130,8 +129,7 @@ def _run_check(arguments: argparse.Namespace) -> int:
 
 
 def _run_fuse(arguments: argparse.Namespace) -> int:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from score.cli.progress import console_progress
     from score.reconstruction.scan.frames import read_frames
     from score.reconstruction.scan.fusion import FuseCfg, fuse, write_fused
     from score.utils.errors import UserError
@@ -150,11 +148,9 @@ def _run_fuse(arguments: argparse.Namespace) -> int:
     frames = read_frames(arguments.frames)
     require_writable(arguments.output.resolve().parent)
     print(f"Fuses {len(frames.frames)} frames of {arguments.frames}; writes {arguments.output}")
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns) as bars:
-            job = bars.add_task("frames", total=len(frames.frames))
-            fused = fuse(frames, cfg, lambda done, total: bars.update(job, completed=done, total=total))
+        with console_progress() as progress:
+            fused = fuse(frames, cfg, lambda done, total: progress("frames", done, total))
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"{arguments.output} was not written; run the command again.") from interrupt
     write_fused(fused, arguments.output)

@@ -8,29 +8,26 @@ Exit code 0: all is well; 1: a check failed; 2: the folder is no capsule, or a d
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from score.cli.arguments import Command, require_counts
 from score.utils.cli import run_command
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("capsule", type=Path, metavar="CAPSULE", help="folder that export.py wrote")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--repeats", type=int, default=5, help="replays of the recorded episode (default: 5)")
-    return parser.parse_args(arguments)
-
-
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
-    arguments = parse_arguments()
+    command = Command(__doc__)
+    command.add_argument("capsule", type=Path, metavar="CAPSULE", help="folder that export.py wrote")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    command.add_argument("--repeats", type=int, default=5, help="replays of the recorded episode (default: 5)")
+    args = command.parse_args(arguments)
+    require_counts(args)
     from score.deployment import verify_capsule  # late, so that --help answers at once
 
-    report = verify_capsule(arguments.capsule, repeats=arguments.repeats)
-    print(json.dumps(report.to_dict(), indent=2) if arguments.json else report.summary())
+    report = verify_capsule(args.capsule, repeats=args.repeats)
+    print(json.dumps(report.to_dict(), indent=2) if args.json else report.summary())
     return 1 if report.failures else 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from score.cli.artefacts import default_output, find_checkpoint, require_overrides
+from score.cli.artefacts import default_output, find_checkpoint
 from score.utils.errors import UserError
 from score.utils.provenance import command_line, source_commit
 
@@ -53,13 +53,6 @@ def test_evaluate_refuses_bad_arguments(arguments: list[str], message: str) -> N
 def test_benchmark_refuses_bad_arguments(arguments: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_main("benchmark")(arguments)
-
-
-def test_overrides_pass() -> None:
-    assert require_overrides(["physics=newton_mjwarp", "agent.seed=1"], ["--task"]) == [
-        "physics=newton_mjwarp",
-        "agent.seed=1",
-    ]
 
 
 def test_no_checkpoint_is_asked_for() -> None:

@@ -75,6 +75,10 @@ class ReachTask:
             observations = self.reset(seed=1)
         return observations, succeeded.float(), succeeded, timed_out, {}
 
+    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
+        """Not for robots."""
+        raise AssertionError("a robot holds still")
+
     def hold_action(self) -> torch.Tensor:
         """Where the joints are."""
         return self._joints.clone()

@@ -31,6 +31,8 @@ SIMULATOR = {
     "warp",
 }
 
+ISAAC_LAB = SIMULATOR - {"rsl_rl"}
+
 FORBIDDEN = {
     "score": {"score_tasks", "score_assets"},
     "score_assets": {"score", "score_tasks"},
@@ -41,12 +43,16 @@ FORBIDDEN = {
     "score.utils": SIMULATOR,
     "score.task": SIMULATOR,
     "score.steering.latent": SIMULATOR,
+    "score.steering": ISAAC_LAB,
+    "score.gym_task": SIMULATOR,
+    "score.open_task": SIMULATOR,
+    "score.cli": SIMULATOR,
     "score.steering.methods": SIMULATOR,
     "score.steering.plan": SIMULATOR,
     "score.steering.squash": SIMULATOR,
 }
 """Package or module: what nothing in it may import. Policies and runtime must load on a robot that has only torch,
-evaluations where there is no simulator."""
+evaluations and tasks of Gymnasium where there is no simulator."""
 
 UTILS_WITH_TORCH = {"exts/score/score/utils/random.py", "exts/score/score/utils/targets.py"}
 """Files of ``score.utils`` that need more than the standard library; the package does not import them."""
@@ -63,8 +69,10 @@ BELOW = {
     "deployment": {"steering", "rollout", "policies", "task", "utils"},
     "reconstruction": {"physics", "utils"},
     "simulation": {"physics", "policies", "task", "utils"},
+    "gym_task": {"policies", "task", "utils"},
+    "open_task": {"simulation", "gym_task", "utils"},
     "benchmarks": {"evaluation", "steering", "rollout", "policies", "task", "reconstruction", "utils"},
-    "cli": {"simulation", "evaluation", "deployment", "benchmarks", "imitation", "steering", "rollout"}
+    "cli": {"open_task", "evaluation", "deployment", "benchmarks", "imitation", "steering", "rollout"}
     | {"policies", "task", "reconstruction", "utils"},
 }
 """Room of ``score``: the rooms that it may import, all of them below it."""

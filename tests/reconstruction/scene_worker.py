@@ -15,11 +15,12 @@ from tests.reconstruction.test_scene import make_box
 from tests.tasks.sim_worker import demonstrate
 
 from score.benchmarks.virtual_mesh import MeshScanCfg, scan_mesh
+from score.open_task import open_task
 from score.reconstruction.build import build_asset
 from score.reconstruction.check.scene_checks import check_scene
 from score.reconstruction.scene import read_scene
 from score.reconstruction.settings import AssetCfg
-from score.simulation import SteerableEnv, open_task
+from score.simulation import SteerableEnv
 from score_assets.objects.ground_truth import GROUND_TRUTH
 from score_assets.objects.peg_socket import PEG_SOCKET
 from score_tasks.insert.frames import in_frame, peg_pose_e, socket_pose_e, tcp_pose_e
@@ -107,6 +108,7 @@ def run(root: Path) -> None:
     path = make_scene(root)
     problems = [problem.text for problem in check_scene(read_scene(path), franka_reaches)]
     with open_task("SCORE-Insert-Scene-v0", num_envs=8, seed=3, overrides=[f"env.scene_file={path}"]) as opened:
+        assert isinstance(opened, SteerableEnv)
         facts = {"problems": problems, **look(opened), **demonstrate(opened)}
         print("FACTS " + json.dumps(facts), flush=True)
 

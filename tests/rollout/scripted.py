@@ -109,6 +109,13 @@ class LineTask:
         self.calls.append(Call(action.clone(), noise))
         return observations, torch.zeros(self.num_envs), terminated, truncated, extras
 
+    @property
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
+        return torch.tensor([-9.0]), torch.tensor([9.0]), 9.0
+
+    def restart(self, mask: torch.Tensor) -> TaskObservations:
+        raise AssertionError("a robot holds still")
+
     def hold_action(self) -> torch.Tensor:
         return torch.zeros(self.num_envs, 1)
 

@@ -90,6 +90,9 @@ class TableTask:
         self.episode_length_buf.zero_()
         return self._observations()
 
+    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
+        raise AssertionError("a robot holds still")
+
     def step(self, action: torch.Tensor) -> tuple[Any, ...]:
         self.actions.append(action[:, 0].tolist())
         self.episode_length_buf += 1
@@ -120,6 +123,10 @@ class TableTask:
         final_obs = {"policy": {"state": final}, "critic": final}
         return self._observations(), reward, terminated, truncated, {"final_obs": final_obs}
 
+    @property
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
+        return torch.tensor([-10.0]), torch.tensor([10.0]), 10.0
+
     def hold_action(self) -> torch.Tensor:
         return torch.full((self.num_envs, 1), HOLD)
 
@@ -143,7 +150,7 @@ class PointTask:
         self.step_dt = 0.1
         self.max_episode_length = 30
         self.spec = make_spec(1, size=2)
-        self.env_cfg: dict[str, Any] = {"name": "point"}
+        self.settings: dict[str, Any] = {"name": "point"}
         self.files: dict[str, str] = {}
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
         self.interrupt_at = -1
@@ -173,6 +180,9 @@ class PointTask:
         self.resets.append((seed, self._x.tolist()))
         return self._observations()
 
+    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
+        raise AssertionError("a robot holds still")
+
     def step(self, action: torch.Tensor) -> tuple[Any, ...]:
         self.calls += 1
         if self.calls == self.interrupt_at:
@@ -189,6 +199,10 @@ class PointTask:
         final = self._observations()
         self._restart(terminated | truncated)
         return self._observations(), self._terms["success"].float(), terminated, truncated, {"final_obs": final}
+
+    @property
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
+        return torch.tensor([-10.0]), torch.tensor([10.0]), 10.0
 
     def hold_action(self) -> torch.Tensor:
         return torch.zeros(self.num_envs, 1)

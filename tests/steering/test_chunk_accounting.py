@@ -115,9 +115,9 @@ def test_an_ended_environment_holds_still_and_its_next_episode_keeps_its_length(
     env.step(torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]) / 10)
     assert [row[0] for row in task.actions] == pytest.approx([0.1, 0.2, HOLD, HOLD])  # type: ignore[attr-defined]
     assert [row[1] for row in task.actions] == pytest.approx([0.5, 0.6, 0.7, 0.8])  # type: ignore[attr-defined]
-    assert env.episode_length_buf.tolist() == [0, 4]
+    assert task.episode_length_buf.tolist() == [0, 4]  # type: ignore[attr-defined]
     decide(env)
-    assert env.episode_length_buf.tolist() == [4, 8]
+    assert task.episode_length_buf.tolist() == [4, 8]  # type: ignore[attr-defined]
 
 
 def test_end_at_the_border_of_a_chunk() -> None:

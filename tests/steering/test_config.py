@@ -9,6 +9,7 @@ import pytest
 
 from score.steering.config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from score.utils.errors import UserError
+from score.utils.overrides import apply_overrides
 
 
 def change(cfg: SteeringRunnerCfg, path: str, value: Any) -> SteeringRunnerCfg:
@@ -40,10 +41,16 @@ def test_the_defaults_are_valid_and_are_those_that_won() -> None:
         "bound": 3.0,
     }
     assert (values["actor"]["obs_normalization"], values["critic"]["obs_normalization"]) == (False, True)
-    # Nothing that rsl_rl 5.5 calls deprecated or missing, and only plain strings.
-    assert not {"steering", "policy", "empirical_normalization"} & values.keys()
-    assert not {"stochastic", "init_noise_std"} & values["actor"].keys()
-    assert type(algorithm["class_name"]) is str
+    assert values["obs_groups"] == {"actor": ["policy"], "critic": ["critic"]}
+    assert "steering" not in values
+
+
+def test_settings_of_the_command_line() -> None:
+    cfg = SteeringRunnerCfg()
+    apply_overrides(cfg, ["agent.steering.basis=dct", "agent.actor.hidden_dims=[64, 32]", "agent.algorithm.lam=1"])
+    assert (cfg.steering.basis, cfg.actor.hidden_dims, cfg.algorithm.lam) == ("dct", [64, 32], 1.0)
+    assert type(cfg.algorithm.lam) is float
+    assert SteeringRunnerCfg().actor.hidden_dims == [256, 256]
 
 
 @pytest.mark.parametrize(
@@ -71,15 +78,6 @@ def test_the_defaults_are_valid_and_are_those_that_won() -> None:
         ("max_iterations", 0, "agent.max_iterations is 0: it must be at least 1"),
         ("num_steps_per_env", 0, "agent.num_steps_per_env is 0: it must be at least 1"),
         ("algorithm.num_mini_batches", 600, "agent.algorithm.num_mini_batches is 600: it must be at most 512"),
-        ("algorithm.gamma", 0.9, "agent.algorithm.gamma cannot be set here: set agent.steering.gamma"),
-        ("actor.class_name", "RNNModel", "agent.actor.class_name cannot be set here: steering supports MLPModel only"),
-        ("obs_groups", {"actor": ["critic"]}, "agent.obs_groups cannot be set here: it has to be"),
-        (
-            "init_at_random_ep_len",
-            True,
-            "agent.init_at_random_ep_len cannot be set here: it would break the time limits",
-        ),
-        ("clip_actions", 1.0, "agent.clip_actions cannot be set here: the code is bounded by agent.steering.bound"),
     ],
 )
 def test_wrong_settings_are_named(path: str, value: Any, message: str) -> None:

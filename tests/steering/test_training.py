@@ -23,8 +23,9 @@ from score.rollout.seeds import SeedSpace, Stream, derive_seed
 from score.steering.checkpoint import load_checkpoint, resolve_checkpoint, save_checkpoint, weights_sha256
 from score.steering.config import SteeringRunnerCfg
 from score.steering.policy import load_steering_policy
+from score.steering.run_folder import run_directory
 from score.steering.run_log import EvaluationScore
-from score.steering.train import TrainSummary, run_directory, train
+from score.steering.train import TrainSummary, train
 from score.utils.errors import UserError
 
 NAME = "SCORE-Point-v0"

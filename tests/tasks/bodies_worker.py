@@ -12,7 +12,8 @@ import torch
 
 from isaaclab.managers import SceneEntityCfg
 
-from score.simulation import SteerableEnv, open_task
+from score.open_task import open_task
+from score.simulation import SteerableEnv
 from score_tasks.kit.frames import body_state_e
 
 

@@ -12,7 +12,8 @@ from scipy.spatial import ConvexHull
 
 from isaaclab.managers import SceneEntityCfg
 
-from score.simulation import SteerableEnv, entry_point, open_task
+from score.open_task import entry_point, open_task
+from score.simulation import SteerableEnv
 from score_assets.robots.franka_leap_kinematics import pad_points
 from score_tasks.grasp.demonstrator import without_flaws
 from score_tasks.kit.frames import body_pose_e
@@ -101,4 +102,5 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
 if __name__ == "__main__":
     name, domain, steps, count = sys.argv[1:5]
     with open_task(name, domain=domain, num_envs=int(count), seed=7, overrides=sys.argv[5:]) as opened:
+        assert isinstance(opened, SteerableEnv)
         print("FACTS " + json.dumps(look(opened, int(steps))), flush=True)

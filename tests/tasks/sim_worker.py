@@ -9,7 +9,8 @@ import sys
 
 import torch
 
-from score.simulation import SteerableEnv, open_task
+from score.open_task import open_task
+from score.simulation import SteerableEnv
 from score_tasks.insert.frames import in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
 
 
@@ -100,4 +101,5 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
 
 if __name__ == "__main__":
     with open_task("SCORE-Insert-v0", domain=sys.argv[1], num_envs=int(sys.argv[3]), seed=7) as opened:
+        assert isinstance(opened, SteerableEnv)
         print("FACTS " + json.dumps(look(opened)), flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from score.simulation import entry_point
+from score.open_task import entry_point
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_MODULE = "real_env_cfg"
@@ -55,7 +55,7 @@ def test_only_the_registration_names_the_real_settings() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_composing_a_training_task_loads_no_real_settings(task: str) -> None:
     code = (
-        "import sys; from score.simulation import task_kwargs; from isaaclab_tasks.utils import resolve_task_config;"
+        "import sys; from score.open_task import task_kwargs; from isaaclab_tasks.utils import resolve_task_config;"
         f"task, _ = task_kwargs('{task}'); resolve_task_config(task, 'rsl_rl_cfg_entry_point', overrides=[]);"
         f"print([name for name in sys.modules if '{REAL_MODULE}' in name])"
     )

@@ -1,14 +1,13 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Opens a registered Isaac Lab task for steering, evaluation, export or demonstrations.
+"""Opens a registered Isaac Lab task (:mod:`score.open_task` opens any).
 
-All command lines go through :func:`open_task`: it resolves the task's configuration with Isaac Lab's own presets and
-Hydra overrides, launches the physics engine, builds the environment and hands out a :class:`SteerableEnv`.
+:func:`open_isaac` resolves the task's configuration with Isaac Lab's own presets and Hydra overrides, launches the
+physics engine, builds the environment and hands out a :class:`SteerableEnv`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -21,69 +20,14 @@ import torch
 
 from score.physics import allow_unpinned_host_memory
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
-from score.utils.errors import UserError, near_names
+from score.utils.errors import UserError
 from score.utils.files import sha256_of
-
-DOMAINS = ("sim", "real")
-"""``sim`` is the training side; ``real`` is the stand-in for the robot on the other physics engine (DESIGN 3.4)."""
 
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
     "PhysxCfg": ("isaacsim", "isaacsim_physx"),
     "NewtonCfg": ("newton", "newton_mjwarp"),
 }
-
-
-def register_tasks() -> list[str]:
-    """Imports every package of the ``isaaclab.tasks`` entry point group.
-
-    Returns:
-        The gym ids that have a steering agent, sorted.
-    """
-    for entry_point in importlib.metadata.entry_points(group="isaaclab.tasks"):
-        entry_point.load()
-    return sorted(name for name, spec in gym.registry.items() if "base_policy_entry_point" in spec.kwargs)
-
-
-def task_kwargs(task: str, domain: str = "sim") -> tuple[str, dict[str, Any]]:
-    """Looks a task up and returns the gym id of one of its domains.
-
-    Args:
-        task: Gym id such as ``SCORE-Insert-v0``.
-        domain: ``sim`` or ``real``.
-
-    Returns:
-        The gym id of the domain and its registration keywords.
-
-    Raises:
-        UserError: The task or its domain is unknown; near names are listed.
-    """
-    known = register_tasks()
-    if task not in gym.registry or task not in known:
-        hint = near_names(task, known)
-        raise UserError(f"Unknown task '{task}'.{hint} Registered tasks: {', '.join(known) or 'none'}.")
-    if domain not in DOMAINS:
-        raise UserError(f"Unknown domain '{domain}'. Use one of: {', '.join(DOMAINS)}.")
-    kwargs = gym.spec(task).kwargs
-    if domain == kwargs.get("domain", "sim"):
-        return task, kwargs
-    other = kwargs.get("domain_tasks", {}).get(domain)
-    if other is None:
-        raise UserError(f"Task '{task}' has no '{domain}' domain; it has '{kwargs.get('domain', 'sim')}' only.")
-    return other, gym.spec(other).kwargs
-
-
-def entry_point(task: str, key: str, domain: str = "sim") -> Any:
-    """Loads the object that a task registers under ``key`` as ``"module:attribute"``.
-
-    Raises:
-        UserError: The task does not register that key.
-    """
-    _, kwargs = task_kwargs(task, domain)
-    if key not in kwargs:
-        raise UserError(f"Task '{task}' registers no '{key}'; it has: {', '.join(sorted(kwargs))}.")
-    module, attribute = kwargs[key].split(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def require_engine(physics_cfg: Any) -> str:
@@ -134,7 +78,7 @@ def scene_files(env_cfg: Any) -> dict[str, str]:
 
 
 class SteerableEnv:
-    """A manager-based Isaac Lab environment as the method sees it (implements ``SteerableTask``).
+    """A manager-based Isaac Lab environment as the method sees it (a :class:`score.task.RobotTask`).
 
     Observations are ``{"policy": {key: window}, "critic": (N, Dc)}``; an environment that ends is reset within its step
     and the observations of its end are in ``extras["final_obs"]``.
@@ -198,6 +142,13 @@ class SteerableEnv:
         return PolicySpec(observations=observations, actions=action, control_rate_hz=1.0 / self.step_dt, horizon=1)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All settings of the environment, for ``params/env.yaml``."""
+        from isaaclab.utils import to_dict
+
+        return to_dict(self.env_cfg)
+
+    @property
     def episode_length_buf(self) -> torch.Tensor:
         """Control steps since the reset of each environment, (N,), writable."""
         return self.env.episode_length_buf
@@ -210,6 +161,11 @@ class SteerableEnv:
     def reset(self, seed: int | None = None) -> dict[str, Any]:
         """Resets every environment; with a seed, to the same starts every time for one number of environments."""
         observations, _ = self.env.reset(seed=seed)
+        return observations
+
+    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
+        """Resets the environments of a mask (N,), bool; returns the observations of all."""
+        observations, _ = self.env.reset(env_ids=mask.nonzero().squeeze(-1))
         return observations
 
     def step(
@@ -233,13 +189,13 @@ class SteerableEnv:
 
 
 @contextlib.contextmanager
-def open_task(
+def open_isaac(
     task: str,
+    gym_id: str,
+    agent_cfg: Any,
     *,
-    domain: str = "sim",
+    domain: str,
     num_envs: int | None = None,
-    seed: int | None = None,
-    device: str | None = None,
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
     video_dir: str | None = None,
@@ -248,11 +204,11 @@ def open_task(
     """Launches the physics engine and builds a task.
 
     Args:
-        task: Gym id of the task.
-        domain: ``sim`` or ``real``.
+        task: Gym id of the task, for messages and records.
+        gym_id: Gym id of its domain.
+        agent_cfg: Settings of steering, with seed and device.
+        domain: Domain of the task.
         num_envs: Number of environments; the task's own default if None.
-        seed: Seed of the environment (resets, noise, randomisation) and of the agent; the agent's own if None.
-        device: Torch device such as ``cpu`` or ``cuda:0``; the task's default (a GPU if there is one) if None.
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
         video_dir: Folder for an mp4 of environment 0 seen by the task's camera; no video if None.
@@ -262,33 +218,16 @@ def open_task(
         The opened task. One process can open one task at a time.
 
     Raises:
-        UserError: Unknown task, domain or override, missing engine, or a number of environments below one.
+        UserError: The engine is missing, or an override does not fit.
     """
-    if num_envs is not None and num_envs < 1:
-        raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
-    for override in overrides:
-        if "=" not in override:
-            raise UserError(
-                f"Unknown argument '{override}'. Hydra overrides have the form key=value, e.g. physics=newton_mjwarp."
-            )
-    task_id, _ = task_kwargs(task, domain)
     from isaaclab.app import launch_simulation
-    from isaaclab_tasks.utils import resolve_task_config
 
-    try:
-        env_cfg, agent_cfg = resolve_task_config(task_id, "rsl_rl_cfg_entry_point", overrides=list(overrides))
-    except (ValueError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"Overrides {list(overrides)} do not fit task '{task}': {str(error).splitlines()[0]}"
-        ) from error
+    env_cfg = _resolve(gym_id, overrides)
     engine = require_engine(env_cfg.sim.physics)
     if num_envs is not None:
         env_cfg.scene.num_envs = num_envs
-    env_cfg.sim.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
-    if seed is not None:
-        agent_cfg.seed = seed
+    env_cfg.sim.device = agent_cfg.device
     env_cfg.seed = agent_cfg.seed
-    agent_cfg.device = env_cfg.sim.device
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:
@@ -296,11 +235,26 @@ def open_task(
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
     with launch_simulation(env_cfg, launcher_args):
         with _quiet(os.environ.get("SCORE_VERBOSE") is None):
-            env = gym.make(task_id, cfg=env_cfg)
+            env = gym.make(gym_id, cfg=env_cfg)
         try:
             yield SteerableEnv(env.unwrapped, env_cfg, agent_cfg, task, domain)
         finally:
             env.close()
+
+
+def _resolve(task: str, overrides: Sequence[str]) -> Any:
+    """The task's configuration; whatever is wrong with it without overrides is no mistake of the user."""
+    from isaaclab_tasks.utils import resolve_task_config
+
+    env_cfg, _ = resolve_task_config(task, None, overrides=[])
+    if not overrides:
+        return env_cfg
+    try:
+        return resolve_task_config(task, None, overrides=list(overrides))[0]
+    except (ValueError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"Overrides {list(overrides)} do not fit task '{task}': {str(error).splitlines()[0]}"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""What a task must offer to be steered.
+"""What a task must offer to be steered: :class:`Task`, and :class:`RobotTask` for what only robots have.
 
-The method depends on tasks by this protocol alone, so that it runs the same on Isaac Lab
-(:class:`score.simulation.SteerableTask`) and on the scripted vector environments of the tests.
+The method depends on tasks by these protocols alone, so that it runs the same on Isaac Lab
+(:class:`score.simulation.SteerableEnv`), on Gymnasium (:class:`score.gym_task.GymTask`) and on scripts of the tests.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def finite_observations(observations: TaskObservations) -> torch.Tensor:
 
 
 @runtime_checkable
-class SteerableTask(Protocol):
+class Task(Protocol):
     """A vectorised task with N environments that reset themselves when their episode ends.
 
     It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation.
@@ -73,13 +73,12 @@ class SteerableTask(Protocol):
         """Observations and actions that the task offers."""
         ...
 
-    @property
-    def episode_length_buf(self) -> torch.Tensor:
-        """Control steps done in the present episode, (N,), int64; written in place while an environment holds still."""
-        ...
-
     def reset(self, seed: int | None = None) -> TaskObservations:
         """Start a new episode in every environment; with a seed, always the same episodes on one machine and engine."""
+        ...
+
+    def restart(self, mask: torch.Tensor) -> TaskObservations:
+        """Start a new episode in the environments of a mask (N,), bool; returns the observations of all."""
         ...
 
     def step(
@@ -97,6 +96,25 @@ class SteerableTask(Protocol):
         """
         ...
 
+    def ended_by(self) -> dict[str, torch.Tensor]:
+        """Return, for each termination term, which environments it ended in the last step: name -> (N,) bool."""
+        ...
+
+
+@runtime_checkable
+class RobotTask(Task, Protocol):
+    """A task whose actions are targets that a robot follows, and which can hold still."""
+
+    @property
+    def episode_length_buf(self) -> torch.Tensor:
+        """Control steps done in the present episode, (N,), int64; written in place while an environment holds still."""
+        ...
+
+    @property
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Lowest and highest target, (A,) each, and the largest offset of a target from what is measured."""
+        ...
+
     def hold_action(self) -> torch.Tensor:
         """Return the action (N, A) that keeps each robot still."""
         ...
@@ -105,6 +123,26 @@ class SteerableTask(Protocol):
         """Return the target (N, A) that was sent last, after clamping."""
         ...
 
-    def ended_by(self) -> dict[str, torch.Tensor]:
-        """Return, for each termination term, which environments it ended in the last step: name -> (N,) bool."""
-        ...
+
+def waiting_action(task: Task, waiting: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+    """Replace the actions of environments whose episode is over while others go on.
+
+    Args:
+        task: The task.
+        waiting: Environments that wait, (N,), bool.
+        action: Actions (N, A).
+
+    Returns:
+        Actions (N, A): a robot that waits holds still. Any other task goes on, and nobody looks at what it does.
+    """
+    if isinstance(task, RobotTask):
+        return torch.where(waiting.unsqueeze(-1), task.hold_action(), action)
+    return action
+
+
+def sent_action(task: Task, action: torch.Tensor) -> torch.Tensor:
+    """What the last step really did (N, A): the target that a robot was sent, or the action within its bounds."""
+    if isinstance(task, RobotTask):
+        return task.commanded()
+    low, high = (action.new_tensor(bound) for bound in (task.spec.actions.low, task.spec.actions.high))
+    return action.clamp(low, high)

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Settings of steering for SCORE-CubePinch-v0."""
 
-from isaaclab.utils import configclass
+from dataclasses import dataclass
 
 from score_tasks.grasp.agent_cfg import GraspSteeringCfg
 
 
-@configclass
+@dataclass
 class CubePinchSteeringCfg(GraspSteeringCfg):
     """PPO on the latent of the base policy."""
 
-    experiment_name = "score_cube_pinch"
+    experiment_name: str = "score_cube_pinch"

@@ -1,16 +1,16 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Settings of steering that the grasping tasks share (docs/RESULTS.md has what was tried)."""
 
-from isaaclab.utils import configclass
+from dataclasses import dataclass
 
 from score_tasks.kit.agent_cfg import TaskSteeringCfg
 
 
-@configclass
+@dataclass
 class GraspSteeringCfg(TaskSteeringCfg):
     """PPO on the latent of a grasping base policy."""
 
-    experiment_name = "score_grasp"
-    num_steps_per_env = 16
+    experiment_name: str = "score_grasp"
+    num_steps_per_env: int = 16
     """A whole episode of 128 control steps: all environments start together, and a part of one would be one phase."""
-    max_iterations = 60
+    max_iterations: int = 60

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Settings of steering that the tasks share (docs/RESULTS.md has what was tried)."""
 
-from isaaclab.utils import configclass
+from dataclasses import dataclass
 
 from score.steering.config import SteeringRunnerCfg
 
 
-@configclass
+@dataclass
 class TaskSteeringCfg(SteeringRunnerCfg):
     """PPO on the two lowest cosines of the latent; a task sets a whole episode per iteration."""
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
     from score.steering.chunked_env import ChunkedVecEnv
-
-SOAK_MODES = ("latents", "actions")
-"""Random latents through the base policy; random smooth joint targets without it."""
 
 
 @dataclass
@@ -41,9 +38,13 @@ class SoakReport:
     seconds: float = 0.0
     """Wall time."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+    def summary(self) -> str:
+        """The report as one line."""
+        return (
+            f"{self.mode}: {self.env_steps} environment steps, {self.episodes} episodes, guard resets"
+            f" {self.guard_resets}, not finite: caught {self.nonfinite_caught}, reached the learner"
+            f" {self.nonfinite_reached}, {self.env_steps / self.seconds:.0f} steps/s"
+        )
 
 
 @torch.inference_mode()

@@ -25,11 +25,11 @@ import torch
 from rich import box
 from rich.table import Table
 
+from score.task import Task, waiting_action
 from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     from score.steering.chunked_env import ChunkedVecEnv
-    from score.task import SteerableTask
 
 SPEED_ENVS = (1, 16, 64, 256)
 """Numbers of environments of the suite."""
@@ -58,6 +58,11 @@ class SpeedCfg:
             raise UserError(f"--num_envs must be at least 1, got {' '.join(map(str, self.envs)) or 'nothing'}.")
         if self.rounds < 1 or not self.seconds > 0:
             raise UserError(f"--rounds must be at least 1 and --seconds above 0, got {self.rounds} and {self.seconds}.")
+
+    @property
+    def least_minutes(self) -> float:
+        """Least time of the suite in minutes."""
+        return len(self.envs) * (3 * self.rounds * self.seconds + 15) / 60
 
 
 @dataclass(frozen=True)
@@ -126,11 +131,13 @@ def engine_stepper(env: Any) -> Callable[[], int]:
     return step
 
 
-def task_stepper(task: SteerableTask) -> Callable[[], int]:
-    """Steps a task that holds still."""
+def task_stepper(task: Task) -> Callable[[], int]:
+    """Steps a task whose environments all wait: a robot holds still."""
+    everyone = torch.ones(task.num_envs, dtype=torch.bool, device=task.device)
+    nothing = torch.zeros(task.num_envs, len(task.spec.actions.names), device=task.device)
 
     def step() -> int:
-        task.step(task.hold_action())
+        task.step(waiting_action(task, everyone, nothing))
         return task.num_envs
 
     return step

@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from score.utils.errors import UserError, near_names
+from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
+    from score.deployment.record import ExportCfg
+    from score.evaluation import EvaluationCfg
     from score.policies import BasePolicy
+    from score.steering.chunked_env import ChunkedVecEnv
     from score.steering.plan import SteeringHead
 
 NO_CHECKPOINT = "none"
@@ -19,6 +26,27 @@ NO_CHECKPOINT = "none"
 
 LOG_ROOT = Path("logs") / "rsl_rl"
 """Where training runs lie, below the working folder."""
+
+
+def find_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[Path, Path | None]:
+    """Finds what a command works with, and refuses an unknown task, domain or file before a simulator is started.
+
+    Args:
+        args: Flags ``--task``, ``--base_policy`` and ``--checkpoint`` (None: none), maybe ``--domain``.
+        overrides: Hydra overrides.
+
+    Returns:
+        Folder of the base policy, and the steering checkpoint or None.
+
+    Raises:
+        UserError: There is no such task, domain, base policy or checkpoint.
+    """
+    from score.open_task import task_kwargs
+
+    task_kwargs(args.task, getattr(args, "domain", "sim"))
+    experiment = experiment_name(args.task, overrides)
+    checkpoint = find_checkpoint(args.checkpoint or NO_CHECKPOINT, args.task, experiment)
+    return args.base_policy or shipped_base_policy(args.task), checkpoint
 
 
 def find_checkpoint(selector: str, task: str, experiment: str) -> Path | None:
@@ -44,7 +72,7 @@ def find_checkpoint(selector: str, task: str, experiment: str) -> Path | None:
     return path
 
 
-def experiment_name(task: str, overrides: list[str]) -> str:
+def experiment_name(task: str, overrides: Sequence[str]) -> str:
     """Name of the experiment below which a task's runs lie, before its environment is built.
 
     Args:
@@ -57,7 +85,7 @@ def experiment_name(task: str, overrides: list[str]) -> str:
     Raises:
         UserError: The task is unknown.
     """
-    from score.simulation import entry_point
+    from score.open_task import entry_point
 
     given = [text.split("=", 1)[1] for text in overrides if text.startswith("agent.experiment_name=")]
     return given[-1] if given else str(entry_point(task, "rsl_rl_cfg_entry_point")().experiment_name)
@@ -75,7 +103,7 @@ def shipped_base_policy(task: str) -> Path:
     Raises:
         UserError: The task is unknown, or its bundle is missing.
     """
-    from score.simulation import entry_point, task_kwargs
+    from score.open_task import entry_point, task_kwargs
 
     locate, name = entry_point(task, "base_policy_entry_point"), task_kwargs(task)[1].get("base_policy")
     try:
@@ -110,6 +138,34 @@ def load_policies(
     return base_policy, load_steering_policy(checkpoint, base_policy, device)
 
 
+@contextlib.contextmanager
+def open_steered(
+    args: argparse.Namespace, overrides: Sequence[str], *, num_envs: int
+) -> Iterator[tuple[Any, ChunkedVecEnv]]:
+    """Opens a task and puts it under the steering of its own settings.
+
+    Args:
+        args: Flags of :meth:`.arguments.Command.add_task`, with ``--base_policy``.
+        overrides: Hydra overrides.
+        num_envs: Number of environments.
+
+    Yields:
+        The task, and the chunked environment around it.
+    """
+    from score.cli.arguments import task_options
+    from score.open_task import open_task
+    from score.policies import require_match
+    from score.steering.chunked_env import ChunkedVecEnv
+    from score.steering.methods import make_plan
+
+    with open_task(**task_options(args, overrides, num_envs=num_envs)) as task:
+        base_policy, _ = load_policies(args.base_policy or shipped_base_policy(args.task), None, task.device)
+        require_match(base_policy.spec, task.spec)
+        steering = task.agent_cfg.steering
+        plan = make_plan(base_policy, vars(steering)).to(task.device)
+        yield task, ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
+
+
 def default_output(task: str, domain: str, starts: str, seed: int, checkpoint: Path | None) -> Path:
     """Names the report if the user does not: in the run's folder, or below ``logs`` for the base policy alone."""
     if checkpoint is None:
@@ -117,24 +173,83 @@ def default_output(task: str, domain: str, starts: str, seed: int, checkpoint: P
     return checkpoint.parent / "evaluation" / f"{checkpoint.stem}_{domain}_{starts}_seed{seed}.json"
 
 
-def require_overrides(arguments: list[str], flags: list[str]) -> list[str]:
-    """Checks that what a command does not know are Hydra overrides.
+def run_facts(checkpoint: Path) -> dict[str, Any]:
+    """Names of run and checkpoint, and what the run's ``run.json`` says of seed, commit, versions and engine."""
+    facts: dict[str, Any] = {"run": checkpoint.resolve().parent.name, "checkpoint": checkpoint.name}
+    manifest = checkpoint.parent / "run.json"
+    if manifest.is_file():
+        values = json.loads(manifest.read_text()).get("metadata", {})
+        facts |= {key: values[key] for key in ("seed", "git_commit", "versions", "physics") if key in values}
+    return facts
+
+
+def evaluation_cfg(
+    args: argparse.Namespace, overrides: Sequence[str], bundle: Path, checkpoint: Path | None
+) -> EvaluationCfg:
+    """Makes the settings of an evaluation from the flags of ``evaluate.py``.
 
     Args:
-        arguments: Unknown arguments.
-        flags: Flags of the command, for near names.
+        args: The flags.
+        overrides: Hydra overrides.
+        bundle: Folder of the base policy.
+        checkpoint: Steering checkpoint; None for the base policy alone.
 
     Returns:
-        The arguments.
+        Settings that lack only what the opened task knows.
+    """
+    from score.evaluation import EvaluationCfg
+    from score.policies.bundle import bundle_sha256
+    from score.utils.files import sha256_of
+    from score.utils.provenance import command_line, source_commit
+
+    task = args.task.rpartition(":")[2]
+    return EvaluationCfg(
+        task=task,
+        domain=args.domain,
+        episodes=args.episodes,
+        seed=args.seed,
+        starts=args.starts,
+        all_arms=args.all_arms,
+        output=args.output or default_output(task, args.domain, args.starts, args.seed, checkpoint),
+        resume=args.resume,
+        identity={
+            "base_policy": bundle_sha256(bundle),
+            "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),
+            "overrides": " ".join(overrides),
+        },
+        commit=source_commit(),
+        command=command_line(),
+    )
+
+
+def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, iteration: int) -> ExportCfg:
+    """Makes the settings of an export from the flags of ``export.py``.
+
+    Args:
+        args: The flags.
+        bundle: Folder of the base policy.
+        checkpoint: Steering checkpoint.
+        iteration: Iterations that it was trained for.
+
+    Returns:
+        Settings that lack only what the opened task knows.
 
     Raises:
-        UserError: One is no ``key=value``.
+        UserError: ``--evaluation`` is no report.
     """
-    for argument in arguments:
-        if argument.startswith("-") or "=" not in argument:
-            hint = near_names(argument.split("=")[0], flags)
-            raise UserError(
-                f"Unknown argument '{argument}'.{hint} Hydra overrides have the form key=value,"
-                " e.g. physics=newton_mjwarp."
-            )
-    return arguments
+    from score.deployment.record import ExportCfg
+    from score.evaluation.schema import read_report
+    from score.policies.bundle import bundle_sha256
+    from score.utils.files import sha256_of
+
+    return ExportCfg(
+        task=args.task.rpartition(":")[2],
+        output=args.output,
+        sampled=args.sampled,
+        seed=args.seed,
+        attempts=args.attempts,
+        overwrite=args.overwrite,
+        base_policy={"name": bundle.name, "sha256": bundle_sha256(bundle)},
+        training_run={**run_facts(checkpoint), "iteration": iteration, "sha256": sha256_of(checkpoint)},
+        evaluation=read_report(args.evaluation) if args.evaluation else {},
+    )

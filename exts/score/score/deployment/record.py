@@ -21,11 +21,11 @@ from score.policies.spec import PolicySpec, require_match
 from score.rollout.arms import Arm, Decision
 from score.rollout.episodes import run_batch
 from score.rollout.recorder import EpisodeRecorder
+from score.task import RobotTask, Task
 from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     from score.steering.plan import SteeringHead
-    from score.task import SteerableTask
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,12 @@ class ExportCfg:
     """Evaluation report, for the manifest; empty if there is none."""
 
 
-def export_policy(
-    task: SteerableTask, head: SteeringHead, cfg: ExportCfg, report: Callable[[str], None] = print
-) -> Path:
+def export_policy(task: Task, head: SteeringHead, cfg: ExportCfg, report: Callable[[str], None] = print) -> Path:
     """Record an episode of the trained policy and write its capsule.
 
     Args:
-        task: The task, opened with one environment. If it clamps targets to measured positions it has
-            ``command_limits`` as :class:`score.simulation.SteerableEnv`; else the bounds of its actions are the limits.
+        task: The task, opened with one environment. A robot's limits are those that it clamps targets to; any other
+            task's are the bounds of its actions.
         head: Steering policy on the task's device, the base policy inside.
         cfg: Settings.
         report: Takes lines for the console.
@@ -83,8 +81,10 @@ def export_policy(
     """
     spec: PolicySpec = head.plan.base.spec
     require_match(spec, task.spec)
-    bounds = torch.tensor(task.spec.actions.low), torch.tensor(task.spec.actions.high), None
-    low, high, max_offset = getattr(task, "command_limits", bounds)
+    low, high = torch.tensor(task.spec.actions.low), torch.tensor(task.spec.actions.high)
+    max_offset: float | None = None
+    if isinstance(task, RobotTask):
+        low, high, max_offset = task.command_limits
     pieces = CapsulePieces(
         head=head,
         spec=with_limits(spec, low, high),
@@ -119,7 +119,7 @@ def golden_arm(head: SteeringHead, *, sampled: bool, seed: int) -> Arm:
 
 
 def record_golden(
-    task: SteerableTask, pieces: CapsulePieces, cfg: ExportCfg, report: Callable[[str], None] = print
+    task: Task, pieces: CapsulePieces, cfg: ExportCfg, report: Callable[[str], None] = print
 ) -> tuple[GoldenEpisode, dict[str, Any]]:
     """Record the first successful episode of environment 0, or the last one tried.
 

@@ -23,7 +23,7 @@ from score.utils.errors import UserError
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.task import SteerableTask
+    from score.task import Task
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class ConstantSearchResult:
 
 
 def find_constant_latent(
-    task: SteerableTask,
+    task: Task,
     base_policy: BasePolicy,
     cfg: ConstantSearchCfg,
     *,

@@ -23,7 +23,7 @@ from .statistics import INTERVAL_METHOD, PairedTable, steps_ratio, steps_summary
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.task import SteerableTask
+    from score.task import Task
 
 ArmProgress = Callable[[str, int, int], None]
 """Called with the name of the work at hand (an arm, or ``constant search``), its ended episodes, and all of them."""
@@ -114,7 +114,7 @@ class PairedEvaluation:
 
 
 def evaluate_paired(
-    task: SteerableTask,
+    task: Task,
     base_policy: BasePolicy,
     steering_actor: SteeringActor | None,
     cfg: EvaluationCfg,
@@ -134,7 +134,22 @@ def evaluate_paired(
 
     Raises:
         UserError: A setting does not fit the policy, or an interrupted evaluation with other settings is in the way.
+        KeyboardInterrupt: Ctrl-C; the message says where finished batches are.
     """
+    try:
+        return _evaluate(task, base_policy, steering_actor, cfg, progress)
+    except KeyboardInterrupt:
+        left = f"finished batches are in {cfg.partial_path}; the same command continues from them"
+        raise KeyboardInterrupt(left if cfg.partial_path else "") from None
+
+
+def _evaluate(
+    task: Task,
+    base_policy: BasePolicy,
+    steering_actor: SteeringActor | None,
+    cfg: EvaluationCfg,
+    progress: ArmProgress | None,
+) -> PairedEvaluation:
     chunk_steps = _chunk_steps(cfg, base_policy)
     store = PartialResults(cfg.partial_path, _settings(cfg, task, chunk_steps), resume=cfg.resume)
 
@@ -270,7 +285,7 @@ def _chunk_steps(cfg: EvaluationCfg, base_policy: BasePolicy) -> int:
     return cfg.chunk_steps or horizon
 
 
-def _settings(cfg: EvaluationCfg, task: SteerableTask, chunk_steps: int) -> dict[str, Any]:
+def _settings(cfg: EvaluationCfg, task: Task, chunk_steps: int) -> dict[str, Any]:
     """All that results depend on; an interrupted evaluation continues only where these agree."""
     return {
         "task": cfg.task,

@@ -7,7 +7,7 @@
 * Sensor noise: torch's global generator is seeded from ``(seed, batch, step)`` before every control step. It is then
   the same for all arms, except in a step in which some environment ends: its reset draws numbers before the others'
   noise is drawn.
-* The first episode of each environment counts, once. An environment that has ended holds still until the batch is over.
+* The first episode of each environment counts, once. A robot that has ended holds still until the batch is over.
 * Where an observation, a latent or an action is not finite, the guard ends the episode, as in training.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from score.task import finite_observations, finite_rows
+from score.task import finite_observations, finite_rows, sent_action, waiting_action
 from score.utils.random import preserved_random_state, seed_global_generators
 
 from .arms import Arm, Decision
@@ -29,7 +29,7 @@ from .seeds import Stream, derive_seed, latent_noise
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.task import SteerableTask
+    from score.task import Task
 
 Progress = Callable[[int, int], None]
 """Called once a decision with the number of episodes that have ended, and of all."""
@@ -48,7 +48,7 @@ class ResultStore(Protocol):
 
 
 def run_episodes(
-    task: SteerableTask,
+    task: Task,
     base_policy: BasePolicy,
     arm: Arm,
     *,
@@ -112,7 +112,7 @@ def run_episodes(
 
 
 def run_batch(
-    task: SteerableTask,
+    task: Task,
     base_policy: BasePolicy,
     arm: Arm,
     *,
@@ -168,12 +168,12 @@ def run_batch(
                 seed_global_generators(
                     derive_seed(seed, batch, Stream.STEP, decision * chunk_steps + offset), task.device
                 )
-                action = torch.where(first.active.unsqueeze(-1), chunk[:, offset], task.hold_action())
+                action = waiting_action(task, ~first.active, chunk[:, offset])
                 if recorder is not None:
                     recorder.record_observations(observations["policy"])
                 observations, _, terminated, truncated, extras = task.step(action)
                 if recorder is not None:
-                    recorder.record_actions(action, task.commanded())
+                    recorder.record_actions(action, sent_action(task, action))
                 done = terminated | truncated
                 if "final_obs" in extras:
                     first.require(~done | finite_rows(extras["final_obs"]["critic"]))

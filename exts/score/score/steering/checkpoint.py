@@ -7,6 +7,7 @@ read with ``weights_only=True`` alone. This module needs torch only.
 
 from __future__ import annotations
 
+import datetime
 import errno
 import hashlib
 import io
@@ -25,8 +26,14 @@ from score.utils.files import atomic_file
 FORMAT = "score.steering/1"
 """Value of ``state["score"]["format"]``."""
 
+RUN_FILE = "run.json"
+"""What a run says of itself, beside its checkpoints; :mod:`.run_folder` writes it."""
+
+RUN_VERSION = 1
+"""Version of that file, Isaac Lab's."""
+
 LIBRARY = "score"
-"""Library named in run.json, by which Isaac Lab's checkpoint selectors find our runs."""
+"""Library named in that file, by which Isaac Lab's checkpoint selectors find our runs."""
 
 SELECTORS = ("latest", "best")
 """Names that stand for a checkpoint of the newest run of a task."""
@@ -127,25 +134,31 @@ def resolve_checkpoint(selector: str, root: Path | str, task: str) -> Path:
     """
     if selector not in SELECTORS:
         return Path(selector)
-    # Imported here: reading a known file must not need Isaac Lab.
-    from isaaclab_rl.entrypoints.common import resolve_checkpoint_selector
+    for run in _runs_of(task.rpartition(":")[2], Path(root)):
+        if selector == "best" and (run / BEST_NAME).is_file():
+            return (run / BEST_NAME).resolve()
+        last = max(run.glob("model_*.pt"), key=iteration_of, default=None)
+        if last is not None and iteration_of(last) >= 0:
+            return last.resolve()
+    raise UserError(
+        f"--checkpoint {selector}: no run of '{task}' with a checkpoint in {root}. Train one with"
+        f" scripts/train.py --task {task}, or give the file of a checkpoint."
+    )
 
-    try:
-        return Path(
-            resolve_checkpoint_selector(
-                str(root),
-                selector,
-                library=LIBRARY,
-                task=task,
-                checkpoint_pattern=r"model_\d+\.pt" if selector == "latest" else r"model_(\d+|best)\.pt",
-                preferred_checkpoint_pattern=r"model_best\.pt",
-            )
-        )
-    except ValueError as error:
-        raise UserError(
-            f"--checkpoint {selector}: no run of '{task}' with a checkpoint in {root}. Train one with"
-            f" scripts/train.py --task {task}, or give the file of a checkpoint."
-        ) from error
+
+def _runs_of(task: str, root: Path) -> list[Path]:
+    """The folders of a task's runs, the newest first."""
+    runs = []
+    for file in root.glob(f"*/{RUN_FILE}"):
+        try:
+            manifest = json.loads(file.read_text(encoding="utf-8"))
+            known = (manifest["version"], manifest["library"], manifest["task"]) == (RUN_VERSION, LIBRARY, task)
+            created = datetime.datetime.fromisoformat(manifest["created_at"])
+        except (OSError, KeyError, TypeError, ValueError):
+            continue
+        if known:
+            runs.append((created, file.parent))
+    return [folder for _, folder in sorted(runs, reverse=True)]
 
 
 def weights_sha256(module: torch.nn.Module) -> str:

@@ -5,8 +5,10 @@ What makes it a semi-Markov decision process, and where implementations go wrong
 
 * The reward of a decision is sum_j gamma^j r_j over the steps really taken, and what follows is discounted by
   gamma^(steps taken).
-* Environments end inside their chunk. From then on they hold still until the others have finished theirs; nothing of
-  the next episode reaches the transition that ended, and the next episode starts at its full length.
+* Environments end inside their chunk, and wait until the others have finished theirs; nothing of the next episode
+  reaches the transition that ended, and the next episode starts at its full length. A robot holds still while it
+  waits: up to k - 1 control steps that precede its first decision, in training but not in an evaluation, whose starts
+  are those of a reset. Any other task is stepped on, and reset again before its first decision.
 * A time-out is not the end of the task: the value of the *true* last observation is handed on for bootstrapping.
 * The scene is encoded once per decision; the steering policy and the base policy share the condition.
 * A number that is not finite ends its environment by the guard. Where the task does not reset it, it holds still until
@@ -22,7 +24,16 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from score.task import GUARD, SUCCESS, SteerableTask, TaskObservations, finite_observations, finite_rows
+from score.task import (
+    GUARD,
+    SUCCESS,
+    RobotTask,
+    Task,
+    TaskObservations,
+    finite_observations,
+    finite_rows,
+    waiting_action,
+)
 from score.utils.errors import UserError
 from score.utils.random import preserved_random_state
 
@@ -45,7 +56,7 @@ class ChunkedVecEnv(VecEnv):
 
     def __init__(
         self,
-        task: SteerableTask,
+        task: Task,
         plan: Plan,
         *,
         chunk_steps: int,
@@ -93,11 +104,6 @@ class ChunkedVecEnv(VecEnv):
         self._condition = torch.empty(0)
         self._sound = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
 
-    @property
-    def episode_length_buf(self) -> torch.Tensor:
-        """Control steps done in each present episode, shape (N,)."""
-        return self.task.episode_length_buf
-
     def get_observations(self) -> TensorDict:
         """Return the observations of the last reset or step; nothing is computed again, noise included."""
         return self._observations
@@ -142,13 +148,16 @@ class ChunkedVecEnv(VecEnv):
         decoded = time.perf_counter()
 
         for index in range(self.chunk_steps):
-            action = torch.where(chunk.ended.unsqueeze(-1), self.task.hold_action(), actions_chunk[:, index])
+            action = waiting_action(self.task, chunk.ended, actions_chunk[:, index])
             observations, reward, terminated, truncated, extras = self.task.step(action)
             chunk.add_step(reward, terminated, truncated, self.task.ended_by(), extras.get("final_obs"))
-            # A new episode that only holds still must not use up its time.
-            self.task.episode_length_buf.masked_fill_(chunk.renewed, 0)
+            if isinstance(self.task, RobotTask):
+                # A new episode that only holds still must not use up its time.
+                self.task.episode_length_buf.masked_fill_(chunk.renewed, 0)
             if index + 1 < self.chunk_steps and bool(chunk.ended.all()):  # the one host sync of the loop
                 break
+        if not isinstance(self.task, RobotTask):
+            observations = self.task.restart(chunk.ended)
         simulated = time.perf_counter()
 
         self.env_steps += self.num_envs * (index + 1)

@@ -8,11 +8,10 @@ with its target, and sinks to its floor.)
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from isaaclab.utils import configclass, to_dict
-from isaaclab_rl.rsl_rl import RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
 from score.utils.errors import UserError, near_names
 
@@ -22,18 +21,8 @@ from .methods import find_method
 OBSERVATION_GROUPS = {"actor": ["policy"], "critic": ["critic"]}
 """The actor reads the base policy's condition, the critic the true state."""
 
-_DEPRECATED = (
-    "policy",
-    "empirical_normalization",
-    "stochastic",
-    "init_noise_std",
-    "noise_std_type",
-    "state_dependent_std",
-)
-"""Fields that Isaac Lab keeps for older releases of rsl_rl; 5.5 refuses them."""
 
-
-@configclass
+@dataclass
 class SteeringCfg:
     """What PPO acts on, and how."""
 
@@ -71,12 +60,49 @@ class SteeringCfg:
     """Episodes of the periodic evaluation, at least; rounded up to a multiple of the number of environments."""
 
 
-@configclass
-class SteeringRunnerCfg(RslRlOnPolicyRunnerCfg):
-    """Settings of a steering run: Isaac Lab's runner settings, plus ``steering``."""
+@dataclass
+class NetworkCfg:
+    """A multilayer perceptron of rsl_rl (``MLPModel``)."""
 
-    steering: SteeringCfg = SteeringCfg()
-    """What PPO acts on, and how."""
+    hidden_dims: list[int] = field(default_factory=lambda: [256, 256])
+    """Sizes of the hidden layers."""
+
+    activation: str = "elu"
+    """Activation between them."""
+
+    obs_normalization: bool = False
+    """Whether observations are normalised by their running mean and standard deviation."""
+
+
+@dataclass
+class AlgorithmCfg:
+    """PPO: the arguments of :class:`rsl_rl.algorithms.PPO`, but for the discount, which is ``steering.gamma``."""
+
+    num_learning_epochs: int = 10
+    num_mini_batches: int = 8
+    learning_rate: float = 1.0e-3
+    schedule: str = "fixed"
+    lam: float = 0.95
+    entropy_coef: float = 0.0
+    desired_kl: float | None = None
+    max_grad_norm: float = 1.0
+    optimizer: str = "adam"
+    value_loss_coef: float = 1.0
+    use_clipped_value_loss: bool = True
+    clip_param: float = 0.2
+    normalize_advantage_per_mini_batch: bool = False
+    use_mixed_precision: bool = False
+
+
+@dataclass
+class SteeringRunnerCfg:
+    """Settings of a steering run: those of :class:`rsl_rl.runners.OnPolicyRunner`, plus ``steering``."""
+
+    seed: int = 42
+    """Seed of everything."""
+
+    device: str = "cpu"
+    """Device of the task and the networks."""
 
     num_steps_per_env: int = 16
     """Decisions of each environment per iteration."""
@@ -90,34 +116,35 @@ class SteeringRunnerCfg(RslRlOnPolicyRunnerCfg):
     experiment_name: str = "score"
     """Folder of the experiment below ``logs/rsl_rl``."""
 
-    init_at_random_ep_len: bool = False
-    """Not used: it would break the time limits of episodes."""
+    run_name: str = ""
+    """Appended to the name of the run's folder."""
 
-    obs_groups: dict[str, list[str]] = OBSERVATION_GROUPS
-    """Not to be changed, see :data:`OBSERVATION_GROUPS`."""
+    check_for_nan: bool = True
+    """Whether rsl_rl looks for numbers that are not finite in what the environment sends."""
 
-    actor: RslRlMLPModelCfg = RslRlMLPModelCfg(hidden_dims=[256, 256], activation="elu", obs_normalization=False)
+    torch_compile_mode: str | None = None
+    """Mode of :func:`torch.compile` for actor and critic; None compiles nothing."""
+
+    logger: str = "tensorboard"
+    """``tensorboard``, ``wandb`` or ``neptune``."""
+
+    wandb_project: str = "score"
+    """Project of the logger ``wandb``."""
+
+    neptune_project: str = "score"
+    """Project of the logger ``neptune``."""
+
+    steering: SteeringCfg = field(default_factory=SteeringCfg)
+    """What PPO acts on, and how."""
+
+    actor: NetworkCfg = field(default_factory=NetworkCfg)
     """Steering policy. Its input comes normalised from the base policy; ``steering`` sets its distribution."""
 
-    critic: RslRlMLPModelCfg = RslRlMLPModelCfg(hidden_dims=[256, 256], activation="elu", obs_normalization=True)
+    critic: NetworkCfg = field(default_factory=lambda: NetworkCfg(obs_normalization=True))
     """Value network, on the true state."""
 
-    algorithm: RslRlPpoAlgorithmCfg = RslRlPpoAlgorithmCfg(
-        class_name="score.steering.ppo:SemiMarkovPPO",
-        num_learning_epochs=10,
-        num_mini_batches=8,
-        learning_rate=1.0e-3,
-        schedule="fixed",
-        gamma=None,
-        lam=0.95,
-        entropy_coef=0.0,
-        desired_kl=None,
-        max_grad_norm=1.0,
-        value_loss_coef=1.0,
-        use_clipped_value_loss=True,
-        clip_param=0.2,
-    )
-    """PPO. ``gamma`` stays None: it is ``steering.gamma``, per control step."""
+    algorithm: AlgorithmCfg = field(default_factory=AlgorithmCfg)
+    """PPO."""
 
 
 def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> None:
@@ -167,15 +194,6 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         f"at most {num_envs * cfg.num_steps_per_env // 2}, as {num_envs} environments make"
         f" {num_envs * cfg.num_steps_per_env} decisions per iteration and a mini-batch needs two",
     )
-    _refuse(cfg.algorithm.gamma is not None, "algorithm.gamma", "set agent.steering.gamma, which is per control step")
-    _refuse(
-        cfg.actor.distribution_cfg is not None, "actor.distribution_cfg", "set agent.steering.bound and initial_std"
-    )
-    _refuse(cfg.actor.class_name != "MLPModel", "actor.class_name", "steering supports MLPModel only")
-    _refuse(cfg.critic.class_name != "MLPModel", "critic.class_name", "steering supports MLPModel only")
-    _refuse(cfg.obs_groups != OBSERVATION_GROUPS, "obs_groups", f"it has to be {OBSERVATION_GROUPS}")
-    _refuse(cfg.init_at_random_ep_len, "init_at_random_ep_len", "it would break the time limits of episodes")
-    _refuse(cfg.clip_actions is not None, "clip_actions", "the code is bounded by agent.steering.bound")
 
 
 def learning_rate(cfg: SteeringRunnerCfg, completed: int) -> float:
@@ -193,37 +211,29 @@ def learning_rate(cfg: SteeringRunnerCfg, completed: int) -> float:
 
 
 def to_rsl_rl_dict(cfg: SteeringRunnerCfg) -> dict[str, Any]:
-    """Translate the settings into what :class:`rsl_rl.runners.OnPolicyRunner` takes: plain values, nothing deprecated.
+    """Translate the settings into what :class:`rsl_rl.runners.OnPolicyRunner` takes: plain values.
 
     Args:
         cfg: Valid settings.
     """
-    values = _plain(to_dict(cfg))
+    values = asdict(cfg)
     steering = values.pop("steering")
-    values["algorithm"]["gamma"] = steering["gamma"]
-    values["actor"]["distribution_cfg"] = {
-        "class_name": "score.steering.distribution:BoundedGaussianDistribution",
-        "init_std": steering["initial_std"],
-        "learn_std": steering["learn_std"],
-        "bound": steering["bound"],
+    values["class_name"] = "OnPolicyRunner"
+    values["obs_groups"] = copy.deepcopy(OBSERVATION_GROUPS)
+    values["algorithm"] |= {"class_name": "score.steering.ppo:SemiMarkovPPO", "gamma": steering["gamma"]}
+    values["critic"] |= {"class_name": "MLPModel", "distribution_cfg": None}
+    values["actor"] |= {
+        "class_name": "MLPModel",
+        "distribution_cfg": {
+            "class_name": "score.steering.distribution:BoundedGaussianDistribution",
+            "init_std": steering["initial_std"],
+            "learn_std": steering["learn_std"],
+            "bound": steering["bound"],
+        },
     }
     return values
-
-
-def _plain(value: Any) -> Any:
-    """Drop deprecated and missing fields (``to_dict`` gives {} for the latter), and Isaac Lab's string subclasses."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key not in _DEPRECATED and item != {}}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item) for item in value)
-    return str(value) if isinstance(value, str) else value
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
     if not holds:
         raise UserError(f"agent.{name} is {value}: it must be {wanted}.")
-
-
-def _refuse(given: bool, name: str, remedy: str) -> None:
-    if given:
-        raise UserError(f"agent.{name} cannot be set here: {remedy}.")

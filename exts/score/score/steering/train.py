@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime
 import random
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,20 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from isaaclab.utils.io import dump_yaml
-from isaaclab_rl.entrypoints.common import RUN_MANIFEST_FILENAME, dump_train_configs, write_run_manifest
-
 from score.policies.base_policy import BasePolicy
 from score.policies.spec import require_match
-from score.task import SteerableTask
-from score.utils.errors import UserError
-from score.utils.files import require_writable
-from score.utils.provenance import package_versions, source_commit
+from score.task import Task
 
-from .checkpoint import BEST_NAME, LIBRARY, iteration_of, load_checkpoint, weights_sha256
+from .checkpoint import BEST_NAME, weights_sha256
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, validate_runner_cfg
 from .methods import METHODS, make_plan
+from .run_folder import require_free, write_run
 from .run_log import EvaluationScore
 from .runner import SteeringRunner
 
@@ -59,7 +53,7 @@ class TrainSummary:
 
 
 def train(
-    task: SteerableTask,
+    task: Task,
     base_policy: BasePolicy,
     cfg: SteeringRunnerCfg,
     log_dir: Path | str,
@@ -75,7 +69,7 @@ def train(
         task: The task, in its ``sim`` domain.
         base_policy: The base policy; frozen, and moved to the task's device.
         cfg: Settings.
-        log_dir: Folder of the run: a new one, or that of ``resume`` to go on in it; see :func:`run_directory`.
+        log_dir: Folder of the run: a new one, or that of ``resume`` to go on in it; see :mod:`.run_folder`.
         resume: Checkpoint to go on from.
         task_name: Gym id of the task.
         metadata: What else run.json should say, such as ``physics`` and ``base_policy``.
@@ -93,9 +87,6 @@ def train(
     log_dir = Path(log_dir)
     require_match(base_policy.spec, task.spec)
     validate_runner_cfg(cfg, task.num_envs, base_policy.spec.horizon)
-    if resume is not None:
-        load_checkpoint(resume)  # refuse a wrong file before anything is written
-    _require_free(log_dir, resume)
     base_policy.to(task.device).eval().requires_grad_(False)
     weights = weights_sha256(base_policy)
 
@@ -107,9 +98,16 @@ def train(
     env = ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=cfg.seed)
     runner = SteeringRunner(env, cfg, log_dir, weights, report)
     if resume is not None:
-        runner.load(str(resume))
+        runner.load(str(resume))  # refuses a wrong file before anything is written
+    require_free(log_dir, resume)
     if runner.gpu_global_rank == 0:
-        _write_run(log_dir, task, cfg, task_name, weights, runner.completed, metadata or {})
+        facts: dict[str, Any] = {
+            "num_envs": str(task.num_envs),
+            "device": str(task.device),
+            "base_policy_sha256": weights,
+        }
+        facts |= {"method": steering.method, "files": getattr(task, "files", {}), **(metadata or {})}
+        write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, facts)
         _announce(report, log_dir, runner, cfg, resume)
 
     left = cfg.max_iterations - runner.completed
@@ -126,74 +124,6 @@ def train(
     )
     _conclude(report, summary)
     return summary
-
-
-def run_directory(root: Path | str, run_name: str = "", resume: Path | str | None = None) -> Path:
-    """Choose the folder of a run: that of the checkpoint to resume if it is the last one there, or else a new one.
-
-    Going on from an earlier checkpoint is another run, which must not mix with what came after in the old one.
-
-    Args:
-        root: Folder of the experiment, ``logs/rsl_rl/<experiment>``.
-        run_name: Appended to the time that names a new folder.
-        resume: Checkpoint to go on from.
-    """
-    if resume is not None:
-        folder = Path(resume).resolve().parent
-        if (folder / RUN_MANIFEST_FILENAME).exists() and not _later_checkpoints(Path(resume)):
-            return folder
-    name = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    return Path(root) / (f"{name}_{run_name}" if run_name else name)
-
-
-def _later_checkpoints(checkpoint: Path) -> list[str]:
-    """Return the checkpoints beside one that were written after it."""
-    iteration = load_checkpoint(checkpoint)["iter"]
-    return sorted(file.name for file in checkpoint.parent.glob("model_*.pt") if iteration_of(file) > iteration)
-
-
-def _require_free(log_dir: Path, resume: Path | str | None) -> None:
-    """Refuse a folder that cannot be written, or that holds another run."""
-    require_writable(log_dir)
-    if resume is not None and Path(resume).resolve().parent == log_dir.resolve():
-        later = _later_checkpoints(Path(resume))
-        if later:
-            raise UserError(
-                f"{resume} is not the last checkpoint of {log_dir}: {', '.join(later)} came after it."
-                " Resume the latest one, or go on in a new folder."
-            )
-    elif (log_dir / RUN_MANIFEST_FILENAME).exists():
-        raise UserError(f"{log_dir} already holds a run. Choose another folder, or go on with --checkpoint latest.")
-
-
-def _write_run(
-    log_dir: Path,
-    task: SteerableTask,
-    cfg: SteeringRunnerCfg,
-    task_name: str,
-    weights: str,
-    completed: int,
-    metadata: dict[str, str],
-) -> None:
-    """Write params/ and run.json; a resumed run keeps those of its start, and adds the settings it goes on with."""
-    env_cfg = getattr(task, "env_cfg", {})
-    if (log_dir / RUN_MANIFEST_FILENAME).exists():
-        dump_yaml(str(log_dir / "params" / f"agent_from_{completed}.yaml"), cfg)
-        dump_yaml(str(log_dir / "params" / f"env_from_{completed}.yaml"), env_cfg)
-        return
-    dump_train_configs(str(log_dir), env_cfg, cfg)
-    values = {
-        "command": " ".join(sys.argv),
-        "git_commit": source_commit(),
-        "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
-        "seed": str(cfg.seed),
-        "num_envs": str(task.num_envs),
-        "device": str(task.device),
-        "base_policy_sha256": weights,
-        "method": cfg.steering.method,
-        "files": getattr(task, "files", {}),
-    }
-    write_run_manifest(str(log_dir), library=LIBRARY, task=task_name, metadata={**values, **metadata})
 
 
 def _announce(

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""From the name of a registered task to the task, whatever it runs on: Isaac Lab or Gymnasium alone.
+
+A task is registered with ``gymnasium.register``, and its keywords say what the commands need to know of it:
+
+* ``rsl_rl_cfg_entry_point``: its :class:`~score.steering.config.SteeringRunnerCfg`, as ``"module:attribute"``.
+* ``base_policy_entry_point``: a function that returns the folder of its base policy; ``base_policy`` is its argument.
+* ``domain``, ``domain_tasks``: whether it is ``sim`` or ``real``, and gym ids of its other domains.
+* ``env_cfg_entry_point`` makes it a task of Isaac Lab (:mod:`score.simulation`), ``interface`` one of Gymnasium
+  (:mod:`score.gym_task`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import torch
+
+from score.utils.errors import UserError, near_names
+from score.utils.overrides import apply_overrides, split_overrides
+
+if TYPE_CHECKING:
+    from score.gym_task import GymTask
+    from score.simulation import SteerableEnv
+
+DOMAINS = ("sim", "real")
+"""``sim`` is the training side; ``real`` is the stand-in for the robot, on the other physics engine."""
+
+
+def register_tasks() -> list[str]:
+    """Imports every package of the ``isaaclab.tasks`` entry point group, where Isaac Lab is installed.
+
+    Returns:
+        The gym ids that have a steering agent, sorted.
+    """
+    if importlib.util.find_spec("isaaclab") is not None:
+        for point in importlib.metadata.entry_points(group="isaaclab.tasks"):
+            point.load()
+    return sorted(name for name, spec in gym.registry.items() if "base_policy_entry_point" in spec.kwargs)
+
+
+def task_kwargs(task: str, domain: str = "sim") -> tuple[str, dict[str, Any]]:
+    """Looks a task up and returns the gym id of one of its domains.
+
+    Args:
+        task: Gym id such as ``SCORE-Insert-v0``, or ``module:id``, which imports the module that registers it.
+        domain: ``sim`` or ``real``.
+
+    Returns:
+        The gym id of the domain and its registration keywords.
+
+    Raises:
+        UserError: The task or its domain is unknown; near names are listed.
+    """
+    module, _, name = task.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise UserError(f"--task {task}: {error}. Put the folder of that module on PYTHONPATH.") from error
+    known = register_tasks()
+    if name not in gym.registry or name not in known:
+        without = "" if importlib.util.find_spec("isaaclab") else " Isaac Lab, which has its own, is not installed."
+        raise UserError(
+            f"Unknown task '{name}'.{near_names(name, known)} Registered tasks: {', '.join(known) or 'none'}.{without}"
+        )
+    if domain not in DOMAINS:
+        raise UserError(f"Unknown domain '{domain}'. Use one of: {', '.join(DOMAINS)}.")
+    kwargs = gym.spec(name).kwargs
+    if domain == kwargs.get("domain", "sim"):
+        return name, kwargs
+    other = kwargs.get("domain_tasks", {}).get(domain)
+    if other is None:
+        raise UserError(f"Task '{name}' has no '{domain}' domain; it has '{kwargs.get('domain', 'sim')}' only.")
+    return other, gym.spec(other).kwargs
+
+
+def entry_point(task: str, key: str, domain: str = "sim") -> Any:
+    """Loads the object that a task registers under ``key`` as ``"module:attribute"``.
+
+    Raises:
+        UserError: The task does not register that key.
+    """
+    _, kwargs = task_kwargs(task, domain)
+    if key not in kwargs:
+        raise UserError(f"Task '{task}' registers no '{key}'; it has: {', '.join(sorted(kwargs))}.")
+    module, attribute = kwargs[key].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@contextlib.contextmanager
+def open_task(
+    task: str,
+    *,
+    domain: str = "sim",
+    num_envs: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    overrides: Sequence[str] = (),
+    **viewing: Any,
+) -> Iterator[SteerableEnv | GymTask]:
+    """Opens a task for training, evaluation, export or demonstrations.
+
+    Args:
+        task: Gym id of the task, see :func:`task_kwargs`.
+        domain: ``sim`` or ``real``.
+        num_envs: Number of environments; the task's own default if None.
+        seed: Seed of the environment (resets, noise, randomisation) and of the agent; the agent's own if None.
+        device: Torch device such as ``cpu`` or ``cuda:0``; a GPU if there is one if None.
+        overrides: ``agent.key=value`` for the settings of steering; all others are the backend's, for example Isaac
+            Lab's ``physics=newton_mjwarp`` and ``env.decimation=12``.
+        viewing: For Isaac Lab: viewers and video, see :func:`score.simulation.open_isaac`.
+
+    Yields:
+        The opened task; its ``agent_cfg`` holds the settings of steering.
+
+    Raises:
+        UserError: Unknown task, domain or override, missing Isaac Lab or engine, or a number of environments below one.
+    """
+    if num_envs is not None and num_envs < 1:
+        raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
+    ours, others = split_overrides(overrides, "agent")
+    name, kwargs = task_kwargs(task, domain)
+    agent_cfg = entry_point(task, "rsl_rl_cfg_entry_point", domain)()
+    apply_overrides(agent_cfg, ours)
+    if seed is not None:
+        agent_cfg.seed = seed
+    agent_cfg.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    task = task.rpartition(":")[2]
+    if "env_cfg_entry_point" not in kwargs:
+        from score.gym_task import open_gym as opener
+    elif importlib.util.find_spec("isaaclab") is None:
+        raise UserError(f"Task '{task}' runs on Isaac Lab, which is not installed: start it with ./isaaclab.sh -p.")
+    else:
+        # Late: a Gymnasium task must not reach Isaac Lab.
+        from score.simulation import open_isaac as opener  # type: ignore[assignment]
+    with opener(task, name, agent_cfg, domain=domain, num_envs=num_envs, overrides=others, **viewing) as it:
+        yield it
