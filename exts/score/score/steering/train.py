@@ -101,13 +101,9 @@ def train(
         runner.load(str(resume))  # refuses a wrong file before anything is written
     require_free(log_dir, resume)
     if runner.gpu_global_rank == 0:
-        facts: dict[str, Any] = {
-            "num_envs": str(task.num_envs),
-            "device": str(task.device),
-            "base_policy_sha256": weights,
-        }
-        facts |= {"method": steering.method, "files": getattr(task, "files", {}), **(metadata or {})}
-        write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, facts)
+        facts = {"num_envs": str(task.num_envs), "device": str(task.device), "base_policy_sha256": weights}
+        told = {**facts, "method": steering.method, "files": getattr(task, "files", {}), **(metadata or {})}
+        write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, told)
         _announce(report, log_dir, runner, cfg, resume)
 
     left = cfg.max_iterations - runner.completed
