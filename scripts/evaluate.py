@@ -30,6 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_domain()
     add, choice = command.add_argument, argparse.BooleanOptionalAction
     add("--episodes", type=int, default=200, metavar="N", help="starts, the same for every arm (default: 200)")
+    add(
+        "--starts",
+        default="development",
+        metavar="development|final",
+        help="development (default) to compare by; final for a number that a table reports, run once",
+    )
     add("--all_arms", action="store_true", help="also sampled steering, cooler noise, best constant latent")
     add("--output", type=Path, metavar="FILE.json", help="report (default: in the folder of the run)")
     add("--resume", action=choice, default=True, help="continue an interrupted evaluation (default)")
@@ -41,10 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.evaluation.picture import save_picture
     from score.open_task import open_task
     from score.policies import require_match
-    from score.rollout.seeds import SeedSpace, require_seed
     from score.utils.files import require_writable
 
-    require_seed(args.seed, SeedSpace.REPORTED)
     bundle, checkpoint = artefacts.find_inputs(args, overrides)
     cfg = artefacts.evaluation_cfg(args, overrides, bundle, checkpoint)
     assert cfg.output is not None

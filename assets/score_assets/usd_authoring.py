@@ -13,7 +13,6 @@ authoring twice gives the same bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,7 @@ from score_assets.shapes import BoxShape, Shape
 __all__ = [
     "ContactCfg",
     "SolverCfg",
-    "add_articulation_root",
     "add_collider",
-    "add_fixed_joint",
-    "add_joint",
     "add_material",
     "add_rigid_body",
     "add_shape",
@@ -74,25 +70,28 @@ DEFAULT_SOLVER = SolverCfg()
 """Solver settings of every body unless told otherwise."""
 
 
-def _number(value: float) -> float:
+def number(value: float) -> float:
     """Round to twelve decimals, and -0.0 to 0.0: last-bit differences between machines must not reach the file."""
     return round(float(value), 12) + 0.0
 
 
-def _vec3f(values: Sequence[float]) -> Gf.Vec3f:
-    return Gf.Vec3f(*[_number(v) for v in values])
+def vec3f(values: Sequence[float]) -> Gf.Vec3f:
+    return Gf.Vec3f(*[number(v) for v in values])
 
 
-def _quatf(xyzw: Sequence[float]) -> Gf.Quatf:
+def quatf(xyzw: Sequence[float]) -> Gf.Quatf:
     unit = np.asarray(xyzw, dtype=np.float64) / np.linalg.norm(np.asarray(xyzw, dtype=np.float64))
-    x, y, z, w = (_number(value) for value in unit)
+    x, y, z, w = (number(value) for value in unit)
     # q and -q are one rotation: of the two, write the one whose first number other than zero is positive.
     sign = next((1.0 if value > 0.0 else -1.0 for value in (w, x, y, z) if value != 0.0), 1.0)
-    return Gf.Quatf(*(_number(sign * value) for value in (w, x, y, z)))
+    return Gf.Quatf(*(number(sign * value) for value in (w, x, y, z)))
 
 
-def _set(prim: Usd.Prim, name: str, kind: Sdf.ValueTypeName, value: object) -> None:
-    prim.CreateAttribute(name, kind).Set(value)
+def set_attribute(prim: Usd.Prim, name: str, kind: Sdf.ValueTypeName, value: object) -> None:
+    # CreateAttribute would leave out "custom" where a package that is imported by then has registered the schema.
+    path = prim.GetPath().AppendProperty(name)
+    Sdf.JustCreatePrimAttributeInLayer(prim.GetStage().GetRootLayer(), path, kind, isCustom=True)
+    prim.GetAttribute(name).Set(value)
 
 
 def new_stage(root_name: str) -> tuple[Usd.Stage, Usd.Prim]:
@@ -138,8 +137,8 @@ def add_xform(
         quat: Orientation in the parent prim's frame (x, y, z, w).
     """
     xform = UsdGeom.Xform.Define(stage, path)
-    xform.AddTranslateOp().Set(Gf.Vec3d(*[_number(v) for v in position]))
-    xform.AddOrientOp().Set(_quatf(quat))
+    xform.AddTranslateOp().Set(Gf.Vec3d(*[number(v) for v in position]))
+    xform.AddOrientOp().Set(quatf(quat))
     return xform.GetPrim()
 
 
@@ -158,11 +157,11 @@ def add_material(stage: Usd.Stage, path: str, friction: float) -> UsdShade.Mater
     material = UsdShade.Material.Define(stage, path)
     prim = material.GetPrim()
     api = UsdPhysics.MaterialAPI.Apply(prim)
-    api.CreateStaticFrictionAttr(_number(friction))
-    api.CreateDynamicFrictionAttr(_number(friction))
+    api.CreateStaticFrictionAttr(number(friction))
+    api.CreateDynamicFrictionAttr(number(friction))
     api.CreateRestitutionAttr(0.0)
     prim.AddAppliedSchema("PhysxMaterialAPI")
-    _set(prim, "physxMaterial:frictionCombineMode", Sdf.ValueTypeNames.Token, "average")
+    set_attribute(prim, "physxMaterial:frictionCombineMode", Sdf.ValueTypeNames.Token, "average")
     return material
 
 
@@ -170,11 +169,11 @@ def add_collider(prim: Usd.Prim, material: UsdShade.Material, contact: ContactCf
     """Turn a geometry prim into a collider with a physics material and contact settings for both engines."""
     UsdPhysics.CollisionAPI.Apply(prim)
     prim.AddAppliedSchema("PhysxCollisionAPI")
-    _set(prim, "physxCollision:contactOffset", Sdf.ValueTypeNames.Float, _number(contact.contact_offset))
-    _set(prim, "physxCollision:restOffset", Sdf.ValueTypeNames.Float, _number(contact.rest_offset))
+    set_attribute(prim, "physxCollision:contactOffset", Sdf.ValueTypeNames.Float, number(contact.contact_offset))
+    set_attribute(prim, "physxCollision:restOffset", Sdf.ValueTypeNames.Float, number(contact.rest_offset))
     prim.AddAppliedSchema("MjcCollisionAPI")
-    _set(prim, "mjc:solimp", Sdf.ValueTypeNames.DoubleArray, [_number(v) for v in contact.mjc_solimp])
-    _set(prim, "mjc:condim", Sdf.ValueTypeNames.Int, contact.mjc_condim)
+    set_attribute(prim, "mjc:solimp", Sdf.ValueTypeNames.DoubleArray, [number(v) for v in contact.mjc_solimp])
+    set_attribute(prim, "mjc:condim", Sdf.ValueTypeNames.Int, contact.mjc_condim)
     UsdShade.MaterialBindingAPI.Apply(prim).Bind(material, UsdShade.Tokens.weakerThanDescendants, "physics")
 
 
@@ -202,20 +201,20 @@ def add_shape(
         geometry = UsdGeom.Cube.Define(stage, path)
         geometry.CreateSizeAttr(2.0)
         geometry.CreateExtentAttr([(-1, -1, -1), (1, 1, 1)])
-        geometry.AddTranslateOp().Set(Gf.Vec3d(*[_number(v) for v in shape.center]))
-        geometry.AddScaleOp().Set(_vec3f(shape.half_size))
+        geometry.AddTranslateOp().Set(Gf.Vec3d(*[number(v) for v in shape.center]))
+        geometry.AddScaleOp().Set(vec3f(shape.half_size))
     else:
         start, end = np.asarray(shape.start, dtype=np.float64), np.asarray(shape.end, dtype=np.float64)
         half, radius = shape.length / 2.0, shape.radius
         geometry = UsdGeom.Capsule.Define(stage, path)
         geometry.CreateAxisAttr("Z")
-        geometry.CreateRadiusAttr(_number(radius))
-        geometry.CreateHeightAttr(_number(shape.length))
-        geometry.CreateExtentAttr([_vec3f((-radius, -radius, -half - radius)), _vec3f((radius, radius, half + radius))])
-        geometry.AddTranslateOp().Set(Gf.Vec3d(*[_number(v) for v in (start + end) / 2.0]))
+        geometry.CreateRadiusAttr(number(radius))
+        geometry.CreateHeightAttr(number(shape.length))
+        geometry.CreateExtentAttr([vec3f((-radius, -radius, -half - radius)), vec3f((radius, radius, half + radius))])
+        geometry.AddTranslateOp().Set(Gf.Vec3d(*[number(v) for v in (start + end) / 2.0]))
         turn = Gf.Rotation(Gf.Vec3d(0, 0, 1), Gf.Vec3d(*((end - start) / shape.length))).GetQuat()
-        geometry.AddOrientOp().Set(_quatf((*turn.GetImaginary(), turn.GetReal())))
-    geometry.CreateDisplayColorAttr([_vec3f(color)])
+        geometry.AddOrientOp().Set(quatf((*turn.GetImaginary(), turn.GetReal())))
+    geometry.CreateDisplayColorAttr([vec3f(color)])
     if contact is not None:
         add_collider(geometry.GetPrim(), material, contact)
     return geometry.GetPrim()
@@ -255,142 +254,18 @@ def add_rigid_body(
     if kinematic:
         body.CreateKinematicEnabledAttr(True)
     api = UsdPhysics.MassAPI.Apply(prim)
-    api.CreateMassAttr(_number(mass))
-    api.CreateCenterOfMassAttr(_vec3f(com))
-    api.CreateDiagonalInertiaAttr(_vec3f(inertia))
-    api.CreatePrincipalAxesAttr(_quatf(principal_axes))
+    api.CreateMassAttr(number(mass))
+    api.CreateCenterOfMassAttr(vec3f(com))
+    api.CreateDiagonalInertiaAttr(vec3f(inertia))
+    api.CreatePrincipalAxesAttr(quatf(principal_axes))
     kinds = Sdf.ValueTypeNames
     prim.AddAppliedSchema("PhysxRigidBodyAPI")
-    _set(prim, "physxRigidBody:disableGravity", kinds.Bool, not gravity)
-    _set(prim, "physxRigidBody:solverPositionIterationCount", kinds.Int, solver.position_iterations)
-    _set(prim, "physxRigidBody:solverVelocityIterationCount", kinds.Int, solver.velocity_iterations)
-    _set(prim, "physxRigidBody:maxDepenetrationVelocity", kinds.Float, solver.max_depenetration_velocity)
-    _set(prim, "physxRigidBody:maxLinearVelocity", kinds.Float, solver.max_linear_velocity)
-    _set(prim, "physxRigidBody:maxAngularVelocity", kinds.Float, solver.max_angular_velocity)
-    _set(prim, "physxRigidBody:sleepThreshold", kinds.Float, 0.0)
+    set_attribute(prim, "physxRigidBody:disableGravity", kinds.Bool, not gravity)
+    set_attribute(prim, "physxRigidBody:solverPositionIterationCount", kinds.Int, solver.position_iterations)
+    set_attribute(prim, "physxRigidBody:solverVelocityIterationCount", kinds.Int, solver.velocity_iterations)
+    set_attribute(prim, "physxRigidBody:maxDepenetrationVelocity", kinds.Float, solver.max_depenetration_velocity)
+    set_attribute(prim, "physxRigidBody:maxLinearVelocity", kinds.Float, solver.max_linear_velocity)
+    set_attribute(prim, "physxRigidBody:maxAngularVelocity", kinds.Float, solver.max_angular_velocity)
+    set_attribute(prim, "physxRigidBody:sleepThreshold", kinds.Float, 0.0)
     if not gravity:
-        _set(prim, "mjc:gravcomp", kinds.Double, 1.0)
-
-
-def add_articulation_root(prim: Usd.Prim, *, solver: SolverCfg = DEFAULT_SOLVER) -> None:
-    """Make a prim the root of an articulation without self-collision, on both engines."""
-    UsdPhysics.ArticulationRootAPI.Apply(prim)
-    kinds = Sdf.ValueTypeNames
-    prim.AddAppliedSchema("PhysxArticulationAPI")
-    _set(prim, "physxArticulation:enabledSelfCollisions", kinds.Bool, False)
-    _set(prim, "physxArticulation:solverPositionIterationCount", kinds.Int, solver.position_iterations)
-    _set(prim, "physxArticulation:solverVelocityIterationCount", kinds.Int, solver.velocity_iterations)
-    _set(prim, "physxArticulation:sleepThreshold", kinds.Float, 0.0)
-    prim.AddAppliedSchema("NewtonArticulationRootAPI")
-    _set(prim, "newton:selfCollisionEnabled", kinds.Bool, False)
-
-
-def _connect(
-    joint: UsdPhysics.Joint,
-    parent: str | None,
-    child: str,
-    position: Sequence[float],
-    quat: Sequence[float],
-    flip: bool = False,
-) -> None:
-    """Fill in bodies and frames; the joint frame on the child is the child's own frame, or that turned by pi about x.
-
-    Both joint frames turn together, so the child's pose at zero is the same, while z of the joint is -z of the child.
-    """
-    child_quat: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
-    if flip:
-        x, y, z, w = quat
-        quat, child_quat = (w, z, -y, -x), (1.0, 0.0, 0.0, 0.0)  # quat times the half turn (1, 0, 0, 0)
-    if parent is not None:
-        joint.CreateBody0Rel().SetTargets([parent])
-    joint.CreateBody1Rel().SetTargets([child])
-    joint.CreateLocalPos0Attr(_vec3f(position))
-    joint.CreateLocalRot0Attr(_quatf(quat))
-    joint.CreateLocalPos1Attr(_vec3f((0, 0, 0)))
-    joint.CreateLocalRot1Attr(_quatf(child_quat))
-
-
-def add_fixed_joint(
-    stage: Usd.Stage,
-    path: str,
-    *,
-    parent: str | None,
-    child: str,
-    position: Sequence[float] = (0, 0, 0),
-    quat: Sequence[float] = (0, 0, 0, 1),
-) -> Usd.Prim:
-    """Weld a body to its parent, or to the world when the parent is None.
-
-    Args:
-        stage: Stage to write to.
-        path: Prim path of the joint.
-        parent: Prim path of the parent body, or None for the world.
-        child: Prim path of the child body.
-        position: Origin of the child in the parent's frame [m].
-        quat: Orientation of the child in the parent's frame (x, y, z, w).
-    """
-    joint = UsdPhysics.FixedJoint.Define(stage, path)
-    _connect(joint, parent, child, position, quat)
-    return joint.GetPrim()
-
-
-def add_joint(
-    stage: Usd.Stage,
-    path: str,
-    *,
-    kind: str,
-    axis: str,
-    parent: str,
-    child: str,
-    position: Sequence[float],
-    quat: Sequence[float],
-    limits: tuple[float, float],
-    effort: float,
-    stiffness: float = 1.0,
-    damping: float = 0.1,
-    max_velocity: float | None = None,
-) -> Usd.Prim:
-    """Add a driven joint.
-
-    Args:
-        stage: Stage to write to.
-        path: Prim path of the joint.
-        kind: "revolute" or "prismatic".
-        axis: "X", "Y", "Z" or "-Z" of the child's frame. USD knows no "-Z": both joint frames are turned by pi about x.
-        parent: Prim path of the parent body.
-        child: Prim path of the child body.
-        position: Origin of the child in the parent's frame at zero [m].
-        quat: Orientation of the child in the parent's frame at zero (x, y, z, w).
-        limits: Lower and upper limit [rad or m].
-        effort: Largest drive effort [N m or N].
-        stiffness: Drive stiffness, in USD's units (per degree for angular drives). Isaac Lab's actuators overwrite it.
-        damping: Drive damping, in USD's units.
-        max_velocity: Largest speed [rad/s or m/s], or None to leave it to the engine. Only PhysX reads it.
-
-    Raises:
-        ValueError: Unknown kind or axis, or limits out of order.
-    """
-    if kind not in ("revolute", "prismatic") or axis not in ("X", "Y", "Z", "-Z"):
-        raise ValueError(
-            f"Joint '{path}': kind must be revolute or prismatic and axis X, Y, Z or -Z, got {kind}, {axis}."
-        )
-    if not limits[0] < limits[1]:
-        raise ValueError(f"Joint '{path}': the lower limit must be below the upper one, got {limits}.")
-    joint: UsdPhysics.RevoluteJoint | UsdPhysics.PrismaticJoint
-    if kind == "revolute":
-        joint, scale, drive_kind = UsdPhysics.RevoluteJoint.Define(stage, path), 180.0 / math.pi, "angular"
-    else:
-        joint, scale, drive_kind = UsdPhysics.PrismaticJoint.Define(stage, path), 1.0, "linear"
-    _connect(joint, parent, child, position, quat, flip=axis == "-Z")
-    joint.CreateAxisAttr(axis[-1])
-    joint.CreateLowerLimitAttr(_number(limits[0] * scale))
-    joint.CreateUpperLimitAttr(_number(limits[1] * scale))
-    drive = UsdPhysics.DriveAPI.Apply(joint.GetPrim(), drive_kind)
-    drive.CreateTypeAttr("force")
-    drive.CreateMaxForceAttr(_number(effort))
-    drive.CreateStiffnessAttr(_number(stiffness))
-    drive.CreateDampingAttr(_number(damping))
-    if max_velocity is not None:
-        joint.GetPrim().AddAppliedSchema("PhysxJointAPI")
-        _set(joint.GetPrim(), "physxJoint:maxJointVelocity", Sdf.ValueTypeNames.Float, _number(max_velocity * scale))
-    return joint.GetPrim()
+        set_attribute(prim, "mjc:gravcomp", kinds.Double, 1.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -16,8 +18,9 @@ from score_assets.objects.peg_socket import PegSocketCfg
 from score_assets.objects.peg_socket_usd import peg_usda
 from score_assets.robots import franka
 from score_assets.shapes import BoxShape
-from score_assets.usd_authoring import add_joint, add_material, add_rigid_body, add_xform, new_stage, stage_text
+from score_assets.usd_authoring import add_material, add_rigid_body, add_xform, new_stage, stage_text
 from score_assets.usd_files import USD_FILES, outdated_usd_files, write_usd_files
+from score_assets.usd_joints import add_joint
 
 
 def author_assets_script() -> ModuleType:
@@ -38,6 +41,16 @@ def test_committed_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> N
     assert outdated_usd_files(USD_DIR) == []
     assert author_assets_script().main(["--check"]) == 0
     assert "up to date" in capsys.readouterr().out
+
+
+def test_files_are_the_same_where_an_engine_has_registered_its_schemas() -> None:
+    """As Isaac Lab does when it is imported; a schema that is registered once stays so, hence another process."""
+    code = (
+        "import newton_usd_schemas; from score_assets import USD_DIR;"
+        " from score_assets.usd_files import outdated_usd_files as outdated; print(outdated(USD_DIR))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip().endswith("[]"), found.stdout
 
 
 def test_authoring_twice_gives_the_same_bytes(tmp_path: Path) -> None:

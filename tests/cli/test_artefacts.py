@@ -73,9 +73,12 @@ def test_a_foreign_checkpoint_is_refused_early(tmp_path: Path) -> None:
 def test_reports_lie_in_the_folder_of_the_run() -> None:
     checkpoint = Path("logs/rsl_rl/insert/run/model_best.pt")
     assert (
-        default_output("Line-v0", "real", 3, checkpoint) == checkpoint.parent / "evaluation/model_best_real_seed3.json"
+        default_output("Line-v0", "real", "final", 3, checkpoint)
+        == checkpoint.parent / "evaluation/model_best_real_final_seed3.json"
     )
-    assert default_output("Line-v0", "sim", 0, None) == Path("logs/evaluation/Line-v0_base_sim_seed0.json")
+    assert default_output("Line-v0", "sim", "development", 0, None) == Path(
+        "logs/evaluation/Line-v0_base_sim_development_seed0.json"
+    )
 
 
 def test_commit_and_command_are_one_line() -> None:

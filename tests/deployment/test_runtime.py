@@ -195,7 +195,7 @@ BAD_INPUTS = [
     ),
     (
         {**step(0.0, 0.0), "point_cloud": torch.zeros(9, 3)},
-        r"'point_cloud' has 9 points, the policy was trained with 5: resample the cloud to 5 points\.",
+        r"'point_cloud' has 9 points, the policy was trained with 5: resample the cloud to 5 points, or give",
     ),
     ({**step(0.0, 0.0), "joint_pos": torch.tensor([0.0, float("nan")])}, r"'joint_pos' holds NaN or infinity\."),
     ({**step(0.0, 0.0), "point_cloud": torch.full((5, 3), float("inf"))}, r"'point_cloud' holds NaN or infinity\."),

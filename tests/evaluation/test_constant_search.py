@@ -54,7 +54,7 @@ def test_the_search_counts_its_progress() -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(UserError, match="Seed 3 is not for this use"):
-        ConstantSearchCfg(seed=3)
+    with pytest.raises(UserError, match="Seed -3 is out of range"):
+        ConstantSearchCfg(seed=-3)
     with pytest.raises(UserError, match="at least 2 candidates and 1 start each, got 1 and 4"):
         ConstantSearchCfg(candidates=1)

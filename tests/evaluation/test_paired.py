@@ -24,7 +24,6 @@ from score.evaluation import (
 from score.evaluation.paired import compare_arms, make_report, summarise_arm
 from score.evaluation.picture import save_picture
 from score.rollout.results import EpisodeResults
-from score.rollout.seeds import SeedSpace
 from score.utils.errors import UserError
 
 SEARCH = ConstantSearchCfg(candidates=4, starts=2)
@@ -143,6 +142,10 @@ def test_other_settings_are_told_and_no_resume_starts_anew(tmp_path: Path) -> No
     message = "other settings \\(seed was 3, now 4, checkpoint was 'aaa', now 'bbb'\\).*--output.*--no-resume"
     with pytest.raises(UserError, match=message):
         evaluate_paired(LineTask(), LinePolicy(), PushActor(), other)
+    moved = LineTask()
+    moved.files = {"scene.yaml": "12ab"}
+    with pytest.raises(UserError, match=r"other settings \(file scene.yaml was None, now '12ab'\)"):
+        evaluate_paired(moved, LinePolicy(), PushActor(), cfg)
     report = evaluate_paired(LineTask(), LinePolicy(), PushActor(), replace(other, resume=False)).report
     assert report["seed"] == 4
 
@@ -160,8 +163,9 @@ def test_a_foreign_partial_file_is_refused(tmp_path: Path, content: str) -> None
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 1_000_000}, "Seed 1000000 is not for this use \\(reported\\)"),
-        ({"seed": 5, "seed_space": SeedSpace.TRAINING}, "Seed 5 is not for this use \\(training\\)"),
+        ({"seed": 1_000_000}, "Seed 1000000 is out of range \\(development\\): choose one from 0 to 999999"),
+        ({"seed": -1, "starts": "final"}, "Seed -1 is out of range \\(final\\)"),
+        ({"starts": "finals"}, "--starts is 'finals': use one of development, final. Did you mean 'final'"),
         ({"episodes": 0}, "--episodes must be at least 1, got 0"),
         ({"chunk_steps": 0}, "must be at least 1, got 0"),
         ({"output": Path("report.txt")}, "--output must name a .json file, got report.txt"),
@@ -177,10 +181,20 @@ def test_a_chunk_longer_than_the_horizon_is_refused(tmp_path: Path) -> None:
         evaluate_paired(LineTask(), LinePolicy(), None, make_cfg(tmp_path, chunk_steps=5))
 
 
-def test_seeds_of_the_constant_search_follow_the_seed() -> None:
-    assert EvaluationCfg(task="Line-v0", seed=7).search.seed == 2_000_007
-    training = EvaluationCfg(task="Line-v0", seed=1_000_007, seed_space=SeedSpace.TRAINING)
-    assert training.search.seed == 2_000_007
+def test_starts_of_searches_and_reports_never_meet() -> None:
+    for starts, first in (("development", 0), ("final", 4_000_000)):
+        cfg = EvaluationCfg(task="Line-v0", seed=7, starts=starts)
+        assert (cfg.start_seed, cfg.search.start_seed) == (first + 7, 2_000_007)
+
+
+def test_final_starts_are_others_and_the_report_says_so(tmp_path: Path) -> None:
+    reports = [
+        evaluate_paired(LineTask(), LinePolicy(), None, make_cfg(tmp_path, all_arms=False, output=None, starts=starts))
+        for starts in ("development", "final")
+    ]
+    assert [item.report["starts"] for item in reports] == ["development", "final"]
+    steps = [item.results["base"].steps.tolist() for item in reports]
+    assert steps[0] != steps[1]
 
 
 @pytest.fixture(name="report")

@@ -61,6 +61,7 @@ class LineTask:
         self.step_dt = 0.1
         self.max_episode_length = limit
         self.spec = make_spec()
+        self.files: dict[str, str] = {}
         self.guard_above = guard_above
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
         self.resets: list[tuple[int | None, torch.Tensor]] = []

@@ -3,42 +3,32 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
 import pytest
 import torch
 
-from score.rollout.seeds import SeedSpace, Stream, derive_seed, latent_noise, require_seed
+from score.rollout.seeds import SeedSpace, Stream, derive_seed, latent_noise, seed_of
 from score.utils.errors import UserError
 from score.utils.random import preserved_random_state
 
 
-@pytest.mark.parametrize(
-    ("seed", "space"),
-    [
-        (0, SeedSpace.REPORTED),
-        (999_999, SeedSpace.REPORTED),
-        (1_000_000, SeedSpace.TRAINING),
-        (2_000_000, SeedSpace.CONSTANT_SEARCH),
-    ],
-)
-def test_seeds_inside_their_space_pass(seed: int, space: SeedSpace) -> None:
-    assert require_seed(seed, space) == seed
+def test_blocks_of_all_uses_are_disjoint() -> None:
+    blocks = sorted(space.value for space in SeedSpace)
+    assert blocks[0][0] == 0
+    assert all(end <= following for (_, end), (following, _) in itertools.pairwise(blocks))
 
 
-@pytest.mark.parametrize(
-    ("seed", "space", "limits"),
-    [
-        (1_000_000, SeedSpace.REPORTED, "reported.*from 0 to 999999"),
-        (-1, SeedSpace.REPORTED, "reported.*from 0 to 999999"),
-        (7, SeedSpace.TRAINING, "training.*from 1000000 to 1999999"),
-        (7, SeedSpace.CONSTANT_SEARCH, "constant_search.*from 2000000 to 2999999"),
-    ],
-)
-def test_seeds_of_another_space_are_refused(seed: int, space: SeedSpace, limits: str) -> None:
-    with pytest.raises(UserError, match=f"Seed {seed} is not for this use \\({limits}.*never counted in a report"):
-        require_seed(seed, space)
+@pytest.mark.parametrize("space", SeedSpace)
+def test_a_number_stands_for_a_seed_of_its_use(space: SeedSpace) -> None:
+    first, end = space.value
+    assert seed_of(space, 0) == first
+    assert seed_of(space, 999_999) == end - 1
+    for number in (-1, 1_000_000):
+        with pytest.raises(UserError, match=f"Seed {number} is out of range \\({space.name.lower()}\\).*0 to 999999"):
+            seed_of(space, number)
 
 
 def test_streams_differ_and_repeat() -> None:

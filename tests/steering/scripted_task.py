@@ -69,13 +69,16 @@ class TableTask:
         """Environment -> term that ends its episode when it holds still."""
         self.poison: set[int] = set()
         """Environments whose observations and rewards are not numbers."""
+        self.poison_observations = self.poison_rewards = True
         self._at = [[0, 0] for _ in script]
         self._critic = torch.zeros(self.num_envs, 1)
         self._terms = {name: torch.zeros(self.num_envs, dtype=torch.bool) for name in TERMS}
 
     def _state(self, env: int) -> float:
         episode, step = self._at[env]
-        return float("nan") if env in self.poison else 1000.0 * env + 100.0 * episode + step
+        return (
+            float("nan") if env in self.poison and self.poison_observations else 1000.0 * env + 100.0 * episode + step
+        )
 
     def _observations(self) -> dict[str, Any]:
         for env in range(self.num_envs):
@@ -107,7 +110,7 @@ class TableTask:
                 reward[env], term = steps[step]
                 ended = bool(term)
                 self._at[env][1] += 1
-            if env in self.poison:
+            if env in self.poison and self.poison_rewards:
                 reward[env] = float("nan")
             if ended:
                 self._terms[term][env] = True
@@ -148,10 +151,14 @@ class PointTask:
         self.max_episode_length = 30
         self.spec = make_spec(1, size=2)
         self.settings: dict[str, Any] = {"name": "point"}
+        self.files: dict[str, str] = {}
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
         self.interrupt_at = -1
         """Call of :meth:`step` that Ctrl-C hits."""
         self.calls = 0
+        self.resets: list[tuple[int | None, list[float]]] = []
+        """Seed and starts of every reset of all environments."""
+        self._held = torch.zeros(num_envs, dtype=torch.long)
         self._x = torch.zeros(num_envs)
         self._goal = torch.zeros(num_envs)
         self._terms = {name: torch.zeros(num_envs, dtype=torch.bool) for name in TERMS}
@@ -160,6 +167,7 @@ class PointTask:
         self._x = torch.where(mask, 0.2 * torch.rand(self.num_envs) - 0.1, self._x)
         self._goal = torch.where(mask, 2.0 * torch.randint(0, 2, (self.num_envs,)).float() - 1.0, self._goal)
         self.episode_length_buf.masked_fill_(mask, 0)
+        self._held[mask] = 0
 
     def _observations(self) -> dict[str, Any]:
         state = torch.stack([self._x, self._goal], dim=1)
@@ -169,6 +177,7 @@ class PointTask:
         if seed is not None:
             torch.manual_seed(seed)
         self._restart(torch.ones(self.num_envs, dtype=torch.bool))
+        self.resets.append((seed, self._x.tolist()))
         return self._observations()
 
     def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +189,9 @@ class PointTask:
             raise KeyboardInterrupt
         self.episode_length_buf += 1
         self._x = self._x + 0.1 * action[:, 0].clamp(-1, 1)
-        self._terms["success"] = (self._x - self._goal).abs() < 0.15
+        # Made anew in a step and written in place by a reset, as terms of Isaac Lab do: it is what is counted on below.
+        self._held = torch.where((self._x - self._goal).abs() < 0.15, self._held + 1, 0)
+        self._terms["success"] = self._held >= 1
         self._terms["lost"] = (self._x + self._goal).abs() < 0.05
         terminated = self._terms["success"] | self._terms["lost"]
         truncated = self.episode_length_buf >= self.max_episode_length

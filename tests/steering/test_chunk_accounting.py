@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -38,12 +40,16 @@ def steps(*rewards: float, end: str = "") -> list[Step]:
 
 
 class ScriptedCritic(torch.nn.Module):
-    """V(s) = s / 100, so that the value of each of the script's states is known."""
+    """V(s) = s / 100, so that the value of each of the script's states is known; or one value everywhere."""
 
     is_recurrent = False
 
+    def __init__(self, value: float | None = None) -> None:
+        super().__init__()
+        self.value = value
+
     def forward(self, obs: TensorDict) -> torch.Tensor:
-        return obs["critic"] / 100.0
+        return obs["critic"] / 100.0 if self.value is None else torch.full_like(obs["critic"], self.value)
 
     def reset(self, dones: torch.Tensor | None = None) -> None:
         """Nothing to reset."""
@@ -71,13 +77,13 @@ class ScriptedActor(ScriptedCritic):
         return (torch.zeros(1),)
 
 
-def roll(env: ChunkedVecEnv, decisions: int, lam: float) -> SemiMarkovPPO:
-    """Collect decisions with rsl_rl's own calls, and compute returns and raw advantages."""
-    critic = ScriptedCritic()
+def roll(env: ChunkedVecEnv, decisions: int, lam: float, value: float | None = None, raw: bool = True) -> SemiMarkovPPO:
+    """Collect decisions with rsl_rl's own calls, and compute returns and advantages, raw or normalised."""
+    critic = ScriptedCritic(value)
     critic.get_hidden_state = lambda: None  # type: ignore[assignment]
     storage = RolloutStorage("rl", env.num_envs, decisions, env.get_observations(), [env.num_actions])
     ppo = SemiMarkovPPO(
-        ScriptedActor(env.num_actions), critic, storage, lam=lam, normalize_advantage_per_mini_batch=True
+        ScriptedActor(env.num_actions), critic, storage, lam=lam, normalize_advantage_per_mini_batch=raw
     )
     with torch.inference_mode():
         obs = env.get_observations()
@@ -141,6 +147,21 @@ def test_terminations_are_not_bootstrapped(end: str) -> None:
     assert reward == (0.0 if end == "guard" else 0.5)
 
 
+def test_broken_physics_never_pays_more_than_going_on() -> None:
+    # Every step costs 1 (gamma .5): -1 -.5 -.25 -.125 = -1.875 a decision. Environments 0 and 1 end in the second
+    # step of their second decision. The lost one is charged -1 - .5 = -1.5 and no more; V is 0.04 before it, so its
+    # advantage is -1.5 - .04.
+    costs = [steps(*[-1.0] * 6, end="guard"), GO], [steps(*[-1.0] * 6, end="lost"), GO], [[(-1.0, "")] * 50]
+    ppo = roll(make_env(list(costs)), 2, lam=0.0)
+    assert ppo.storage.rewards[1, :, 0].tolist() == pytest.approx([-1.5, -1.5, -1.875])
+    # Where the critic knows that going on costs 20, breaking costs 20 too, and not the 1.5 that were charged until
+    # then: -20 against -20 before is an advantage of 0. Of a state worth +20, it is the charges: -1.5 - 20.
+    for value, reward in ((-20.0, -20.0), (20.0, -1.5)):
+        ppo = roll(make_env(list(costs)), 2, lam=0.0, value=value)
+        assert ppo.storage.rewards[1, :2, 0].tolist() == pytest.approx([reward, -1.5])
+        assert ppo.storage.advantages[1, 0, 0].item() == pytest.approx(reward - value)
+
+
 def test_success_together_with_a_time_out_is_a_termination() -> None:
     env = make_env([[steps(0, 1, end="success")]])
     task = env.task
@@ -183,6 +204,37 @@ def test_two_decisions_against_advantages_by_hand() -> None:
     assert ppo.storage.returns[:, 0, 0].tolist() == pytest.approx([1.97, 3.0])
 
 
+def test_advantages_are_centred_and_of_unit_spread_and_returns_are_not() -> None:
+    script = [steps(1, 1, 1, 1, 2, 2, end="success"), GO]
+    ppo = roll(make_env([script, [steps(*[0.0] * 8), GO]]), 2, lam=0.5, value=0.0, raw=False)
+    # V = 0: environment 0 has A1 = 3 and A0 = 1.875 + .0625 * .5 * 3 = 1.96875, environment 1 has 0 and 0. Mean
+    # 1.2421875; deviations .7265625, 1.7578125 and twice -1.2421875: squares .527893 + 3.089905 + 3.086060 = 6.703858,
+    # over 3: 2.234619, root 1.494864.
+    assert ppo.storage.advantages[:, :, 0].flatten().tolist() == pytest.approx(
+        [0.48604, -0.83097, 1.17590, -0.83097], abs=1e-4
+    )
+    assert ppo.storage.returns[:, :, 0].flatten().tolist() == pytest.approx([1.96875, 0.0, 3.0, 0.0])
+
+
+def test_a_reset_leaves_the_global_random_state_alone() -> None:
+    class Drawing(TableTask):
+        def reset(self, seed: int | None = None) -> dict[str, Any]:
+            torch.manual_seed(seed or 0)
+            np.random.seed(seed or 0)
+            random.seed(seed or 0)
+            return super().reset(seed)
+
+    def draw() -> list[float]:
+        return [torch.rand(1).item(), float(np.random.rand()), random.random()]
+
+    env = ChunkedVecEnv(Drawing([[GO]]), make_plan(IdentityPolicy(4), SETTINGS), chunk_steps=4, gamma=0.9)
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    expected = draw()
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    env.reset(seed=5)
+    assert draw() == expected
+
+
 def test_stored_observations_are_those_that_were_acted_on() -> None:
     # The task writes its states in place; a stored reference would show a later state.
     ppo = roll(make_env([[GO], [GO]]), 3, lam=0.95)
@@ -202,21 +254,21 @@ def test_the_scene_is_encoded_once_per_decision() -> None:
 
 @pytest.mark.parametrize("kind", ["repeat", "dct"])
 def test_the_complement_of_a_reduced_basis_is_fresh_noise_in_every_decision(kind: str) -> None:
-    script: list[list[list[Step]]] = [[[(0.0, "")] * 5000]] * 2
+    script: list[list[list[Step]]] = [[[(0.0, "")] * 2000]] * 2
     plan = make_plan(IdentityPolicy(4), SETTINGS | {"basis": kind})
     env = ChunkedVecEnv(TableTask(script), plan, chunk_steps=4, gamma=0.5, seed=1)
     env.reset()
     code = torch.full((2, plan.code_dim), 0.5)
-    for _ in range(1000):
+    for _ in range(250):
         env.step(code)
     # (environment, decision, row): IdentityPolicy executes its latent.
-    latents = torch.tensor(env.task.actions).reshape(1000, 4, 2).permute(2, 0, 1)  # type: ignore[attr-defined]
-    torch.testing.assert_close(plan.latent_basis.project(latents.reshape(-1, 4, 1)), code[:1].expand(2000, -1))
+    latents = torch.tensor(env.task.actions).reshape(250, 4, 2).permute(2, 0, 1)  # type: ignore[attr-defined]
+    torch.testing.assert_close(plan.latent_basis.project(latents.reshape(-1, 4, 1)), code[:1].expand(500, -1))
     rest = latents - plan.latent_basis.expand(code[:1])[..., 0]
-    # Of variance 1 in 4 - k directions (2000 draws: standard error of the sum at most .055), new in each decision.
-    assert rest.square().sum(-1).mean().item() == pytest.approx(4 - plan.code_dim, abs=0.25)
-    assert (rest[:, 1:] * rest[:, :-1]).sum(-1).mean().abs() < 0.2
-    assert (rest[0] * rest[1]).sum(-1).mean().abs() < 0.2
+    # Of variance 1 in 4 - k directions (500 draws: standard error of the sum .11), new in each decision.
+    assert rest.square().sum(-1).mean().item() == pytest.approx(4 - plan.code_dim, abs=0.45)
+    assert (rest[:, 1:] * rest[:, :-1]).sum(-1).mean().abs() < 0.35
+    assert (rest[0] * rest[1]).sum(-1).mean().abs() < 0.35
 
 
 def test_ending_again_while_holding_is_ignored_but_guard_resets_are_counted() -> None:
@@ -237,9 +289,39 @@ def test_what_the_guard_ends_earns_nothing_and_no_nan_reaches_the_learner() -> N
     for values in (reward, obs["policy"], obs["critic"], extras["final_critic"], extras["discount"]):
         assert bool(torch.isfinite(values).all())
     summary = env.statistics.drain()
-    assert summary.guard_resets == 1
-    assert summary.nonfinite > 0
-    assert summary.mean_reward == 0.0
+    assert (summary.guard_resets, summary.nonfinite, summary.mean_reward) == (1, 1, 0.0)
+
+
+@pytest.mark.parametrize("where", ["observation", "reward", "actions"])
+def test_numbers_that_are_not_finite_end_by_a_guard_that_the_task_does_not_have(where: str) -> None:
+    env = make_env([[steps(2, 2, 2, 2, 2, 2, end="time_out"), GO], [GO]])
+    task, nan = env.task, float("nan")
+    assert isinstance(task, TableTask)
+    codes = torch.zeros(2, 4)
+    if where == "actions":
+        codes[0, 1] = nan
+    else:
+        task.poison.add(0)
+        task.poison_rewards = where == "reward"
+        task.poison_observations = where == "observation"
+    _, reward, done, extras = env.step(codes)
+    # A reward of NaN ends the first step; an observation is looked at after the fourth; actions are never sent.
+    taken = {"observation": 4, "reward": 1, "actions": 0}[where]
+    assert (extras["steps"].tolist(), done.tolist()) == ([taken, 4], [1, 0])
+    # The rewards of 2 before it are not paid.
+    assert (reward[0].item(), extras["success"][0].item(), extras["time_outs"][0].item()) == (0.0, False, False)
+    assert [name for name, fired in extras["ended_by"].items() if fired[0]] == ["guard"]
+    assert [row[0] for row in task.actions] == [0.0] * taken + [HOLD] * (4 - taken)
+    # The task did not reset it: its time goes on, so that its own limit ends it, and it is counted each time.
+    assert env.episode_length_buf.tolist() == [4, 4]
+    _, _, done, extras = env.step(codes)
+    assert done[0].item() == 1
+    assert env.statistics.drain().guard_resets == 2
+    # Once all is well it takes part again.
+    task.poison.clear()
+    decide(env)
+    _, _, _, extras = decide(env)
+    assert extras["steps"][0].item() > 0
 
 
 def test_success_is_not_credited_where_the_guard_fired() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from score.steering.config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
+from score.steering.config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from score.utils.errors import UserError
 from score.utils.overrides import apply_overrides
 
@@ -83,3 +83,22 @@ def test_settings_of_the_command_line() -> None:
 def test_wrong_settings_are_named(path: str, value: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         validate_runner_cfg(change(SteeringRunnerCfg(), path, value), num_envs=64, horizon=8)
+
+
+def test_the_learning_rate_falls_over_the_second_half() -> None:
+    cfg = SteeringRunnerCfg(max_iterations=10)
+    cfg.steering.final_learning_rate = 1e-4
+    rates = [learning_rate(cfg, completed) for completed in range(12)]
+    # iterations 1 to 5 at 1e-3, then a fifth of 9e-4 less each, to 1e-4 in iteration 10; it stays there beyond
+    assert rates[:5] == [1e-3] * 5
+    assert rates[5:] == pytest.approx([8.2e-4, 6.4e-4, 4.6e-4, 2.8e-4, 1e-4, 1e-4, 1e-4])
+    cfg.steering.final_learning_rate = None
+    assert learning_rate(cfg, 9) == 1e-3
+
+
+@pytest.mark.parametrize(("rate", "schedule"), [(2e-3, "fixed"), (0.0, "fixed"), (1e-4, "adaptive")])
+def test_a_final_learning_rate_that_makes_no_sense(rate: float, schedule: str) -> None:
+    cfg = SteeringRunnerCfg()
+    cfg.steering.final_learning_rate, cfg.algorithm.schedule = rate, schedule
+    with pytest.raises(UserError, match=r"agent.steering.final_learning_rate is .*: it must be above 0 and at most"):
+        validate_runner_cfg(cfg, 64, 8)

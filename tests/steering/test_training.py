@@ -19,6 +19,7 @@ from tests.steering.scripted_task import PointTask, TwoWayPolicy
 
 from score.rollout.arms import base_arm, steered_arm
 from score.rollout.episodes import run_episodes
+from score.rollout.seeds import SeedSpace, Stream, derive_seed
 from score.steering.checkpoint import load_checkpoint, resolve_checkpoint, save_checkpoint, weights_sha256
 from score.steering.config import SteeringRunnerCfg
 from score.steering.policy import load_steering_policy
@@ -96,10 +97,11 @@ def test_it_learns(tmp_path: Path) -> None:
     assert curves(tmp_path / "run")["Steering/success"][10] > 0.8
 
 
-@pytest.mark.parametrize("killed_after", [2, 3])
+@pytest.mark.parametrize(("killed_after", "basis"), [(2, "full"), (3, "repeat")])
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
-    small_cfg: SteeringRunnerCfg, tmp_path: Path, killed_after: int
+    small_cfg: SteeringRunnerCfg, tmp_path: Path, killed_after: int, basis: str
 ) -> None:
+    small_cfg.steering.basis = basis  # "repeat" draws noise beside the code
     whole = run(small_cfg, tmp_path / "whole")
     # A run that was killed inside its second segment: the checkpoint of iteration 2, and log entries beyond it.
     part_cfg = copy.deepcopy(small_cfg)
@@ -123,6 +125,42 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
         assert found[tag] == points, tag
     assert list(found["Loss/value"]) == [1, 2, 3, 4]
     assert list(found["Evaluation/success"]) == [0, 2, 4]
+
+
+def test_each_segment_and_each_seed_has_its_own_starts(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    def starts(seed: int, name: str) -> tuple[list[list[float]], list[list[float]]]:
+        """Starts of the training's resets in their order, and of its evaluations."""
+        task = PointTask(8)
+        small_cfg.seed = seed
+        run(small_cfg, tmp_path / name, task=task)
+        own = derive_seed(SeedSpace.TRAINING_EVALUATION.value[0], 0, Stream.START)
+        return [x for s, x in task.resets if s != own], [x for s, x in task.resets if s == own]
+
+    training, evaluation = starts(3, "a")
+    # Two segments of two iterations; the first one's start is made when the networks are built, and again. Three
+    # evaluations, after 0, 2 and 4 iterations, on starts that never change.
+    (built, first, second), (fixed, again, last) = training, evaluation
+    assert built == first != second
+    assert fixed == again == last
+    (_, first_of_other, second_of_other), (fixed_of_other, *_) = starts(4, "b")
+    assert len({str(x) for x in (first, second, first_of_other, second_of_other, fixed)}) == 5
+    assert fixed_of_other == fixed
+
+
+def test_what_training_reports_is_the_mean_latent_on_starts_that_no_report_owns(
+    small_cfg: SteeringRunnerCfg, tmp_path: Path
+) -> None:
+    small_cfg.steering.evaluation_episodes = 64
+    task, policy = PointTask(8), TwoWayPolicy()
+    last = run(small_cfg, tmp_path / "run", task=task, policy=policy).last
+    # In the same process, with the same task: evaluated by what evaluate.py calls.
+    steered = load_steering_policy(tmp_path / "run" / "model_4.pt", policy)
+    seed = SeedSpace.TRAINING_EVALUATION.value[0]
+    found = run_episodes(task, policy, steered_arm(steered), episodes=64, seed=seed, chunk_steps=4)
+    assert last == EvaluationScore(4, int(found.success.sum()), 64, float(found.steps.mean()))
+    # And training goes on after it.
+    small_cfg.max_iterations = 5
+    assert run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_4.pt", task, policy).iterations == 5
 
 
 def test_a_resumed_run_remembers_the_best(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
@@ -167,7 +205,9 @@ def test_the_run_folder(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     lines: list[str] = []
     policy = TwoWayPolicy()
     folder = tmp_path / "run"
-    summary = run(small_cfg, folder, policy=policy, lines=lines)
+    task = PointTask(8)
+    task.files = {"scene.yaml": "12ab"}
+    summary = run(small_cfg, folder, task=task, policy=policy, lines=lines)
     names = sorted(file.name for file in folder.iterdir())
     assert [name for name in names if name.startswith("model")] == [
         "model_0.pt",
@@ -181,6 +221,7 @@ def test_the_run_folder(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     assert manifest["metadata"]["seed"] == "3"
     assert manifest["metadata"]["method"] == "score"
     assert manifest["metadata"]["base_policy_sha256"] == weights_sha256(policy)
+    assert manifest["metadata"]["files"] == {"scene.yaml": "12ab"}
     assert "torch 2." in manifest["metadata"]["versions"]
     assert {"git_commit", "device", "command", "num_envs"} <= manifest["metadata"].keys()
     agent = yaml.safe_load((folder / "params" / "agent.yaml").read_text())

@@ -12,7 +12,8 @@ import torch
 
 from isaaclab.managers import SceneEntityCfg
 
-from score.simulation import SteerableEnv, open_task
+from score.open_task import open_task
+from score.simulation import SteerableEnv
 from score_tasks.kit.frames import body_state_e
 
 
@@ -41,4 +42,5 @@ def look(task: SteerableEnv) -> dict[str, object]:
 if __name__ == "__main__":
     overrides = [f"env.scene_file={sys.argv[1]}", f"physics={sys.argv[2]}"]
     with open_task("SCORE-CubePinch-v0", num_envs=4, seed=3, overrides=overrides) as opened:
+        assert isinstance(opened, SteerableEnv)
         print("FACTS " + json.dumps(look(opened)), flush=True)

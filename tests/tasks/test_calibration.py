@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from score.open_task import entry_point, task_kwargs
 from score.policies import BasePolicy
 from score.policies.bundle import load_bundle
-from score.simulation import entry_point, task_kwargs
 from score_assets import base_policy_dir
 from score_tasks.kit import cloud
 from score_tasks.kit.cloud import KnownSegmentCfg, SegmentedCloud, set_calibration

@@ -18,9 +18,6 @@ from pxr import Usd
 from score_assets.objects.peg_socket import PEG_SOCKET, PegSocketCfg
 from score_assets.usd_authoring import (
     ContactCfg,
-    add_articulation_root,
-    add_fixed_joint,
-    add_joint,
     add_material,
     add_rigid_body,
     add_shape,
@@ -28,6 +25,7 @@ from score_assets.usd_authoring import (
     new_stage,
     stage_text,
 )
+from score_assets.usd_joints import add_articulation_root, add_fixed_joint, add_joint
 
 __all__ = [
     "peg_usda",

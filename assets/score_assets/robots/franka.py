@@ -257,11 +257,7 @@ HAND_LINK_NAMES: tuple[str, ...] = ("panda_hand", "panda_leftfinger", "panda_rig
 
 
 def link(name: str) -> Link:
-    """Return the link of a name.
-
-    Raises:
-        KeyError: No link has this name; the message lists them all.
-    """
+    """Return the link of a name; see :func:`find_link`."""
     return find_link("Franka Panda", LINKS, name)
 
 
@@ -276,10 +272,10 @@ def find_link(robot: str, links: Sequence[Link], name: str) -> Link:
     Raises:
         KeyError: No link has this name; the message lists them all.
     """
-    for candidate in links:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"The {robot} has no link '{name}'. Links: {', '.join(item.name for item in links)}.")
+    found = {item.name: item for item in links}
+    if name not in found:
+        raise KeyError(f"The {robot} has no link '{name}'. Links: {', '.join(found)}.")
+    return found[name]
 
 
 def arm_joint_limits() -> NDArray[np.float64]:
@@ -316,8 +312,6 @@ def surface_points(links: Sequence[Link], num_points: int, seed: int = 0) -> dic
     ends = np.rint(np.cumsum(areas) / areas.sum() * num_points).astype(int)
     counts = np.diff(ends, prepend=0)
     return {
-        item.name: sample_surface(item.shapes, int(count), seed=seed + index)
-        if item.shapes
-        else np.empty((0, 3), dtype=np.float32)
+        item.name: sample_surface(item.shapes, int(count), seed=seed + index) if item.shapes else np.empty((0, 3), "f4")
         for index, (item, count) in enumerate(zip(links, counts, strict=True))
     }

@@ -14,9 +14,6 @@ from score_assets.robots import franka
 from score_assets.robots.franka_kinematics import matrix_from_quat, quat_from_matrix
 from score_assets.usd_authoring import (
     ContactCfg,
-    add_articulation_root,
-    add_fixed_joint,
-    add_joint,
     add_material,
     add_rigid_body,
     add_shape,
@@ -24,6 +21,7 @@ from score_assets.usd_authoring import (
     new_stage,
     stage_text,
 )
+from score_assets.usd_joints import add_articulation_root, add_fixed_joint, add_joint
 
 __all__ = ["articulation_usda", "franka_usda", "zero_link_poses"]
 

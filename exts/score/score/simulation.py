@@ -12,6 +12,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -20,6 +21,7 @@ import torch
 from score.physics import allow_unpinned_host_memory
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.utils.errors import UserError
+from score.utils.files import sha256_of
 
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
@@ -49,6 +51,30 @@ def require_engine(physics_cfg: Any) -> str:
                 )
             return name
     return type(physics_cfg).__name__
+
+
+def scene_files(env_cfg: Any) -> dict[str, str]:
+    """Hashes the files that a scene is made from: scene file, assets with their clouds, USD files with all they name.
+
+    Args:
+        env_cfg: Settings of an environment that was built.
+
+    Returns:
+        End of a file's path -> SHA-256. Layers that are written from a scene file for one process are left out.
+    """
+    from pxr import UsdUtils
+
+    spawns = [getattr(item, "spawn", None) for item in vars(env_cfg.scene).values()]
+    spawns += [part for spawn in spawns for part in getattr(spawn, "assets_cfg", ())]
+    named = [getattr(spawn, "usd_path", None) for spawn in spawns]
+    files = {Path(scene).resolve() for scene in [getattr(env_cfg, "scene_file", "")] if scene}
+    for root in {str(path) for path in named if path and Path(path).is_file()}:
+        layers, others, _ = UsdUtils.ComputeAllDependencies(root)
+        files |= {Path(layer.realPath) for layer in layers if "score_scene_object" not in layer.customLayerData}
+        files |= {Path(other) for other in others}
+    for folder in {file.parent for file in files if (file.parent / "asset.yaml").is_file()}:
+        files |= {folder / "asset.yaml", folder / "points.npz"}
+    return {"/".join(file.parts[-3:]): sha256_of(file) for file in sorted(files) if file.is_file()}
 
 
 class SteerableEnv:
@@ -81,6 +107,7 @@ class SteerableEnv:
                     "(docs/ARCHITECTURE.md)."
                 )
         self.spec = self._read_spec()
+        self.files = scene_files(env_cfg)
 
     def _read_spec(self) -> PolicySpec:
         manager = self.env.observation_manager

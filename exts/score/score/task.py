@@ -14,7 +14,10 @@ import torch
 from score.policies.spec import PolicySpec
 
 GUARD = "guard"
-"""Name of the termination term that ends an environment with non-finite state or an overflowing contact buffer."""
+"""Name of the termination term that ends an environment with non-finite state or an overflowing contact buffer.
+
+Where a number is not finite and the term does not see it, training and evaluation end the environment in its name.
+"""
 
 SUCCESS = "success"
 """Name of the termination term that is the task's success."""
@@ -28,9 +31,22 @@ TaskObservations = dict[str, Any]
 """
 
 
+def finite_rows(*values: torch.Tensor) -> torch.Tensor:
+    """Environments (N,) for which every number of every tensor (N, ...) is finite, bool."""
+    return torch.stack([torch.isfinite(value).flatten(1).all(dim=1) for value in values]).all(dim=0)
+
+
+def finite_observations(observations: TaskObservations) -> torch.Tensor:
+    """Environments (N,) whose observations are finite, bool."""
+    return finite_rows(observations["critic"], *observations["policy"].values())
+
+
 @runtime_checkable
 class Task(Protocol):
-    """A vectorised task with N environments that reset themselves when their episode ends."""
+    """A vectorised task with N environments that reset themselves when their episode ends.
+
+    It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation.
+    """
 
     @property
     def num_envs(self) -> int:

@@ -17,5 +17,6 @@ class TaskSteeringCfg(SteeringRunnerCfg):
         self.steering.knots = 2
         # Cooler noise makes the shipped base policy of Insert weaker: it misses less, but finds the hole less often.
         self.steering.initial_std = 1.0
+        self.steering.final_learning_rate = 1.0e-4
         self.algorithm.num_learning_epochs = 8
         self.algorithm.num_mini_batches = 4

@@ -25,15 +25,8 @@ from score.reconstruction.asset_folder import read_asset
 from score.reconstruction.scene import JointCfg, Scene, SceneObject
 from score.reconstruction.usd.scene_usd import write_scene_object
 from score.utils.errors import UserError
-from score_assets.usd_authoring import (
-    add_articulation_root,
-    add_fixed_joint,
-    add_joint,
-    add_rigid_body,
-    add_xform,
-    new_stage,
-    stage_text,
-)
+from score_assets.usd_authoring import add_rigid_body, add_xform, new_stage, stage_text
+from score_assets.usd_joints import add_articulation_root, add_fixed_joint, add_joint
 
 __all__ = ["add_objects", "asset_surface", "object_cfg", "placed_bodies", "table_cfg"]
 
@@ -170,6 +163,7 @@ def _jointed(item: SceneObject, joint: JointCfg, body: Path) -> Path:
         stiffness=0.0,
         damping=0.0,
     )
+    stage.GetRootLayer().customLayerData = {"score_scene_object": item.name}
     path.write_text(stage_text(stage), encoding="utf-8")
     return path
 

@@ -19,19 +19,27 @@ def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Environments whose Newton contact or constraint buffers are full, (N,) bool.
 
     MuJoCo-Warp only prints a line when ``njmax`` or ``nconmax`` overflow and then simulates on with missing contacts.
-    Other engines have no such buffers on the CPU: all False.
+    PhysX has no such buffers on the CPU: all False.
+
+    Raises:
+        RuntimeError: Newton is the engine and does not tell. A guard that is blind must not pass for one that sees.
     """
-    none = torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
-    if not type(env.cfg.sim.physics).__name__.startswith("Newton"):
-        return none
+    from isaaclab_newton.physics import NewtonCfg
+
+    if not isinstance(env.cfg.sim.physics, NewtonCfg):
+        return torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
     import warp as wp
 
     from isaaclab_newton.physics import NewtonManager
 
-    data = getattr(NewtonManager._solver, "mjw_data", None)
-    if data is None:
-        return none
-    flags = wp.to_torch(data.overflow)
+    try:
+        overflow = NewtonManager._solver.mjw_data.overflow
+    except AttributeError as error:
+        raise RuntimeError(
+            f"The guard cannot read MuJoCo-Warp's overflow flags ({error}): this Isaac Lab or Newton keeps them"
+            " elsewhere, or another solver of Newton is set. Contacts could get lost unseen."
+        ) from error
+    flags = wp.to_torch(overflow)
     overflowed = (flags & _LOST_CONTACTS) != 0
     flags.zero_()  # the bits are sticky: count each overflow once
     return overflowed
@@ -40,7 +48,7 @@ def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
 def unsound_physics(
     env: ManagerBasedRLEnv, asset_names: tuple[str, ...], max_joint_speed: float = 50.0
 ) -> torch.Tensor:
-    """The guard (DESIGN 3.5): non-finite state, absurd joint speed or contact overflow, (N,) bool.
+    """The guard: non-finite state, absurd joint speed or contact overflow, (N,) bool.
 
     Args:
         env: The environment.

@@ -166,11 +166,11 @@ def open_steered(
         yield task, ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
 
 
-def default_output(task: str, domain: str, seed: int, checkpoint: Path | None) -> Path:
+def default_output(task: str, domain: str, starts: str, seed: int, checkpoint: Path | None) -> Path:
     """Names the report if the user does not: in the run's folder, or below ``logs`` for the base policy alone."""
     if checkpoint is None:
-        return Path("logs") / "evaluation" / f"{task}_base_{domain}_seed{seed}.json"
-    return checkpoint.parent / "evaluation" / f"{checkpoint.stem}_{domain}_seed{seed}.json"
+        return Path("logs") / "evaluation" / f"{task}_base_{domain}_{starts}_seed{seed}.json"
+    return checkpoint.parent / "evaluation" / f"{checkpoint.stem}_{domain}_{starts}_seed{seed}.json"
 
 
 def run_facts(checkpoint: Path) -> dict[str, Any]:
@@ -202,13 +202,15 @@ def evaluation_cfg(
     from score.utils.files import sha256_of
     from score.utils.provenance import command_line, source_commit
 
+    task = args.task.rpartition(":")[2]
     return EvaluationCfg(
-        task=args.task.rpartition(":")[2],
+        task=task,
         domain=args.domain,
         episodes=args.episodes,
         seed=args.seed,
+        starts=args.starts,
         all_arms=args.all_arms,
-        output=args.output or default_output(args.task.rpartition(":")[2], args.domain, args.seed, checkpoint),
+        output=args.output or default_output(task, args.domain, args.starts, args.seed, checkpoint),
         resume=args.resume,
         identity={
             "base_policy": bundle_sha256(bundle),

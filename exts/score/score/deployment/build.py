@@ -75,6 +75,11 @@ def build_policy(
         chunk_length=head.chunk_steps,
         measured_key=measured_key,
         past_target_key=past_target_key,
+        segments={
+            name: {segment.name: segment.points for segment in item.segments}
+            for name, item in raw.items()
+            if item.segments
+        },
     )
     scripted = torch.jit.script(policy.eval())
     scripted.reset()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import platform
 import shutil
@@ -141,6 +142,7 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
                 "frame": item.frame,
                 "names": list(item.names),
                 "history": item.history,
+                "segments": [dataclasses.asdict(segment) for segment in item.segments],
             }
             for name, item in pieces.inputs.items()
         ],

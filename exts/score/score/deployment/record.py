@@ -135,7 +135,7 @@ def record_golden(
         The episode, and facts for the manifest: its seed, attempt, success and steps.
 
     Raises:
-        UserError: There is not one attempt.
+        UserError: There is not one attempt, or the guard ended the last one.
     """
     if cfg.attempts < 1:
         raise UserError(f"--attempts must be at least 1, got {cfg.attempts}.")
@@ -160,6 +160,11 @@ def record_golden(
             f"No success in {cfg.attempts} episodes: the capsule carries a failed episode. It checks the same "
             "arithmetic, but evaluate the policy before a robot runs it."
         )
+        if results.guard[0]:
+            raise UserError(
+                f"The guard ended the last of {cfg.attempts} episodes: the physics broke, or the policy gave numbers"
+                " that are not finite. Such a policy is not for a robot; evaluate it, or take an earlier checkpoint."
+            )
     tensors = recorder.tensors()
     prefix = "observations/"
     raw = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

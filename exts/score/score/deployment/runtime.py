@@ -67,6 +67,8 @@ class CapsulePolicy(nn.Module):
     input_names: list[str]
     shapes: dict[str, list[int]]
     histories: dict[str, int]
+    segments: dict[str, list[int]]
+    segment_names: dict[str, list[str]]
     windows: dict[str, Tensor]
 
     def __init__(
@@ -83,6 +85,7 @@ class CapsulePolicy(nn.Module):
         chunk_length: int,
         measured_key: str,
         past_target_key: str,
+        segments: dict[str, dict[str, int]],
     ) -> None:
         """Make the policy; :func:`score.deployment.build.build_policy` does it from a policy's specification.
 
@@ -99,6 +102,7 @@ class CapsulePolicy(nn.Module):
             chunk_length: Actions of a chunk that are executed before the next decision.
             measured_key: The raw observation that targets are compared with, shape (A,); empty if there is none.
             past_target_key: Name of the window of past commanded targets. Not an input: it is kept inside.
+            segments: Segmented cloud -> its segments in order -> points that the base policy takes of each.
         """
         super().__init__()
         self.head = head
@@ -107,6 +111,8 @@ class CapsulePolicy(nn.Module):
         self.input_names = list(shapes.keys())
         self.shapes = {key: list(shape) for key, shape in shapes.items()}
         self.histories = dict(histories)
+        self.segments = {key: list(counts.values()) for key, counts in segments.items()}
+        self.segment_names = {key: [f"{key}/{name}" for name in counts] for key, counts in segments.items()}
         self.past_target_history = past_target_history
         self.max_offset = float(max_offset)
         self.chunk_length = chunk_length
@@ -145,7 +151,9 @@ class CapsulePolicy(nn.Module):
         """One control step.
 
         Args:
-            observations: The newest frame of every raw observation, by name, each in its shape of the manifest.
+            observations: The newest frame of every raw observation, by name, each in its shape of the manifest. A
+                segmented cloud may also come as one tensor (n, 3) per segment, named ``<cloud>/<segment>``, of any
+                number of points, which are then thinned or repeated evenly.
 
         Returns:
             Target (A,) to send to the robot now: within ``max_offset`` of the measured position (if there is one) and
@@ -176,25 +184,47 @@ class CapsulePolicy(nn.Module):
     def _checked(self, observations: dict[str, Tensor]) -> dict[str, Tensor]:
         """Refuse what the policy was not trained on, before any state changes."""
         expected = ", ".join(self.input_names)
+        parts: list[str] = []
+        for name in self.segment_names:
+            if name not in observations:
+                parts.extend(self.segment_names[name])
         for name in observations:
-            if name not in self.shapes:
+            if name not in self.shapes and name not in parts:
                 raise ValueError(f"Unknown observation '{name}'; expected exactly: {expected}.")
         frames: dict[str, Tensor] = {}
         for name in self.input_names:
-            if name not in observations:
+            if name in observations:
+                frames[name] = self._checked_frame(name, observations[name], self.shapes[name])
+            elif name in self.segments:
+                frames[name] = self._checked_cloud(name, observations)
+            else:
                 raise ValueError(f"Observation '{name}' is missing; expected exactly: {expected}.")
-            frames[name] = self._checked_frame(name, observations[name])
         return frames
 
-    def _checked_frame(self, name: str, frame: Tensor) -> Tensor:
-        shape = self.shapes[name]
+    def _checked_cloud(self, name: str, observations: dict[str, Tensor]) -> Tensor:
+        """Put a cloud together from its segments, each resampled to the points that the base policy takes of it."""
+        resampled: list[Tensor] = []
+        for part, count in zip(self.segment_names[name], self.segments[name]):  # noqa: B905 - TorchScript
+            if part not in observations:
+                raise ValueError(
+                    f"Observation '{name}' is missing: give the whole cloud, or its segments"
+                    f" {', '.join(self.segment_names[name])}."
+                )
+            given = observations[part]
+            if given.dim() != 2 or given.shape[0] < 1:
+                raise ValueError(f"Segment '{part}' has shape {list(given.shape)}, expected (points, 3), not empty.")
+            points = self._checked_frame(part, given, [given.shape[0], 3])
+            resampled.append(points[torch.arange(count, device=points.device) * points.shape[0] // count])
+        return torch.cat(resampled)
+
+    def _checked_frame(self, name: str, frame: Tensor, shape: list[int]) -> Tensor:
         if frame.dtype != torch.float32 and frame.dtype != torch.float64:
             raise ValueError(f"Observation '{name}' must be float32 or float64; convert it with .float().")
         if list(frame.shape) != shape:
             if len(shape) == 2 and frame.dim() == 2 and frame.shape[1] == shape[1]:
                 raise ValueError(
                     f"Observation '{name}' has {frame.shape[0]} points, the policy was trained with {shape[0]}: "
-                    f"resample the cloud to {shape[0]} points."
+                    f"resample the cloud to {shape[0]} points, or give its segments one by one if it has any."
                 )
             raise ValueError(
                 f"Observation '{name}' has shape {list(frame.shape)}, expected {shape} "

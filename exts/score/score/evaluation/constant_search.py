@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from score.rollout.arms import grid_arm
 from score.rollout.episodes import Progress, ResultStore, run_episodes
-from score.rollout.seeds import SeedSpace, Stream, derive_seed, require_seed
+from score.rollout.seeds import SeedSpace, Stream, derive_seed, seed_of
 from score.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class ConstantSearchCfg:
     """Number of N(0, I) latents to begin with, at least 2."""
     starts: int = 4
     """Starts of each candidate in the first round, at least 1; doubled every round."""
-    seed: int = 2_000_000
-    """Seed of candidates and starts, in the space of this search."""
+    seed: int = 0
+    """Seed of candidates and starts, inside the block of searches."""
 
     def __post_init__(self) -> None:
         """Checks the settings.
@@ -43,12 +43,17 @@ class ConstantSearchCfg:
         Raises:
             UserError: One is out of range.
         """
-        require_seed(self.seed, SeedSpace.CONSTANT_SEARCH)
+        seed_of(SeedSpace.SEARCH, self.seed)
         if self.candidates < 2 or self.starts < 1:
             raise UserError(
                 "The constant search needs at least 2 candidates and 1 start each,"
                 f" got {self.candidates} and {self.starts}."
             )
+
+    @property
+    def start_seed(self) -> int:
+        """Seed of candidates and starts, among the seeds of all uses."""
+        return seed_of(SeedSpace.SEARCH, self.seed)
 
     def rounds(self) -> list[tuple[int, int]]:
         """Candidates alive and starts of each, by round; for 32 and 4: (32, 4), (16, 8), (8, 16), (4, 32), (2, 64)."""
@@ -109,7 +114,7 @@ def find_constant_latent(
             base_policy,
             grid_arm(candidates[alive], f"constant_search_{index}", first_batch=batch),
             episodes=count * starts,
-            seed=cfg.seed,
+            seed=cfg.start_seed,
             chunk_steps=chunk_steps,
             first_batch=batch,
             progress=_shifted(progress, finished, total),
@@ -128,7 +133,7 @@ def find_constant_latent(
 
 def _candidates(latent_shape: tuple[int, int], cfg: ConstantSearchCfg) -> torch.Tensor:
     """Draws the candidates, (C, H, A)."""
-    generator = torch.Generator().manual_seed(derive_seed(cfg.seed, 0, Stream.CANDIDATES))
+    generator = torch.Generator().manual_seed(derive_seed(cfg.start_seed, 0, Stream.CANDIDATES))
     return torch.randn((cfg.candidates, *latent_shape), generator=generator)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, steered_arm
 from score.rollout.episodes import run_episodes
 from score.rollout.results import EpisodeResults
-from score.rollout.seeds import SeedSpace, Stream, derive_seed, require_seed
-from score.utils.errors import UserError
+from score.rollout.seeds import REPORTED, Stream, derive_seed, seed_of
+from score.utils.errors import UserError, near_names
 from score.utils.files import atomic_file
 
 from .constant_search import ConstantSearchCfg, ConstantSearchResult, find_constant_latent
@@ -42,15 +42,15 @@ class EvaluationCfg:
     episodes: int = 200
     """Starts, at least 1; every arm runs all of them."""
     seed: int = 0
-    """Seed of starts and noise."""
-    seed_space: SeedSpace = SeedSpace.REPORTED
-    """Whose seeds these are; periodic evaluations of a training use ``TRAINING``."""
+    """Seed of starts and noise, inside the block that ``starts`` names."""
+    starts: str = "development"
+    """``development`` to compare versions by, or ``final`` for a number that a table reports."""
     all_arms: bool = False
     """Whether to run the free arms and the sampled steering policy as well."""
     chunk_steps: int | None = None
     """Control steps executed of every chunk; the policy's horizon if None."""
     constant_search: ConstantSearchCfg | None = None
-    """The search for the constant latent; seeded from ``seed`` if None."""
+    """The search for the constant latent, on starts of its own; seeded from ``seed`` if None."""
     output: Path | None = None
     """The report's file, ``FILE.json``; None writes nothing."""
     resume: bool = True
@@ -68,7 +68,10 @@ class EvaluationCfg:
         Raises:
             UserError: One is out of range.
         """
-        require_seed(self.seed, self.seed_space)
+        if self.starts not in REPORTED:
+            near = near_names(self.starts, REPORTED)
+            raise UserError(f"--starts is '{self.starts}': use one of {', '.join(REPORTED)}.{near}")
+        seed_of(REPORTED[self.starts], self.seed)
         if self.episodes < 1:
             raise UserError(f"--episodes must be at least 1, got {self.episodes}.")
         if self.chunk_steps is not None and self.chunk_steps < 1:
@@ -85,7 +88,12 @@ class EvaluationCfg:
         """The settings of the constant search."""
         if self.constant_search is not None:
             return self.constant_search
-        return ConstantSearchCfg(seed=SeedSpace.CONSTANT_SEARCH.value[0] + self.seed - self.seed_space.value[0])
+        return ConstantSearchCfg(seed=self.seed)
+
+    @property
+    def start_seed(self) -> int:
+        """Seed of starts and noise, among the seeds of all uses."""
+        return seed_of(REPORTED[self.starts], self.seed)
 
     @property
     def partial_path(self) -> Path | None:
@@ -151,7 +159,7 @@ def _evaluate(
             base_policy,
             arm,
             episodes=cfg.episodes,
-            seed=cfg.seed,
+            seed=cfg.start_seed,
             chunk_steps=chunk_steps,
             progress=None if progress is None else lambda ended, total: progress(arm.name, ended, total),
             store=store,
@@ -197,7 +205,7 @@ def make_report(
         Plain JSON values, checked by :func:`~score.evaluation.schema.validate_report`. ``paired`` is None without
         steering.
     """
-    seeds: dict[str, Any] = {"starts": cfg.seed, "num_envs": num_envs, "chunk_steps": chunk_steps}
+    seeds: dict[str, Any] = {"starts": cfg.start_seed, "num_envs": num_envs, "chunk_steps": chunk_steps}
     if constant is not None:
         found = {"candidate": constant.candidate, "successes": constant.successes, "trials": constant.trials}
         seeds["constant_search"] = asdict(cfg.search) | found
@@ -207,6 +215,7 @@ def make_report(
         "physics": cfg.physics,
         "episodes": cfg.episodes,
         "seed": cfg.seed,
+        "starts": cfg.starts,
         "arms": {name: summarise_arm(arm) for name, arm in results.items()},
         "paired": None,
         "seeds": seeds,
@@ -215,7 +224,7 @@ def make_report(
         "command": cfg.command,
     }
     if STEERED in results:
-        bootstrap_seed = derive_seed(cfg.seed, 0, Stream.BOOTSTRAP)
+        bootstrap_seed = derive_seed(cfg.start_seed, 0, Stream.BOOTSTRAP)
         report["paired"] = compare_arms(results[BASE], results[STEERED], bootstrap_seed)
     validate_report(report)
     return report
@@ -284,9 +293,11 @@ def _settings(cfg: EvaluationCfg, task: Task, chunk_steps: int) -> dict[str, Any
         "physics": cfg.physics,
         "episodes": cfg.episodes,
         "seed": cfg.seed,
+        "starts": cfg.starts,
         "num_envs": task.num_envs,
         "chunk_steps": chunk_steps,
         "constant_search": asdict(cfg.search),
         "commit": cfg.commit,
         **cfg.identity,
+        **{f"file {name}": sha256 for name, sha256 in getattr(task, "files", {}).items()},
     }

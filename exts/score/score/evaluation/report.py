@@ -26,7 +26,7 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
     domain = "real (a stand-in, not a robot)" if report["domain"] == "real" else report["domain"]
     table = Table(
         title=f"{report['task']}  domain {domain}  physics {report['physics']}"
-        f"  {report['episodes']} starts  seed {report['seed']}",
+        f"  {report['episodes']} {report['starts']} starts  seed {report['seed']}",
         box=box.SIMPLE,
         title_justify="left",
     )

@@ -12,7 +12,7 @@ from score.rollout.arms import ARM_NAMES, BASE, STEERED
 from score.utils.errors import UserError
 
 REPORT_KEYS = (
-    *("task", "domain", "physics", "episodes", "seed", "arms", "paired"),
+    *("task", "domain", "physics", "episodes", "seed", "starts", "arms", "paired"),
     *("seeds", "interval_method", "commit", "command"),
 )
 ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets")

@@ -125,6 +125,7 @@ def record_demonstrations(
     }
 
 
+@torch.inference_mode()
 def _record_batch(
     task: Any, demonstrator: Demonstrator, seed: int, keys: tuple[str, ...], histories: dict[str, int]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:

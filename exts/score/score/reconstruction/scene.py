@@ -7,7 +7,7 @@ The scene frame is the robot's base frame: metres, z up. Quaternions are (x, y, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 from scipy.spatial.transform import Rotation
 
 from score.reconstruction.asset_folder import Asset, read_asset, require_name
+from score.reconstruction.scene_joint import JointCfg, checked_joint
 from score.utils.errors import UserError, near_names
-from score.utils.fields import finite_number, finite_numbers
+from score.utils.fields import finite_numbers
 
 __all__ = ["RANGE_KEYS", "SCENE_FORMAT", "JointCfg", "Scene", "SceneCameraCfg", "SceneObject", "TableCfg", "read_scene"]
 
@@ -58,24 +59,6 @@ class SceneCameraCfg:
 
 
 @dataclass
-class JointCfg:
-    """A joint that holds an object where it stands and lets it turn or slide along one of its axes."""
-
-    kind: str = "revolute"
-    """``revolute`` or ``prismatic``."""
-    axis: str = "Z"
-    """``X``, ``Y`` or ``Z`` of the object, through its origin."""
-    limits: list[float] = MISSING
-    """Lowest and highest angle [rad] or way [m]."""
-    friction: float = 0.0
-    """Torque [N m] or force [N] that holds it while nothing stronger acts."""
-    damping: float = 0.01
-    """Torque or force per speed [N m s/rad] or [N s/m]."""
-    armature: float = 1e-3
-    """Inertia added to the joint [kg m^2] or [kg]."""
-
-
-@dataclass
 class ObjectCfg:
     """An asset in the scene."""
 
@@ -100,7 +83,7 @@ class ObjectCfg:
     reach: bool = True
     """Whether the arm must reach it."""
     joint: JointCfg | None = None
-    """Joint between the object and the world, which makes it articulated; None for a body that is free or fixed."""
+    """Joint between the object and the world; None for a body that is free or fixed."""
 
 
 @dataclass
@@ -294,25 +277,8 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
         fixed=cfg.fixed,
         support=cfg.support,
         reach=cfg.reach,
-        joint=_joint(f"{key}.joint", cfg),
+        joint=checked_joint(f"{key}.joint", cfg.joint, cfg.fixed),
     )
-
-
-def _joint(key: str, cfg: ObjectCfg) -> JointCfg | None:
-    joint = cfg.joint
-    if joint is None:
-        return None
-    if cfg.fixed:
-        raise UserError(f"{key} is given for an object with fixed: true: it cannot be both.")
-    if joint.kind not in ("revolute", "prismatic") or joint.axis not in ("X", "Y", "Z"):
-        raise UserError(f"{key} is {joint.kind} about {joint.axis}: use revolute or prismatic, and X, Y or Z.")
-    low, high = finite_numbers(f"{key}.limits", list(joint.limits), 2)
-    if not low < high:
-        raise UserError(f"{key}.limits are [{low}, {high}]: give the lower one first.")
-    for name in ("friction", "damping", "armature"):
-        if finite_number(f"{key}.{name}", getattr(joint, name)) < 0.0:
-            raise UserError(f"{key}.{name} is {getattr(joint, name)}: give 0 or more.")
-    return replace(joint, limits=[low, high])
 
 
 def _range(key: str, axis: str, values: Any) -> tuple[float, float]:

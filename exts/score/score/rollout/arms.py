@@ -12,8 +12,6 @@ from typing import Protocol
 
 import torch
 
-from score.utils.errors import UserError
-
 from .seeds import Stream, latent_noise
 
 BASE = "base"
@@ -130,16 +128,3 @@ def steered_arm(actor: SteeringActor, *, sample: bool = False) -> Arm:
         return actor(decision.condition, decision.noise, decision.own_noise(actor.own_dim), sample)
 
     return Arm("steered_sampled" if sample else STEERED, act)
-
-
-def require_finite(values: torch.Tensor, arm: str) -> None:
-    """Refuses latents or chunks that are not finite before they become robot targets.
-
-    Raises:
-        UserError: One is not finite.
-    """
-    if not bool(torch.isfinite(values).all()):
-        raise UserError(
-            f"Arm '{arm}' gave a latent or an action that is not finite. Either the steering checkpoint is damaged (use"
-            " an earlier one) or the task's observations are not finite and its guard does not see it."
-        )

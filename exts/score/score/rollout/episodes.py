@@ -8,6 +8,7 @@
   the same for all arms, except in a step in which some environment ends: its reset draws numbers before the others'
   noise is drawn.
 * The first episode of each environment counts, once. A robot that has ended holds still until the batch is over.
+* Where an observation, a latent or an action is not finite, the guard ends the episode, as in training.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from score.task import sent_action, waiting_action
+from score.task import finite_observations, finite_rows, sent_action, waiting_action
 from score.utils.random import preserved_random_state, seed_global_generators
 
-from .arms import Arm, Decision, require_finite
+from .arms import Arm, Decision
 from .recorder import EpisodeRecorder
 from .results import EpisodeResults, FirstEpisodes, LatentTrace
 from .seeds import Stream, derive_seed, latent_noise
@@ -79,7 +80,7 @@ def run_episodes(
         The outcome of each episode, in the order of batches and environments.
 
     Raises:
-        UserError: The task has no ``success`` or ``guard`` termination, or the arm gives numbers that are not finite.
+        UserError: The task has no ``success`` or ``guard`` termination.
         ValueError: ``episodes`` or ``chunk_steps`` is out of range.
     """
     if episodes < 1:
@@ -146,16 +147,18 @@ def run_batch(
     limit = task.max_episode_length
     latents: list[torch.Tensor] = []
     alive: list[torch.Tensor] = []
-    with torch.no_grad(), preserved_random_state(task.device):
+    # Training runs in inference mode: buffers that a task makes there can be written in no other.
+    with torch.inference_mode(), preserved_random_state(task.device):
         observations = task.reset(seed=derive_seed(seed, batch, Stream.START))
         first = FirstEpisodes(task.num_envs, task.device)
+        first.require(finite_observations(observations))
         for decision in range(math.ceil(limit / chunk_steps)):
             noise = latent_noise((task.num_envs, *base_policy.latent_shape), seed, batch, decision, task.device)
             condition = base_policy.encode(observations["policy"])
             latent, chunk = arm.act(Decision(condition, noise, batch, decision, seed))
-            require_finite((latent if chunk is None else chunk)[first.active], arm.name)
             if chunk is None:
                 chunk = base_policy.decode(condition, latent)
+            first.require(finite_rows(condition, latent, chunk))
             if trace:
                 latents.append(latent[:count].cpu())
                 alive.append(first.active[:count].cpu())
@@ -168,11 +171,15 @@ def run_batch(
                 action = waiting_action(task, ~first.active, chunk[:, offset])
                 if recorder is not None:
                     recorder.record_observations(observations["policy"])
-                observations, _, terminated, truncated, _ = task.step(action)
+                observations, _, terminated, truncated, extras = task.step(action)
                 if recorder is not None:
                     recorder.record_actions(action, sent_action(task, action))
-                first.update(terminated | truncated, task.ended_by())
-            # Like require_finite, this waits for the device: once a decision, outside of the simulation steps.
+                done = terminated | truncated
+                if "final_obs" in extras:
+                    first.require(~done | finite_rows(extras["final_obs"]["critic"]))
+                first.update(done, task.ended_by())
+                first.require(finite_observations(observations))
+            # This waits for the device: once a decision, outside of the simulation steps.
             ended = count - int(torch.count_nonzero(first.active[:count]))
             if progress is not None:
                 progress(ended, count)

@@ -88,6 +88,7 @@ class FirstEpisodes:
         """(N,): whether the first episode is still running."""
         self.steps = torch.zeros(num_envs, dtype=torch.long, device=device)
         """(N,): control steps of the first episode so far."""
+        self._unsound = torch.zeros_like(self.active)
         self._terms: dict[str, torch.Tensor] = {}
 
     def update(self, done: torch.Tensor, ended_by: Mapping[str, torch.Tensor]) -> None:
@@ -108,6 +109,11 @@ class FirstEpisodes:
             fired |= ended_by[name] & ending
         self.active = self.active & ~done
 
+    def require(self, sound: torch.Tensor) -> None:
+        """Ends by the guard, after the steps done so far, the episodes that are running and are not sound (N,) bool."""
+        self._unsound |= self.active & ~sound
+        self.active = self.active & sound
+
     def results(self, count: int, horizon: int, trace: LatentTrace | None = None) -> EpisodeResults:
         """Reads the outcome of the first ``count`` environments; one that never ended counts as ``time_out``.
 
@@ -116,8 +122,8 @@ class FirstEpisodes:
             horizon: Longest episode in control steps.
             trace: Latents of these episodes.
         """
-        fired = torch.stack([*self._terms.values(), torch.ones_like(self.active)])[:, :count].cpu().numpy()
-        names = np.array([*self._terms, UNKNOWN])[fired.argmax(axis=0)]
+        fired = torch.stack([self._unsound, *self._terms.values(), torch.ones_like(self.active)])[:, :count]
+        names = np.array([GUARD, *self._terms, UNKNOWN])[fired.cpu().numpy().argmax(axis=0)]
         names = np.where(self.active[:count].cpu().numpy(), TIME_OUT, names)
         return EpisodeResults(
             success=names == SUCCESS,

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Seeds of evaluations: three spaces that never meet, and streams that depend on nothing but their own names.
+"""Seeds: blocks that never meet, one per use, and streams that depend on nothing but their own names.
 
 A start that chose a checkpoint or a constant latent must not be a start that a report counts. So each use owns a range
 of seeds. Every random stream (starts, latent noise, sensor noise) is derived from ``(seed, batch, stream, index)``
@@ -18,16 +18,26 @@ from score.utils.errors import UserError
 
 
 class SeedSpace(enum.Enum):
-    """The range of seeds that one use of an evaluation owns; the value is ``(first, end)``, end excluded."""
+    """The block of seeds that one use owns; the value is ``(first, end)``, end excluded."""
 
-    REPORTED = (0, 1_000_000)
-    """Evaluations whose numbers are reported."""
+    DEVELOPMENT = (0, 1_000_000)
+    """Evaluations that settings, habits and versions are compared by, as often as one likes."""
 
-    TRAINING = (1_000_000, 2_000_000)
+    TRAINING_EVALUATION = (1_000_000, 2_000_000)
     """The periodic evaluation during training, which marks the best checkpoint."""
 
-    CONSTANT_SEARCH = (2_000_000, 3_000_000)
+    SEARCH = (2_000_000, 3_000_000)
     """The search for the best constant latent."""
+
+    TRAINING = (3_000_000, 4_000_000)
+    """Starts of training."""
+
+    FINAL = (4_000_000, 5_000_000)
+    """Evaluations whose numbers a table reports, run once: a number that chose something is not one of these."""
+
+
+REPORTED = {"development": SeedSpace.DEVELOPMENT, "final": SeedSpace.FINAL}
+"""What ``--starts`` may say."""
 
 
 class Stream(enum.IntEnum):
@@ -41,25 +51,25 @@ class Stream(enum.IntEnum):
     OWN = 5
 
 
-def require_seed(seed: int, space: SeedSpace) -> int:
-    """Checks that a seed belongs to a use.
+def seed_of(space: SeedSpace, number: int) -> int:
+    """The seed of a use that a user's number stands for.
 
     Args:
-        seed: The seed.
         space: The use.
+        number: What the user gave as a seed, from 0 on.
 
     Returns:
-        The seed.
+        The seed, inside the block of that use.
 
     Raises:
-        UserError: The seed lies outside the range of that use.
+        UserError: The number lies outside of the block, and would meet the starts of another use.
     """
     first, end = space.value
-    if first <= seed < end:
-        return seed
+    if 0 <= number < end - first:
+        return first + number
     raise UserError(
-        f"Seed {seed} is not for this use ({space.name.lower()}): choose one from {first} to {end - 1}. The spaces"
-        " are kept apart so that starts which chose a checkpoint or a constant latent are never counted in a report."
+        f"Seed {number} is out of range ({space.name.lower()}): choose one from 0 to {end - first - 1}. Each use has"
+        " a block of its own, so that starts which chose a checkpoint or a constant latent are never reported."
     )
 
 

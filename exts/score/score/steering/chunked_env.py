@@ -11,6 +11,8 @@ What makes it a semi-Markov decision process, and where implementations go wrong
   are those of a reset. Any other task is stepped on, and reset again before its first decision.
 * A time-out is not the end of the task: the value of the *true* last observation is handed on for bootstrapping.
 * The scene is encoded once per decision; the steering policy and the base policy share the condition.
+* A number that is not finite ends its environment by the guard. Where the task does not reset it, it holds still until
+  the task does, one ended decision after the other, all counted; the others go on.
 """
 
 from __future__ import annotations
@@ -22,7 +24,16 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
-from score.task import GUARD, SUCCESS, RobotTask, Task, TaskObservations, waiting_action
+from score.task import (
+    GUARD,
+    SUCCESS,
+    RobotTask,
+    Task,
+    TaskObservations,
+    finite_observations,
+    finite_rows,
+    waiting_action,
+)
 from score.utils.errors import UserError
 from score.utils.random import preserved_random_state
 
@@ -91,6 +102,7 @@ class ChunkedVecEnv(VecEnv):
         self.statistics = RolloutStatistics(self.num_envs, tuple(task.ended_by()), self.device)
         self._observations = TensorDict({}, batch_size=[self.num_envs])
         self._condition = torch.empty(0)
+        self._sound = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
 
     def get_observations(self) -> TensorDict:
         """Return the observations of the last reset or step; nothing is computed again, noise included."""
@@ -111,6 +123,7 @@ class ChunkedVecEnv(VecEnv):
         self.statistics.start_episodes()
         return self._observe(observations)
 
+    @torch.inference_mode()
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """Make one decision: decode the codes and run the chunks.
 
@@ -130,7 +143,8 @@ class ChunkedVecEnv(VecEnv):
         started = time.perf_counter()
         noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
         actions_chunk = self.plan(self._condition, actions, noise)
-        chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma)
+        sound = self._sound & finite_rows(actions_chunk)
+        chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma, sound)
         decoded = time.perf_counter()
 
         for index in range(self.chunk_steps):
@@ -139,7 +153,7 @@ class ChunkedVecEnv(VecEnv):
             chunk.add_step(reward, terminated, truncated, self.task.ended_by(), extras.get("final_obs"))
             if isinstance(self.task, RobotTask):
                 # A new episode that only holds still must not use up its time.
-                self.task.episode_length_buf.masked_fill_(chunk.ended, 0)
+                self.task.episode_length_buf.masked_fill_(chunk.renewed, 0)
             if index + 1 < self.chunk_steps and bool(chunk.ended.all()):  # the one host sync of the loop
                 break
         observations = self.task.after_waiting(chunk.ended, observations)
@@ -147,8 +161,8 @@ class ChunkedVecEnv(VecEnv):
 
         self.env_steps += self.num_envs * (index + 1)
         self.decisions += self.num_envs
-        result = chunk.finish(observations["critic"])
         self._observe(observations)
+        result = chunk.finish(observations["critic"], self._sound)
         self.statistics.add_decision(chunk)
         self.statistics.add_seconds(
             physics=simulated - decoded, policy=decoded - started + time.perf_counter() - simulated
@@ -156,11 +170,10 @@ class ChunkedVecEnv(VecEnv):
         return self._observations, result.reward, chunk.ended.long(), result.extras()
 
     def _observe(self, observations: TaskObservations) -> TensorDict:
-        """Encode once, and keep what the next decision needs; not a number becomes zero and is counted."""
+        """Encode once, and keep what the next decision needs; what is not finite becomes zero and ends its episode."""
         condition = self.plan.encode(observations["policy"])
         critic = observations["critic"]
-        finite = torch.isfinite(condition).all(dim=1) & torch.isfinite(critic).all(dim=1)
-        self.statistics.add_nonfinite(~finite)
+        self._sound = finite_observations(observations) & finite_rows(condition)
         # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.
         self._condition = _finite(condition)
         groups = {"policy": self.plan.features(self._condition), "critic": _finite(critic)}

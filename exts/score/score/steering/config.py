@@ -50,6 +50,9 @@ class SteeringCfg:
     learn_std: bool = True
     """Whether the standard deviation is learned."""
 
+    final_learning_rate: float | None = None
+    """Learning rate of the last iteration: it falls to it linearly over the second half of the run. None: it stays."""
+
     gamma: float = 0.99
     """Discount of one *control step*; a decision of k steps is discounted by gamma^k."""
 
@@ -172,6 +175,13 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         value = getattr(steering, name)
         _require(0 < value < math.inf, f"steering.{name}", value, f"a positive number ({default} is the default)")
     _require(0 < steering.gamma <= 1, "steering.gamma", steering.gamma, "above 0 and at most 1 (0.99 is the default)")
+    if steering.final_learning_rate is not None:
+        _require(
+            0 < steering.final_learning_rate <= cfg.algorithm.learning_rate and cfg.algorithm.schedule == "fixed",
+            "steering.final_learning_rate",
+            steering.final_learning_rate,
+            f"above 0 and at most agent.algorithm.learning_rate ({cfg.algorithm.learning_rate}), with a fixed schedule",
+        )
     for name in ("num_steps_per_env", "max_iterations", "save_interval"):
         _require(getattr(cfg, name) >= 1, name, getattr(cfg, name), "at least 1")
     _require(
@@ -184,6 +194,20 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         f"at most {num_envs * cfg.num_steps_per_env // 2}, as {num_envs} environments make"
         f" {num_envs * cfg.num_steps_per_env} decisions per iteration and a mini-batch needs two",
     )
+
+
+def learning_rate(cfg: SteeringRunnerCfg, completed: int) -> float:
+    """Return the learning rate of the iteration after ``completed`` ones.
+
+    Large steps learn fast, and then keep a good policy from settling: constant over the first half of the run, it falls
+    linearly to ``steering.final_learning_rate`` over the second.
+    """
+    first, last = cfg.algorithm.learning_rate, cfg.steering.final_learning_rate
+    if last is None:
+        return first
+    half = cfg.max_iterations / 2
+    share = min(1.0, max(0.0, (completed + 1 - half) / half))
+    return first + share * (last - first)
 
 
 def to_rsl_rl_dict(cfg: SteeringRunnerCfg) -> dict[str, Any]:

@@ -37,10 +37,10 @@ class RolloutSummary:
     """Episodes that ended, by termination term; one episode may count under several."""
 
     guard_resets: int
-    """Environments reset by the guard, while holding still included."""
+    """Episodes ended by the guard, while holding still included."""
 
     nonfinite: int
-    """Observations or rewards that were not finite, and were replaced by 0."""
+    """Of these, because an observation, an action or a reward was not finite."""
 
     mean_reward: float
     """Undiscounted reward of the ended episodes, mean; NaN if none ended."""
@@ -118,10 +118,6 @@ class RolloutStatistics:
         self._totals += torch.stack([count.double() for count in counts])
         self._reward.masked_fill_(ended, 0.0)
         self._steps.masked_fill_(ended, 0)
-
-    def add_nonfinite(self, rows: torch.Tensor) -> None:
-        """Count environments (N,), bool, whose observation was not finite."""
-        self._totals[3] += rows.sum()
 
     def add_seconds(self, physics: float, policy: float) -> None:
         """Add wall time."""

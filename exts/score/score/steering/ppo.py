@@ -9,6 +9,8 @@ import torch
 from rsl_rl.algorithms import PPO
 from tensordict import TensorDict
 
+from score.task import GUARD
+
 
 def semi_markov_advantages(
     rewards: torch.Tensor,
@@ -67,15 +69,20 @@ class SemiMarkovPPO(PPO):
             obs: Observations after it.
             rewards: Discounted reward inside it, shape (N,).
             dones: Whether the episode ended in it, shape (N,).
-            extras: ``discount``, ``time_outs`` and ``final_critic`` of :meth:`ChunkedVecEnv.step`.
+            extras: ``discount``, ``time_outs``, ``final_critic`` and ``ended_by`` of :meth:`ChunkedVecEnv.step`.
         """
         discount = extras["discount"].to(self.device)
         self.discounts[self.storage.step] = discount.unsqueeze(-1)
         final = TensorDict({"critic": extras["final_critic"]}, batch_size=rewards.shape).to(self.device)
         final_values = self.critic(final).detach().squeeze(-1)
         bootstrap = discount * extras["time_outs"].to(self.device) * final_values
+        # An end by the guard is worth no more than what was hoped for before, and not more than nothing: where running
+        # rewards are negative, stopping at 0 would pay more than going on, and PPO would learn to break the physics.
+        guard = extras["ended_by"][GUARD].to(self.device)
+        worst = torch.minimum(rewards, self.transition.values.squeeze(-1)).clamp(max=0.0)
+        rewards = torch.where(guard, worst, rewards + bootstrap)
         # Without "time_outs", the parent adds no bootstrap of its own.
-        super().process_env_step(obs, rewards + bootstrap, dones, {})
+        super().process_env_step(obs, rewards, dones, {})
 
     def compute_returns(self, obs: TensorDict) -> None:
         """Compute returns and advantages of the stored decisions.

@@ -69,7 +69,7 @@ def write_run(
     cfg: SteeringRunnerCfg,
     settings: Mapping[str, Any],
     completed: int,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, Any],
 ) -> None:
     """Write params/ and run.json; a resumed run keeps those of its start, and adds the settings it goes on with.
 

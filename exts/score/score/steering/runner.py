@@ -6,15 +6,15 @@ one, the mean latent is evaluated, a checkpoint is written, and all environments
 the run's seed and the iteration alone. So a resumed run starts where the uninterrupted one stood, although a
 simulator's state cannot be saved.
 
-Seeds: reported evaluations own 0 to 999,999, the evaluation of training 1,000,000 to 1,999,999
-(:class:`score.rollout.seeds.SeedSpace`); starts of training are derived from :data:`TRAINING_STARTS` and up. The
-three never meet.
+Starts of training, of its evaluation and of reports come from blocks of seeds that never meet
+(:class:`score.rollout.seeds.SeedSpace`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import time
 from collections.abc import Callable
@@ -27,19 +27,16 @@ from rsl_rl.runners import OnPolicyRunner
 
 from score.rollout.arms import steered_arm
 from score.rollout.episodes import run_episodes
-from score.rollout.seeds import SeedSpace, Stream, derive_seed
+from score.rollout.seeds import SeedSpace, Stream, derive_seed, seed_of
 from score.utils.random import random_state, set_random_state
 
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
 from .chunked_env import ChunkedVecEnv
-from .config import SteeringRunnerCfg, to_rsl_rl_dict, validate_runner_cfg
+from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
 from .methods import plan_identity
 from .policy import head_of
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
-
-TRAINING_STARTS = 3_000_000
-"""Offset of the seeds from which the starts of training are derived; evaluations own all seeds below."""
 
 
 class SteeringRunner(OnPolicyRunner):
@@ -80,6 +77,7 @@ class SteeringRunner(OnPolicyRunner):
         self.last: EvaluationScore | None = None
         self.interval = cfg.save_interval
         self._seed = cfg.seed
+        self._rate = functools.partial(learning_rate, cfg) if cfg.algorithm.schedule == "fixed" else None
         self._steering = cfg.steering
         self._report = report
         self._target = self._first = 0
@@ -214,10 +212,18 @@ class SteeringRunner(OnPolicyRunner):
 
     def _segment_seed(self, iteration: int) -> int:
         rank = getattr(self, "gpu_global_rank", 0)
-        return derive_seed(TRAINING_STARTS + self._seed, iteration, Stream.START, rank)
+        return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, Stream.START, rank)
+
+    def _set_learning_rate(self) -> None:
+        """Set the learning rate of the next iteration, which depends on its number alone; resuming changes nothing."""
+        if self._rate is not None:
+            self.alg.learning_rate = self._rate(self.completed)
+            for group in self.alg.optimizer.param_groups:
+                group["lr"] = self.alg.learning_rate
 
     def _start_segment(self) -> None:
         """Reset all environments to what the seed and the iteration alone decide."""
+        self._set_learning_rate()
         self.env.reset(seed=self._segment_seed(self.completed))
         self.logger.start_episodes()
         if self.is_distributed:  # ranks load the same random state, and must not act alike
@@ -243,7 +249,7 @@ class SteeringRunner(OnPolicyRunner):
             self.env.plan.base,
             steered_arm(head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)),
             episodes=-(-self._steering.evaluation_episodes // self.env.num_envs) * self.env.num_envs,
-            seed=SeedSpace.TRAINING.value[0],
+            seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
             chunk_steps=self.env.chunk_steps,
         )
         self.alg.train_mode()
@@ -258,6 +264,7 @@ class SteeringRunner(OnPolicyRunner):
     def _after_iteration(self, iteration: int, times: IterationTimes) -> None:
         """Log what rsl_rl does not, and keep the state for Ctrl-C."""
         self.completed = iteration
+        self._set_learning_rate()
         summary = self.env.statistics.drain()
         mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
         limit = self.alg.get_policy().distribution.squash.limit

@@ -102,8 +102,8 @@ def train(
     require_free(log_dir, resume)
     if runner.gpu_global_rank == 0:
         facts = {"num_envs": str(task.num_envs), "device": str(task.device), "base_policy_sha256": weights}
-        facts |= {"method": steering.method, **(metadata or {})}
-        write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, facts)
+        told = {**facts, "method": steering.method, "files": getattr(task, "files", {}), **(metadata or {})}
+        write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, told)
         _announce(report, log_dir, runner, cfg, resume)
 
     left = cfg.max_iterations - runner.completed

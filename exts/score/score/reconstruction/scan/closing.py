@@ -1,13 +1,11 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Makes a closed manifold of a scanned surface: as it is, with its holes capped, or from a winding-number field.
 
-The mildest step that gives a manifold is taken. The closed mesh serves mass, inertia and collision only; what is seen
-stays the mesh as scanned.
+The mildest step that gives a manifold is taken. It serves mass, inertia and collision; what is seen stays as scanned.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import manifold3d
@@ -278,10 +276,11 @@ def _near_cells(
     """Cells (N, 3) of the blocks that the surface may touch: most of the grid is far from it, and need not be asked."""
     blocks = np.stack(np.meshgrid(*[np.arange(-(-n // _BLOCK)) for n in shape], indexing="ij"), axis=-1).reshape(-1, 3)
     centers = (blocks * _BLOCK + (_BLOCK - 1) / 2.0) * cell + low
-    distances = MeshQueries(surface.vertices, surface.faces, "cpu").distances(centers)
-    reach = (2.0 + math.sqrt(3.0) * _BLOCK / 2.0) * cell
+    near = (
+        MeshQueries(surface.vertices, surface.faces, "cpu").distances(centers) < (2.0 + 3.0**0.5 * _BLOCK / 2.0) * cell
+    )
     offsets = np.stack(np.meshgrid(*[np.arange(_BLOCK)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    cells = (blocks[distances < reach][:, None] * _BLOCK + offsets).reshape(-1, 3)
+    cells = (blocks[near][:, None] * _BLOCK + offsets).reshape(-1, 3)
     return np.asarray(cells[(cells < shape).all(axis=1)])
 
 
@@ -289,22 +288,21 @@ def _query(mesh: wp.Mesh, points: NDArray[np.float64], band: float) -> tuple[NDA
     """Signed distances of points (N, 3), and which of them lie within the band."""
     distances = wp.zeros(len(points), dtype=float, device="cpu")
     known = wp.zeros(len(points), dtype=wp.int8, device="cpu")
-    inputs = [mesh.id, wp.array(points.astype(np.float32), dtype=wp.vec3, device="cpu"), band]
-    wp.launch(_signed_distance, dim=len(points), inputs=inputs, outputs=[distances, known], device="cpu")
+    given = wp.array(points.astype(np.float32), dtype=wp.vec3, device="cpu")
+    wp.launch(_signed_distance, len(points), [mesh.id, given, band], [distances, known], device="cpu")
     return distances.numpy(), known.numpy() > 0
 
 
 def _invented(mesh: trimesh.Trimesh, surface: trimesh.Trimesh, cell: float, on_table: bool) -> float:
     points, face = trimesh.sample.sample_surface(mesh, 5000, seed=0)
     distance = MeshQueries(surface.vertices, surface.faces, "cpu").distances(points)
-    # An object's underside is never scanned on a table, and the table says where it is.
-    foot = (np.asarray(mesh.face_normals)[face][:, 2] < -0.9) & (points[:, 2] < 3.0 * cell) & on_table
+    foot = (mesh.face_normals[face][:, 2] < -0.9) & (points[:, 2] < 3.0 * cell) & on_table
     return float(((distance > 3.0 * cell) & ~foot).mean())
 
 
 def _shift(mesh: trimesh.Trimesh, surface: trimesh.Trimesh) -> float:
-    points, _ = trimesh.sample.sample_surface(surface, 5000, seed=0)
-    return float(np.percentile(MeshQueries(mesh.vertices, mesh.faces, "cpu").distances(points), 95))
+    queries = MeshQueries(mesh.vertices, mesh.faces, "cpu")
+    return float(np.percentile(queries.distances(trimesh.sample.sample_surface(surface, 5000, seed=0)[0]), 95))
 
 
 def _check(closed: ClosedMesh) -> None:

@@ -40,6 +40,8 @@ def write_scene_object(item: SceneObject, path: Path, *, static: bool = False) -
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     UsdPhysics.SetStageKilogramsPerUnit(stage, 1.0)
+    # What it is made from can be hashed; this layer, with its absolute paths, says nothing more.
+    stage.GetRootLayer().customLayerData = {"score_scene_object": item.name}
     root = stage.DefinePrim(f"/{item.name}", "Xform")
     root.GetReferences().AddReference(str(item.asset.usd_path))
     stage.SetDefaultPrim(root)

@@ -198,8 +198,11 @@ def _vertex_normals(visual: Scan) -> np.ndarray:
 
 def _apply(prim: Usd.Prim, schema: str, attributes: Mapping[str, tuple[Sdf.ValueTypeName, object]]) -> None:
     prim.AddAppliedSchema(schema)
+    layer = prim.GetStage().GetRootLayer()
     for key, (kind, value) in attributes.items():
-        prim.CreateAttribute(key, kind).Set(value)
+        # CreateAttribute would write other text where a package that is imported by then has registered the schema.
+        Sdf.JustCreatePrimAttributeInLayer(layer, prim.GetPath().AppendProperty(key), kind, isCustom=True)
+        prim.GetAttribute(key).Set(value)
 
 
 def _quaternion(xyzw: Sequence[float]) -> Gf.Quatf:
