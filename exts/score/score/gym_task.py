@@ -26,7 +26,7 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
-from score.task import GUARD, SUCCESS, TaskObservations
+from score.task import GUARD, SUCCESS, TaskObservations, finite_observations
 from score.utils.errors import UserError, near_names
 from score.utils.overrides import parse_value
 
@@ -91,13 +91,13 @@ class GymTask:
         self, action: torch.Tensor
     ) -> tuple[TaskObservations, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """One control step; see :meth:`score.task.Task.step`. Not a number in it ends an environment by the guard."""
-        sent = action.clamp(self._low, self._high).cpu().numpy().astype(self.env.single_action_space.dtype)
+        # An environment whose action is not a number has been ended already, and waits.
+        sent = action.nan_to_num().clamp(self._low, self._high).cpu().numpy().astype(self.env.single_action_space.dtype)
         values, rewards, terminations, truncations, info = self.env.step(sent.reshape(self.env.action_space.shape))
         final = self._read(values)
         reward, terminated, truncated = (self._tensor(item) for item in (rewards, terminations, truncations))
         terminated, truncated = terminated.bool(), truncated.bool()
-        flat = torch.cat([item.flatten(1) for item in (*final["policy"].values(), final[_CRITIC])], dim=1)
-        guard = ~(torch.isfinite(flat).all(dim=1) & torch.isfinite(reward))
+        guard = ~(finite_observations(final) & torch.isfinite(reward))
         success = self._succeeded(info, terminated | truncated)
         time_out = truncated & ~terminated & ~guard
         terminated = terminated | guard
