@@ -47,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.evaluation.picture import save_picture
     from score.open_task import open_task
     from score.policies import require_match
+    from score.rollout.seeds import report_seed
     from score.utils.files import require_writable
 
+    report_seed(args.starts, args.seed)  # refuses a wrong one before anything is looked up
     bundle, checkpoint = artefacts.find_inputs(args, overrides)
     cfg = artefacts.evaluation_cfg(args, overrides, bundle, checkpoint)
     assert cfg.output is not None

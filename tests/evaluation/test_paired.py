@@ -267,14 +267,14 @@ def test_the_table_shows_the_numbers() -> None:
     steered = make_results([("success", 20), ("success", 50), ("lost", 9)])
     text = _render(make_report({"base": base, "steered": steered}, cfg, num_envs=3, chunk_steps=4))
     for expected in (
-        "Line-v0  domain real (a stand-in, not a robot)  physics scripted  3 starts",
+        "Line-v0  domain real (a stand-in, not a robot)  physics scripted  3 development starts",
         "1/3 = 33.3 %",
         "2/3 = 66.7 %",
         "lost 1, guard 1",
         "both 1, base only 0, steered only 1, neither 1; exact McNemar p = 1.",
         "steered / base = 0.50.",
     ):
-        assert expected in text
+        assert expected in text, text
 
 
 def test_the_table_without_common_success_says_so() -> None:

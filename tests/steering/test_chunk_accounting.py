@@ -313,7 +313,7 @@ def test_numbers_that_are_not_finite_end_by_a_guard_that_the_task_does_not_have(
     assert [name for name, fired in extras["ended_by"].items() if fired[0]] == ["guard"]
     assert [row[0] for row in task.actions] == [0.0] * taken + [HOLD] * (4 - taken)
     # The task did not reset it: its time goes on, so that its own limit ends it, and it is counted each time.
-    assert env.episode_length_buf.tolist() == [4, 4]
+    assert task.episode_length_buf.tolist() == [4, 4]
     _, _, done, extras = env.step(codes)
     assert done[0].item() == 1
     assert env.statistics.drain().guard_resets == 2

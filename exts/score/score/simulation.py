@@ -103,7 +103,7 @@ class SteerableEnv:
             if not hasattr(self._action, attribute):
                 raise UserError(
                     f"Task '{task}': action term '{terms[0]}' has no '{attribute}'; use "
-                    "score_tasks.mdp.SafeJointPositionActionCfg or give the term these attributes "
+                    "score_tasks.kit.mdp.SafeJointPositionActionCfg or give the term these attributes "
                     "(docs/ARCHITECTURE.md)."
                 )
         self.spec = self._read_spec()

@@ -33,7 +33,7 @@ def write_body_pose(
     quat: torch.Tensor,
     moves: bool = True,
 ) -> None:
-    """Puts a rigid object, or an articulation by its root, somewhere at rest.
+    """Puts a rigid object, or an articulation by its root, somewhere at rest, its joints at their defaults.
 
     Args:
         env: The environment.
@@ -46,6 +46,10 @@ def write_body_pose(
     body = env.scene[name]
     pose = torch.cat((pos + env.scene.env_origins[env_ids], quat), dim=-1)
     body.write_root_pose_to_sim_index(root_pose=pose, env_ids=env_ids)
+    if getattr(body, "num_joints", 0):
+        joints = body.data.default_joint_pos.torch[env_ids]
+        body.write_joint_position_to_sim_index(position=joints, env_ids=env_ids)
+        body.write_joint_velocity_to_sim_index(velocity=torch.zeros_like(joints), env_ids=env_ids)
     if moves:
         body.write_root_velocity_to_sim_index(root_velocity=torch.zeros_like(pose[:, :6]), env_ids=env_ids)
 

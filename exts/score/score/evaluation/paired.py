@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, steered_arm
 from score.rollout.episodes import run_episodes
 from score.rollout.results import EpisodeResults
-from score.rollout.seeds import REPORTED, Stream, derive_seed, seed_of
-from score.utils.errors import UserError, near_names
+from score.rollout.seeds import Stream, derive_seed, report_seed
+from score.utils.errors import UserError
 from score.utils.files import atomic_file
 
 from .constant_search import ConstantSearchCfg, ConstantSearchResult, find_constant_latent
@@ -68,10 +68,7 @@ class EvaluationCfg:
         Raises:
             UserError: One is out of range.
         """
-        if self.starts not in REPORTED:
-            near = near_names(self.starts, REPORTED)
-            raise UserError(f"--starts is '{self.starts}': use one of {', '.join(REPORTED)}.{near}")
-        seed_of(REPORTED[self.starts], self.seed)
+        report_seed(self.starts, self.seed)
         if self.episodes < 1:
             raise UserError(f"--episodes must be at least 1, got {self.episodes}.")
         if self.chunk_steps is not None and self.chunk_steps < 1:
@@ -93,7 +90,7 @@ class EvaluationCfg:
     @property
     def start_seed(self) -> int:
         """Seed of starts and noise, among the seeds of all uses."""
-        return seed_of(REPORTED[self.starts], self.seed)
+        return report_seed(self.starts, self.seed)
 
     @property
     def partial_path(self) -> Path | None:
@@ -208,7 +205,7 @@ def make_report(
     seeds: dict[str, Any] = {"starts": cfg.start_seed, "num_envs": num_envs, "chunk_steps": chunk_steps}
     if constant is not None:
         found = {"candidate": constant.candidate, "successes": constant.successes, "trials": constant.trials}
-        seeds["constant_search"] = asdict(cfg.search) | found
+        seeds["constant_search"] = asdict(cfg.search) | {"seed": cfg.search.start_seed} | found
     report = {
         "task": cfg.task,
         "domain": cfg.domain,

@@ -14,7 +14,7 @@ import enum
 import numpy as np
 import torch
 
-from score.utils.errors import UserError
+from score.utils.errors import UserError, near_names
 
 
 class SeedSpace(enum.Enum):
@@ -71,6 +71,22 @@ def seed_of(space: SeedSpace, number: int) -> int:
         f"Seed {number} is out of range ({space.name.lower()}): choose one from 0 to {end - first - 1}. Each use has"
         " a block of its own, so that starts which chose a checkpoint or a constant latent are never reported."
     )
+
+
+def report_seed(starts: str, number: int) -> int:
+    """The seed of a reported evaluation: ``--starts`` and ``--seed``.
+
+    Args:
+        starts: A name of :data:`REPORTED`.
+        number: What the user gave as a seed, from 0 on.
+
+    Raises:
+        UserError: The name is unknown, or the number out of range.
+    """
+    if starts not in REPORTED:
+        near = near_names(starts, REPORTED)
+        raise UserError(f"--starts is '{starts}': use one of {', '.join(REPORTED)}.{near}")
+    return seed_of(REPORTED[starts], number)
 
 
 def derive_seed(seed: int, batch: int, stream: Stream, index: int = 0) -> int:
