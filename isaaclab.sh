@@ -8,7 +8,7 @@ set -euo pipefail
 
 readonly UV_VERSION=0.13.9
 readonly PYTHON_VERSION=3.12
-readonly EXTRAS=ovphysx,viz,dev
+readonly EXTRAS=isaaclab,ovphysx,viz,dev
 
 here="${BASH_SOURCE[0]%/*}"
 [[ $here != "${BASH_SOURCE[0]}" ]] || here=.

@@ -75,9 +75,8 @@ class ReachTask:
             observations = self.reset(seed=1)
         return observations, succeeded.float(), succeeded, timed_out, {}
 
-    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
-        """Not for robots."""
-        raise AssertionError("a robot holds still")
+    def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
+        return observations
 
     def hold_action(self) -> torch.Tensor:
         """Where the joints are."""

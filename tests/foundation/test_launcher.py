@@ -15,7 +15,7 @@ import pytest
 
 from .conftest import BROKEN_UV, PYTHON_WITH_PIP, UV, Machine, write_executable
 
-INSTALL = "pip install --python {venv}/bin/python --constraints constraints.txt --editable .[ovphysx,viz,dev]"
+INSTALL = "pip install --python {venv}/bin/python --constraints constraints.txt --editable .[isaaclab,ovphysx,viz,dev]"
 
 
 def install_call(machine: Machine) -> str:

@@ -72,8 +72,13 @@ def test_constraints_hold_names_and_versions_only() -> None:
 
 def test_extras_are_those_that_the_launcher_installs() -> None:
     launcher = (REPOSITORY / "isaaclab.sh").read_text()
-    assert "readonly EXTRAS=ovphysx,viz,dev\n" in launcher
-    assert {"ovphysx", "viz", "dev"} <= project()["optional-dependencies"].keys()
+    assert "readonly EXTRAS=isaaclab,ovphysx,viz,dev\n" in launcher
+    assert {"isaaclab", "ovphysx", "viz", "dev"} <= project()["optional-dependencies"].keys()
+
+
+def test_isaac_lab_is_an_extra_so_that_gymnasium_s_tasks_do_without() -> None:
+    names = {Requirement(text).name for text in project()["dependencies"]}
+    assert not {name for name in names if name.startswith(("isaac", "ov", "newton", "mujoco"))}
 
 
 def test_python_is_312_everywhere() -> None:

@@ -116,15 +116,16 @@ def test_the_time_limit_is_a_time_out() -> None:
         assert task.ended_by()["time_out"].tolist() == [True, False]
 
 
-def test_a_seed_gives_the_same_starts_and_a_restart_touches_its_own_only() -> None:
+def test_a_seed_gives_the_same_starts_and_only_those_that_waited_begin_anew() -> None:
     with count_task(3) as task:
         first = task.reset(seed=7)["critic"].clone()
         assert torch.equal(task.reset(seed=7)["critic"], first)
         assert not torch.equal(task.reset(seed=8)["critic"], first)
         task.reset(seed=7)
-        before = act(task, 0.0, 0.0, 0.0)[0]["critic"].clone()
-        after = task.restart(torch.tensor([False, True, False]))["critic"]
-        assert torch.equal(after[[0, 2]], before[[0, 2]])
+        observations = act(task, 0.0, 0.0, 0.0)[0]
+        assert task.after_waiting(torch.zeros(3, dtype=torch.bool), observations) is observations
+        after = task.after_waiting(torch.tensor([False, True, False]), observations)["critic"]
+        assert torch.equal(after[[0, 2]], observations["critic"][[0, 2]])
         assert after[1, 1] == 0
         assert after[1, 0] != first[1, 0]
 

@@ -113,8 +113,8 @@ class LineTask:
     def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
         return torch.tensor([-9.0]), torch.tensor([9.0]), 9.0
 
-    def restart(self, mask: torch.Tensor) -> TaskObservations:
-        raise AssertionError("a robot holds still")
+    def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
+        return observations
 
     def hold_action(self) -> torch.Tensor:
         return torch.zeros(self.num_envs, 1)

@@ -90,8 +90,8 @@ class TableTask:
         self.episode_length_buf.zero_()
         return self._observations()
 
-    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
-        raise AssertionError("a robot holds still")
+    def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
+        return observations
 
     def step(self, action: torch.Tensor) -> tuple[Any, ...]:
         self.actions.append(action[:, 0].tolist())
@@ -180,8 +180,8 @@ class PointTask:
         self.resets.append((seed, self._x.tolist()))
         return self._observations()
 
-    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
-        raise AssertionError("a robot holds still")
+    def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
+        return observations
 
     def step(self, action: torch.Tensor) -> tuple[Any, ...]:
         self.calls += 1

@@ -26,7 +26,7 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
-from score.task import GUARD, SUCCESS, TaskObservations
+from score.task import GUARD, SUCCESS, TaskObservations, finite_observations
 from score.utils.errors import UserError, near_names
 from score.utils.overrides import parse_value
 
@@ -76,37 +76,35 @@ class GymTask:
         self._low, self._high = (torch.tensor(bound, device=self.device) for bound in bounds)
         never = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         self._ended = dict.fromkeys((GUARD, SUCCESS, "failure", "time_out"), never)
-        self._observations: TaskObservations = {}
 
     def reset(self, seed: int | None = None) -> TaskObservations:
         """Resets every environment; with a seed, to the same starts every time."""
-        self._observations = self._read(self.env.reset(seed=seed)[0])
-        return self._observations
+        return self._read(self.env.reset(seed=seed)[0])
 
-    def restart(self, mask: torch.Tensor) -> TaskObservations:
-        """Resets the environments of a mask (N,), bool; returns the observations of all."""
-        if bool(mask.any()):
-            self._observations = self._read(self.env.reset(options={"reset_mask": mask.cpu().numpy()})[0])
-        return self._observations
+    def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
+        """Resets the environments that waited, (N,), bool: what they did meanwhile is another episode's."""
+        if not bool(waited.any()):
+            return observations
+        return self._read(self.env.reset(options={"reset_mask": waited.cpu().numpy()})[0])
 
     def step(
         self, action: torch.Tensor
     ) -> tuple[TaskObservations, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """One control step; see :meth:`score.task.Task.step`. Not a number in it ends an environment by the guard."""
-        sent = action.clamp(self._low, self._high).cpu().numpy().astype(self.env.single_action_space.dtype)
+        # An environment whose action is not a number has been ended already, and waits.
+        sent = action.nan_to_num().clamp(self._low, self._high).cpu().numpy().astype(self.env.single_action_space.dtype)
         values, rewards, terminations, truncations, info = self.env.step(sent.reshape(self.env.action_space.shape))
         final = self._read(values)
         reward, terminated, truncated = (self._tensor(item) for item in (rewards, terminations, truncations))
         terminated, truncated = terminated.bool(), truncated.bool()
-        flat = torch.cat([item.flatten(1) for item in (*final["policy"].values(), final[_CRITIC])], dim=1)
-        guard = ~(torch.isfinite(flat).all(dim=1) & torch.isfinite(reward))
+        guard = ~(finite_observations(final) & torch.isfinite(reward))
         success = self._succeeded(info, terminated | truncated)
         time_out = truncated & ~terminated & ~guard
         terminated = terminated | guard
         failure = terminated & ~success & ~guard
         self._ended = {GUARD: guard, SUCCESS: success, "failure": failure, "time_out": time_out}
-        self._observations = final
-        return self.restart(terminated | truncated), reward, terminated, truncated, {"final_obs": final}
+        observations = self.after_waiting(terminated | truncated, final)
+        return observations, reward, terminated, truncated, {"final_obs": final}
 
     def ended_by(self) -> dict[str, torch.Tensor]:
         """What ended environments in the last step, name -> (N,) bool."""

@@ -163,9 +163,8 @@ class SteerableEnv:
         observations, _ = self.env.reset(seed=seed)
         return observations
 
-    def restart(self, mask: torch.Tensor) -> dict[str, Any]:
-        """Resets the environments of a mask (N,), bool; returns the observations of all."""
-        observations, _ = self.env.reset(env_ids=mask.nonzero().squeeze(-1))
+    def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
+        """Returns the observations: a robot that waited has held still."""
         return observations
 
     def step(

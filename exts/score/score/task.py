@@ -77,8 +77,17 @@ class Task(Protocol):
         """Start a new episode in every environment; with a seed, always the same episodes on one machine and engine."""
         ...
 
-    def restart(self, mask: torch.Tensor) -> TaskObservations:
-        """Start a new episode in the environments of a mask (N,), bool; returns the observations of all."""
+    def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
+        """Put environments that waited for others at the start of their episode.
+
+        Args:
+            waited: Environments whose episode ended while others went on, (N,), bool.
+            observations: Those of the last step.
+
+        Returns:
+            Observations of all. A robot has held still at the start, and returns what it is given; any other task was
+            stepped on, and resets those that waited.
+        """
         ...
 
     def step(

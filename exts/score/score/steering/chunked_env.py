@@ -156,8 +156,7 @@ class ChunkedVecEnv(VecEnv):
                 self.task.episode_length_buf.masked_fill_(chunk.renewed, 0)
             if index + 1 < self.chunk_steps and bool(chunk.ended.all()):  # the one host sync of the loop
                 break
-        if not isinstance(self.task, RobotTask):
-            observations = self.task.restart(chunk.ended)
+        observations = self.task.after_waiting(chunk.ended, observations)
         simulated = time.perf_counter()
 
         self.env_steps += self.num_envs * (index + 1)
