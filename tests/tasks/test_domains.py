@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""The ``real`` stand-in stays out of everything that trains (DESIGN 3.4)."""
+"""The ``real`` stand-in stays out of everything that trains."""
 
 import ast
 import subprocess

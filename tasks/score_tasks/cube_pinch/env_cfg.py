@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""SCORE-CubePinch-v0, training side (METHOD_FACTS 2.2: ranges, horizon, target, weights)."""
+"""SCORE-CubePinch-v0, training side: horizon, target and weights as published (arXiv 2606.27475)."""
 
 from isaaclab.utils import configclass
 

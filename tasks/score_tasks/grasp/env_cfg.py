@@ -137,7 +137,7 @@ def risen_reward(weight: float, rise: tuple[float, float]) -> RewardTermCfg:
 
 @configclass
 class RewardsCfg:
-    """Sparse stages and small regularisers, weights as published (METHOD_FACTS 2.1); each is multiplied by 0.1 s."""
+    """Sparse stages and small regularisers, weights as published (arXiv 2606.27475); each is multiplied by 0.1 s."""
 
     grasped = risen_reward(1.0, (0.12, 10.0))
     lifted = risen_reward(5.0, (0.20, 0.50))

@@ -103,7 +103,7 @@ class PairedEvaluation:
     """The report of an evaluation, with the episodes behind it."""
 
     report: dict[str, Any]
-    """DESIGN 4.5."""
+    """The report, as :func:`build_report` makes it."""
     results: dict[str, EpisodeResults]
     """Episodes of each arm, over the same starts in the same order."""
     constant: ConstantSearchResult | None
@@ -189,7 +189,7 @@ def make_report(
     chunk_steps: int,
     constant: ConstantSearchResult | None = None,
 ) -> dict[str, Any]:
-    """Builds the report of DESIGN 4.5.
+    """Builds the report.
 
     Args:
         results: Episodes of each arm over the same starts.

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Checks of an evaluation report (DESIGN 4.5): its keys, and that its numbers agree with each other."""
+"""Checks of an evaluation report: its keys, and that its numbers agree with each other."""
 
 from __future__ import annotations
 
