@@ -49,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.policies import require_match
     from score.utils.files import require_writable
 
-    bundle, checkpoint = artefacts.find_inputs(args, overrides)
-    cfg = artefacts.evaluation_cfg(args, overrides, bundle, checkpoint)
+    cfg, bundle, checkpoint = artefacts.evaluation_inputs(args, overrides)
     assert cfg.output is not None
     picture = cfg.output.with_suffix(".png")
     require_writable(picture.resolve().parent)
