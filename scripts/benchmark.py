@@ -162,7 +162,10 @@ def run_cloud(args: argparse.Namespace, _: Sequence[str]) -> int:
     _announce(args, f"Moves the points of {num_envs} environments")
     options = {"device": args.device, "seconds": args.seconds, "seed": args.seed}
     row = benchmark_cloud(points_from, num_envs=num_envs, **options)
-    return _conclude(args, [asdict(row)], row.summary())
+    shown = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()
+    )
+    return _conclude(args, [row], shown)
 
 
 SUITES = {

@@ -47,12 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.evaluation.picture import save_picture
     from score.open_task import open_task
     from score.policies import require_match
-    from score.rollout.seeds import report_seed
     from score.utils.files import require_writable
 
-    report_seed(args.starts, args.seed)  # refuses a wrong one before anything is looked up
-    bundle, checkpoint = artefacts.find_inputs(args, overrides)
-    cfg = artefacts.evaluation_cfg(args, overrides, bundle, checkpoint)
+    cfg, bundle, checkpoint = artefacts.evaluation_inputs(args, overrides)
     assert cfg.output is not None
     picture = cfg.output.with_suffix(".png")
     require_writable(picture.resolve().parent)

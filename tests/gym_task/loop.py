@@ -3,7 +3,7 @@
 
 Runs wherever torch, rsl-rl-lib, gymnasium and small packages are, without Isaac Lab:
 
-    PYTHONPATH=exts/score:. python tests/gym_task/loop.py /tmp/loop
+    PYTHONPATH=. OMP_NUM_THREADS=1 python tests/gym_task/loop.py /tmp/loop
 
 Further arguments are packages that must not be imported.
 """

@@ -21,6 +21,8 @@ from score.steering.checkpoint import (
     save_json,
     weights_sha256,
 )
+from score.steering.config import SteeringRunnerCfg
+from score.steering.run_folder import write_run
 from score.utils.errors import UserError
 from score.utils.file_kinds import FileKind, file_kind, iteration_of
 
@@ -172,22 +174,39 @@ def test_a_read_only_place_is_named(good: Path, monkeypatch: pytest.MonkeyPatch)
         save_json({}, good.with_name("x.json"))
 
 
-def test_selectors(tmp_path: Path) -> None:
-    from isaaclab_rl.entrypoints.common import write_run_manifest
+def make_run(folder: Path, task: str, *names: str) -> None:
+    write_run(folder, task, SteeringRunnerCfg(), {"gravity": (0.0, -9.8)}, 0, {"physics": "none"})
+    for name in names:
+        (folder / name).touch()
 
+
+def test_selectors(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"--checkpoint latest: no run of 'SCORE-X-v0' with a checkpoint in .*Train one"
     ):
         resolve_checkpoint("latest", tmp_path, "SCORE-X-v0")
-    run = tmp_path / "2026-01-01"
-    write_run_manifest(str(run), library=checkpoint.LIBRARY, task="SCORE-X-v0")
-    for name in ("model_9.pt", "model_10.pt", "model_best.pt"):
-        (run / name).touch()
-    assert resolve_checkpoint("latest", tmp_path, "SCORE-X-v0").name == "model_10.pt"
-    assert resolve_checkpoint("best", tmp_path, "SCORE-X-v0").name == "model_best.pt"
+    make_run(tmp_path / "b", "module:SCORE-X-v0", "model_11.pt")
+    make_run(tmp_path / "a", "SCORE-X-v0", "model_9.pt", "model_10.pt", "model_best.pt")
+    make_run(tmp_path / "c", "SCORE-Z-v0", "model_12.pt")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "run.json").write_text("cut off")
+    # The newest run of the task, whatever it is called.
+    assert resolve_checkpoint("latest", tmp_path, "SCORE-X-v0") == (tmp_path / "a" / "model_10.pt").resolve()
+    assert resolve_checkpoint("best", tmp_path, "module:SCORE-X-v0").name == "model_best.pt"
     assert resolve_checkpoint("a/b.pt", tmp_path, "SCORE-X-v0") == Path("a/b.pt")
     with pytest.raises(UserError, match=r"no run of 'SCORE-Y-v0'"):
         resolve_checkpoint("best", tmp_path, "SCORE-Y-v0")
+    (tmp_path / "a" / "model_best.pt").unlink()
+    assert resolve_checkpoint("best", tmp_path, "SCORE-X-v0").name == "model_10.pt"
+
+
+def test_isaac_lab_s_selectors_find_our_runs(tmp_path: Path) -> None:
+    from isaaclab_rl.entrypoints.common import resolve_checkpoint_selector
+
+    make_run(tmp_path / "a", "SCORE-X-v0", "model_9.pt", "model_10.pt")
+    options = {"library": checkpoint.LIBRARY, "task": "SCORE-X-v0", "metadata": {"physics": "none", "seed": "42"}}
+    found = resolve_checkpoint_selector(str(tmp_path), "latest", checkpoint_pattern=r"model_\d+\.pt", **options)
+    assert Path(found).name == "model_10.pt"
 
 
 def test_names_and_hashes() -> None:

@@ -5,41 +5,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import torch
 from torch.utils.benchmark import Timer
-
-
-@dataclass(frozen=True)
-class CloudRow:
-    """What one control step of a cloud costs."""
-
-    num_envs: int
-    """Number of environments."""
-    num_points: int
-    """Points of each cloud."""
-    device: str
-    """Device of the points."""
-    threads: int
-    """Threads of the CPU that may work."""
-    median_ms: float
-    """Median time in milliseconds."""
-    iqr_ms: float
-    """Interquartile range of the times in milliseconds."""
-    cloud_mib: float
-    """Size of the clouds in MiB."""
-    process_grew_mib: float
-    """Growth of the process in MiB."""
-
-    def summary(self) -> str:
-        """The row as one line."""
-        return (
-            f"{self.num_envs} environments x {self.num_points} points, {self.device}, {self.threads} threads:"
-            f" {self.median_ms:.1f} ms a control step (IQR {self.iqr_ms:.1f}); cloud {self.cloud_mib:.0f} MiB, process"
-            f" grew by {self.process_grew_mib:.0f} MiB"
-        )
 
 
 def benchmark_cloud(
@@ -50,7 +20,7 @@ def benchmark_cloud(
     device: str | None = None,
     seconds: float = 5.0,
     seed: int = 0,
-) -> CloudRow:
+) -> dict[str, Any]:
     """Times one control step.
 
     Args:
@@ -62,25 +32,25 @@ def benchmark_cloud(
         seed: Seed of points and poses.
 
     Returns:
-        Time and memory.
+        What was measured: median and interquartile range in ms, size of the cloud and growth of the process in MiB.
     """
     device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     threads = os.cpu_count() or 1
     generator = torch.Generator().manual_seed(seed)
-    points = torch.randn(num_points, 3, generator=generator).to(device)
+    points = torch.randn(num_points, 3, generator=generator).to(device).expand(num_envs, -1, -1)
     pos = torch.randn(num_envs, 3, generator=generator).to(device)
     rot = torch.linalg.qr(torch.randn(num_envs, 3, 3, generator=generator)).Q.to(device)
     before = psutil.Process().memory_info().rss
-    names = {"move": move, "points": points.expand(num_envs, -1, -1), "pose": (pos, rot)}
-    timer = Timer("move(pose, points)", globals=names, num_threads=threads)
-    measured = timer.blocked_autorange(min_run_time=seconds)
-    return CloudRow(
-        num_envs=num_envs,
-        num_points=num_points,
-        device=device,
-        threads=threads,
-        median_ms=measured.median * 1e3,
-        iqr_ms=measured.iqr * 1e3,
-        cloud_mib=12 * num_envs * num_points / 2**20,
-        process_grew_mib=(psutil.Process().memory_info().rss - before) / 2**20,
-    )
+    names = {"move": move, "points": points, "pose": (pos, rot)}
+    measured = Timer("move(pose, points)", globals=names, num_threads=threads).blocked_autorange(min_run_time=seconds)
+    grew = (psutil.Process().memory_info().rss - before) / 2**20
+    return {
+        "num_envs": num_envs,
+        "num_points": num_points,
+        "device": device,
+        "threads": threads,
+        "median_ms": measured.median * 1e3,
+        "iqr_ms": measured.iqr * 1e3,
+        "cloud_mib": 12 * num_envs * num_points / 2**20,
+        "process_grew_mib": grew,
+    }

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,43 +184,44 @@ def run_facts(checkpoint: Path) -> dict[str, Any]:
     return facts
 
 
-def evaluation_cfg(
-    args: argparse.Namespace, overrides: Sequence[str], bundle: Path, checkpoint: Path | None
-) -> EvaluationCfg:
-    """Makes the settings of an evaluation from the flags of ``evaluate.py``.
+def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[EvaluationCfg, Path, Path | None]:
+    """Makes the settings of an evaluation from the flags of ``evaluate.py``, and finds its files.
 
     Args:
         args: The flags.
         overrides: Hydra overrides.
-        bundle: Folder of the base policy.
-        checkpoint: Steering checkpoint; None for the base policy alone.
 
     Returns:
-        Settings that lack only what the opened task knows.
+        Settings that lack only what the opened task knows; folder of the base policy; steering checkpoint or None.
+
+    Raises:
+        UserError: A flag is out of range, or there is no such file.
     """
     from score.evaluation import EvaluationCfg
     from score.policies.bundle import bundle_sha256
     from score.utils.files import sha256_of
     from score.utils.provenance import command_line, source_commit
 
-    task = args.task.rpartition(":")[2]
-    return EvaluationCfg(
-        task=task,
+    cfg = EvaluationCfg(
+        task=args.task.rpartition(":")[2],
         domain=args.domain,
         episodes=args.episodes,
         seed=args.seed,
         starts=args.starts,
         all_arms=args.all_arms,
-        output=args.output or default_output(task, args.domain, args.starts, args.seed, checkpoint),
+        output=args.output,
         resume=args.resume,
-        identity={
-            "base_policy": bundle_sha256(bundle),
-            "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),
-            "overrides": " ".join(overrides),
-        },
         commit=source_commit(),
         command=command_line(),
     )
+    bundle, checkpoint = find_inputs(args, overrides)
+    identity = {
+        "base_policy": bundle_sha256(bundle),
+        "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),
+        "overrides": " ".join(overrides),
+    }
+    output = args.output or default_output(cfg.task, cfg.domain, cfg.starts, cfg.seed, checkpoint)
+    return replace(cfg, output=output, identity=identity), bundle, checkpoint
 
 
 def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, iteration: int) -> ExportCfg:
