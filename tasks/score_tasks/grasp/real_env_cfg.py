@@ -12,8 +12,7 @@ from isaaclab.physics import PhysicsCfg
 from isaaclab.utils import configclass
 
 from score_tasks.grasp.env_cfg import NEWTON_GRASP, GraspEnvCfg, GraspPhysicsCfg
-from score_tasks.kit.cloud import set_calibration
-from score_tasks.kit.randomisation import set_friction, set_gains
+from score_tasks.kit.randomisation import Dynamics, set_dynamics
 
 
 @configclass
@@ -30,10 +29,14 @@ def make_real(cfg: GraspEnvCfg) -> None:
         cfg: Settings of the task, changed in place.
     """
     cfg.sim.physics = RealGraspPhysicsCfg()
-    set_friction(cfg.events.object_friction, (0.20, 0.28))
-    cfg.events.object_mass.params["mass_distribution_params"] = (1.25, 1.5)
-    set_gains(cfg.events.joint_gains, stiffness=(0.70, 0.79), damping=(1.21, 1.4))
-    cfg.actions.joints.delay_range = (2, 5)
-    cloud = cfg.observations.policy.point_cloud
-    cloud.params["point_std"] = 0.003
-    set_calibration(cloud, shift_std=0.003, turn_std=math.radians(0.3))
+    unseen = Dynamics(
+        friction=(0.20, 0.28),
+        mass=(1.25, 1.5),
+        stiffness=(0.70, 0.79),
+        damping=(1.21, 1.4),
+        delay=(2, 5),
+        point_std=0.003,
+        shift_std=0.003,
+        turn_std=math.radians(0.3),
+    )
+    set_dynamics(cfg, ("object",), gains="joint_gains", action="joints", domain=unseen)

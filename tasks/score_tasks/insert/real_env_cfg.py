@@ -14,9 +14,8 @@ from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
 from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg, SocketCfg
-from score_tasks.kit.cloud import set_calibration
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
-from score_tasks.kit.randomisation import set_friction, set_gains
+from score_tasks.kit.randomisation import Dynamics, set_dynamics
 
 
 @configclass
@@ -34,10 +33,14 @@ class InsertRealEnvCfg(InsertEnvCfg):
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5, socket=RealSocketCfg())
 
     def __post_init__(self) -> None:
-        set_friction(self.events.peg_friction, (0.20, 0.35))
-        self.events.peg_mass.params["mass_distribution_params"] = (1.4, 1.8)
-        set_gains(self.events.arm_gains, stiffness=(0.65, 0.80), damping=(1.2, 1.4))
-        self.actions.arm.delay_range = (2, 5)
-        cloud = self.observations.policy.point_cloud
-        cloud.params["point_std"] = 0.0015
-        set_calibration(cloud, shift_std=0.0015, turn_std=math.radians(0.3))
+        unseen = Dynamics(
+            friction=(0.20, 0.35),
+            mass=(1.4, 1.8),
+            stiffness=(0.65, 0.80),
+            damping=(1.2, 1.4),
+            delay=(2, 5),
+            point_std=0.0015,
+            shift_std=0.0015,
+            turn_std=math.radians(0.3),
+        )
+        set_dynamics(self, ("peg",), gains="arm_gains", action="arm", domain=unseen)

@@ -3,8 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import isaaclab.envs.mdp as isaac_mdp
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
+
+from score_tasks.kit.cloud import set_calibration
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnvCfg
 
 Range = tuple[float, float]
 
@@ -39,7 +48,46 @@ def set_friction(event: EventTermCfg, bounds: Range) -> None:
     event.params["static_friction_range"] = event.params["dynamic_friction_range"] = bounds
 
 
-def set_gains(event: EventTermCfg, stiffness: Range, damping: Range) -> None:
-    """Changes the ranges of an event that scales the gains of joints, in place."""
-    event.params["stiffness_distribution_params"] = stiffness
-    event.params["damping_distribution_params"] = damping
+@dataclass(frozen=True, kw_only=True)
+class Dynamics:
+    """Dynamics and sensors of a domain: ranges that episodes are drawn from, and how wrong the cloud is."""
+
+    friction: Range
+    """Friction of the bodies that are handled."""
+    mass: Range
+    """Their mass, as a factor."""
+    stiffness: Range
+    """Stiffness of the robot's drives, as a factor."""
+    damping: Range
+    """Their damping, as a factor."""
+    delay: tuple[int, int]
+    """Delay of targets, physics steps."""
+    point_std: float
+    """Noise on each coordinate of a seen point, m."""
+    shift_std: float
+    """Wrong place of each camera along each axis, m."""
+    turn_std: float
+    """Wrong direction of each camera about each axis, rad."""
+
+
+def set_dynamics(cfg: ManagerBasedRLEnvCfg, bodies: Sequence[str], gains: str, action: str, domain: Dynamics) -> None:
+    """Gives a task the dynamics of a domain.
+
+    Args:
+        cfg: Settings of the task, changed in place, with events ``<body>_friction`` and ``<body>_mass`` and the
+            observation ``point_cloud``.
+        bodies: Names of the bodies that are handled.
+        gains: Name of the event that scales the gains of the drives.
+        action: Name of the action term.
+        domain: The dynamics.
+    """
+    for body in bodies:
+        set_friction(getattr(cfg.events, f"{body}_friction"), domain.friction)
+        getattr(cfg.events, f"{body}_mass").params["mass_distribution_params"] = domain.mass
+    drives = getattr(cfg.events, gains).params
+    drives["stiffness_distribution_params"] = domain.stiffness
+    drives["damping_distribution_params"] = domain.damping
+    getattr(cfg.actions, action).delay_range = domain.delay
+    cloud = cfg.observations.policy.point_cloud
+    cloud.params["point_std"] = domain.point_std
+    set_calibration(cloud, domain.shift_std, domain.turn_std)
