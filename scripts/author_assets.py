@@ -18,7 +18,7 @@ from score_assets.usd_files import outdated_usd_files, write_usd_files
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None, allow_abbrev=False)
     parser.add_argument(
         "--output", type=Path, default=USD_DIR, help="folder of the USD files (default: the package's own)"
     )

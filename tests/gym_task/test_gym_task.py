@@ -147,8 +147,8 @@ def test_an_episode_that_ended_inside_a_chunk_does_not_reach_into_the_next() -> 
     with count_task(2) as task:
         env = ChunkedVecEnv(task, make_plan(CountPolicy(), vars(SteeringCfg())), chunk_steps=4, gamma=0.5)
         env.reset(seed=0)
-        # The first succeeds in its second step of four, and would succeed again in its fourth.
-        code = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+        # The first succeeds in its second step of four, would succeed again in its third, and go on.
+        code = torch.tensor([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
         observations, reward, done, extras = env.step(code)
         assert (done.tolist(), extras["steps"].tolist()) == ([1, 0], [2, 4])
         # 0.5 + 0.5 * 0.5 in two steps; 0.5 (1 + 0.5 + 0.25 + 0.125) in four.

@@ -147,7 +147,9 @@ def _rounded(values: Tensor) -> tuple[float, ...]:
 
 def main() -> None:
     """Plans one grasp, and prints it as Python or writes a grasp file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("kind", choices=("round", "flat"))
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--radius", type=float, help="radius of a round object [m]")

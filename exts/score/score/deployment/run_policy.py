@@ -87,7 +87,9 @@ def replay(policy: torch.jit.ScriptModule, manifest: dict, folder: Path, repeats
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--replay", choices=["golden"], help="replay the recorded episode instead of the robot")
     parser.add_argument("--steps", type=int, default=150, help="control steps of an episode on the robot")
     args = parser.parse_args()
