@@ -97,6 +97,7 @@ def test_manifest_says_what_a_robot_needs(original: Path) -> None:
         "frame": "tool",
         "names": [],
         "history": 1,
+        "segments": [],
     }
     output = manifest["output"]
     assert (output["names"], output["units"], output["shape"]) == (["a", "b"], "rad", [2])
