@@ -12,7 +12,7 @@ from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat, quat_apply, quat_from_euler_xyz, quat_mul, sample_uniform
 
 from score_assets.robots.franka import HOME_JOINT_POS
-from score_assets.robots.franka_kinematics import forward_kinematics, inverse_kinematics
+from score_assets.robots.franka_kinematics import IkResult, forward_kinematics, inverse_kinematics
 from score_tasks.insert.frames import (
     GEOMETRY,
     in_frame,
@@ -21,7 +21,7 @@ from score_tasks.insert.frames import (
     socket_pose_e,
     tcp_pose_e,
 )
-from score_tasks.kit.events import ArmStarts, pose_bounds, write_body_pose
+from score_tasks.kit.events import ArmStarts, env_indices, pose_bounds, write_body_pose
 from score_tasks.kit.mdp import joint_tracking_error
 
 if TYPE_CHECKING:
@@ -96,14 +96,11 @@ class InsertStarts(ArmStarts):
 
     BANK_SIZE = 2048
 
-    def solve(self, start: dict[str, tuple[float, float]], count: int, device: str) -> torch.Tensor:
-        """Arm joints (n, 7) whose tool points down in the given ranges, n at most ``count``."""
-        low, high = pose_bounds(start, device)
-        pose = sample_uniform(low, high, (count, 6), device=device)
-        down = quat_from_euler_xyz(math.pi + pose[:, 3], pose[:, 4], pose[:, 5])
-        home = torch.tensor(HOME_JOINT_POS, device=device).expand(count, -1)
-        found = inverse_kinematics(pose[:, :3], down, home, iterations=40)
-        return found.joint_pos[(found.position_error < 1e-3) & (found.rotation_error < 1e-2)]
+    def solve(self, pos: torch.Tensor, euler: torch.Tensor) -> IkResult:
+        """Arm joints whose tool points down, but for roll, pitch and yaw."""
+        down = quat_from_euler_xyz(math.pi + euler[:, 0], euler[:, 1], euler[:, 2])
+        home = torch.tensor(HOME_JOINT_POS, device=pos.device).expand(len(pos), -1)
+        return inverse_kinematics(pos, down, home, iterations=40)
 
     def __call__(
         self,
@@ -114,7 +111,7 @@ class InsertStarts(ArmStarts):
         peg_in_hand: dict[str, tuple[float, float]],
     ) -> None:
         """Draws and writes the start of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
-        env_ids = self.indices(env, env_ids)
+        env_ids = env_indices(env, env_ids)
         shape, device = (len(env_ids), 6), env.device
         arm = self.draw(len(env_ids))
         socket = sample_uniform(*pose_bounds(socket_range, device), shape, device=device)

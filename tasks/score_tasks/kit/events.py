@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
     from isaaclab.managers import SceneEntityCfg
 
+    from score_assets.robots.franka_kinematics import IkResult
+
 
 def pose_bounds(ranges: dict[str, tuple[float, float]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Lower and upper bounds (6,) of x, y, z, roll, pitch, yaw; a missing key is fixed at 0."""
@@ -23,6 +25,11 @@ def pose_bounds(ranges: dict[str, tuple[float, float]], device: str) -> tuple[to
         [ranges.get(key, (0.0, 0.0)) for key in ("x", "y", "z", "roll", "pitch", "yaw")], device=device
     )
     return pairs[:, 0], pairs[:, 1]
+
+
+def env_indices(env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice) -> torch.Tensor:
+    """Environments as indices (n,); a full reset passes a slice."""
+    return torch.arange(env.num_envs, device=env.device)[env_ids]
 
 
 def write_body_pose(
@@ -82,7 +89,7 @@ class PlaceBodies(ManagerTermBase):
                 Lab does, the turn comes first, in the body's own axes) and ``half_turn`` (whether it also stands the
                 other way round half of the time), ``moves`` (see :func:`write_body_pose`).
         """
-        env_ids = torch.arange(env.num_envs, device=env.device)[env_ids]
+        env_ids = env_indices(env, env_ids)
         count = len(env_ids)
         for name, options in bodies.items():
             pos, quat = self._nominal[name]
@@ -105,20 +112,18 @@ class ArmStarts(ManagerTermBase):
 
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
-        self._bank = self.solve(cfg.params["start"], self.BANK_SIZE, env.device)
+        low, high = pose_bounds(cfg.params["start"], env.device)
+        pose = sample_uniform(low, high, (self.BANK_SIZE, 6), device=env.device)
+        found = self.solve(pose[:, :3], pose[:, 3:])
+        self._bank = found.joint_pos[(found.position_error < 1e-3) & (found.rotation_error < 1e-2)]
 
-    def solve(self, start: dict[str, tuple[float, float]], count: int, device: str) -> torch.Tensor:
-        """Arm joints (n, A) of starts in the given ranges, rad, n at most ``count``."""
+    def solve(self, pos: torch.Tensor, euler: torch.Tensor) -> IkResult:
+        """Arm joints of starts at ``pos`` (n, 3), m, turned by roll, pitch and yaw ``euler`` (n, 3), rad."""
         raise NotImplementedError
 
     def draw(self, count: int) -> torch.Tensor:
         """Arm joints (count, A) from the bank, rad."""
         return self._bank[torch.randint(len(self._bank), (count,), device=self._bank.device)]
-
-    @staticmethod
-    def indices(env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice) -> torch.Tensor:
-        """Environments as indices (n,); a full reset passes a slice."""
-        return torch.arange(env.num_envs, device=env.device)[env_ids]
 
     @staticmethod
     def write(

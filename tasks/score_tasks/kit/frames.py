@@ -27,7 +27,7 @@ def body_state_e(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> tuple[torch.
     data = env.scene[entity.name].data
     if entity.body_names is None:
         return data.root_pos_w.torch - env.scene.env_origins, data.root_quat_w.torch
-    body = entity.body_ids[0] if isinstance(entity.body_ids, list) else 0
+    body = _body_index(entity)
     return data.body_pos_w.torch[:, body] - env.scene.env_origins, data.body_quat_w.torch[:, body]
 
 
@@ -42,8 +42,12 @@ def body_lin_vel(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor
     data = env.scene[entity.name].data
     if entity.body_names is None:
         return data.root_lin_vel_w.torch
-    body = entity.body_ids[0] if isinstance(entity.body_ids, list) else 0
-    return data.body_lin_vel_w.torch[:, body]
+    return data.body_lin_vel_w.torch[:, _body_index(entity)]
+
+
+def _body_index(entity: SceneEntityCfg) -> int:
+    """Index of the one body that an entity names; Isaac Lab resolves all bodies of an articulation to a slice."""
+    return entity.body_ids[0] if isinstance(entity.body_ids, list) else 0
 
 
 def points_in(frame: Pose, points: torch.Tensor) -> torch.Tensor:

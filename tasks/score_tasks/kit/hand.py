@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from isaaclab.managers import ManagerTermBase, RewardTermCfg, SceneEntityCfg
-from isaaclab.utils.math import matrix_from_quat, quat_from_euler_xyz, sample_uniform
+from isaaclab.utils.math import matrix_from_quat, quat_from_euler_xyz
 
-from score_assets.robots.franka_kinematics import forward_kinematics
+from score_assets.robots.franka_kinematics import IkResult, forward_kinematics
 from score_assets.robots.franka_leap import HAND_LINK_NAMES, JOINT_NAMES, RESET_JOINT_POS, hand_points
 from score_assets.robots.franka_leap_kinematics import (
     PalmPose,
@@ -25,7 +25,7 @@ from score_assets.robots.franka_leap_kinematics import (
     palm_inverse_kinematics,
     palm_pose,
 )
-from score_tasks.kit.events import ArmStarts, pose_bounds
+from score_tasks.kit.events import ArmStarts, env_indices
 from score_tasks.kit.frames import Pose, body_lin_vel, body_pose_e, body_state_e, points_in
 
 if TYPE_CHECKING:
@@ -188,14 +188,11 @@ class JointSpeedL2(ManagerTermBase):
 class PalmStarts(ArmStarts):
     """Starts with an open hand: mostly the canonical posture, else one from a bank of palm poses."""
 
-    def solve(self, palm_start: dict[str, tuple[float, float]], count: int, device: str) -> torch.Tensor:
-        """Arm joints (n, 7) whose palm is level in the given ranges, n at most ``count``."""
-        low, high = pose_bounds(palm_start, device)
-        pose = sample_uniform(low, high, (count, 6), device=device)
-        canonical = torch.tensor(RESET_JOINT_POS[:7], device=device).expand(count, -1)
-        rot = matrix_from_quat(quat_from_euler_xyz(pose[:, 3], pose[:, 4], math.pi + pose[:, 5]))
-        found = palm_inverse_kinematics(pose[:, :3], rot, canonical, iterations=40)
-        return found.joint_pos[(found.position_error < 1e-3) & (found.rotation_error < 1e-2)]
+    def solve(self, pos: torch.Tensor, euler: torch.Tensor) -> IkResult:
+        """Arm joints whose palm is level, but for roll, pitch and yaw."""
+        canonical = torch.tensor(RESET_JOINT_POS[:7], device=pos.device).expand(len(pos), -1)
+        rot = matrix_from_quat(quat_from_euler_xyz(euler[:, 0], euler[:, 1], math.pi + euler[:, 2]))
+        return palm_inverse_kinematics(pos, rot, canonical, iterations=40)
 
     def __call__(
         self,
@@ -206,7 +203,7 @@ class PalmStarts(ArmStarts):
         joint_noise: float,
     ) -> None:
         """Draws and writes the starts of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
-        env_ids = self.indices(env, env_ids)
+        env_ids = env_indices(env, env_ids)
         joints = torch.tensor(RESET_JOINT_POS, device=env.device).repeat(len(env_ids), 1)
         other = torch.rand(len(env_ids), device=env.device) >= canonical_probability
         joints[:, :7] = torch.where(other[:, None], self.draw(len(env_ids)), joints[:, :7])

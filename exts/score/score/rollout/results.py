@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from score.task import GUARD, SUCCESS
 from score.utils.errors import UserError
 
-SUCCESS, GUARD, TIME_OUT, UNKNOWN = "success", "guard", "time_out", "unknown"
+TIME_OUT, UNKNOWN = "time_out", "unknown"
 
 
 @dataclass(frozen=True)
