@@ -18,7 +18,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 
-from score.physics import allow_unpinned_host_memory
+from score.physics import allow_unpinned_host_memory, fold_physics_steps
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
@@ -236,6 +236,7 @@ def open_isaac(
         with _quiet(os.environ.get("SCORE_VERBOSE") is None):
             env = gym.make(gym_id, cfg=env_cfg)
         try:
+            fold_physics_steps(env.unwrapped)
             yield SteerableEnv(env.unwrapped, env_cfg, agent_cfg, task, domain)
         finally:
             env.close()
