@@ -9,6 +9,8 @@ import sys
 
 import torch
 
+from isaaclab.physics import PhysicsManager
+
 from score.open_task import open_task
 from score.simulation import SteerableEnv
 from score_tasks.insert.frames import in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
@@ -34,8 +36,11 @@ def look(task: SteerableEnv) -> dict[str, object]:
             torch.allclose(first["policy"]["joint_pos_target"][:, 0], first["policy"]["joint_pos"][:, -1])
         ),
     }
+    began = PhysicsManager.get_simulation_time()
     for _ in range(10):
         observations, *_ = task.step(task.hold_action())
+    facts["seconds"] = PhysicsManager.get_simulation_time() - began
+    facts["folded"] = task.env._physics_handles_decimation
     in_hand, _ = in_frame(*peg_pose_e(task.env), *tcp_pose_e(task.env))
     facts["hold_error"] = (observations["policy"]["joint_pos"][:, -1] - again["joint_pos"][:, -1]).abs().max().item()
     facts["peg_in_hand_z"] = in_hand[:, 2].tolist()

@@ -46,6 +46,11 @@ def test_engine_and_interface(facts: dict[str, Any]) -> None:
     assert facts["rate"] == pytest.approx(10.0)
 
 
+def test_one_call_does_all_physics_steps_where_no_target_is_delayed(facts: dict[str, Any]) -> None:
+    assert facts["folded"] is (facts["domain"] == "sim")
+    assert facts["seconds"] == pytest.approx(10 * 0.1)
+
+
 def test_starts_vary_within_their_ranges_and_repeat_with_the_seed(facts: dict[str, Any]) -> None:
     (x_low, y_low), (x_high, y_high) = facts["socket_xy_low"], facts["socket_xy_high"]
     assert x_low >= 0.47 - 1e-4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from isaaclab.physics import PhysicsManager
 from isaaclab.utils import configclass
 from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg, NewtonShapeCfg
 from isaaclab_newton.physics.newton_collision_cfg import NewtonCollisionPipelineCfg
@@ -98,6 +99,7 @@ class FoldedSteps:
         """Do the physics steps of a control step."""
         physx, dt = self._manager.get_physx_instance(), self._manager.get_physics_dt()
         physx.step_n_sync(self._count - 1, dt)
+        PhysicsManager._sim_time += (self._count - 1) * dt
         self._manager.step()  # the last one, with all that Isaac Lab does after a step
 
 
