@@ -24,7 +24,7 @@ from score.utils.cli import run_command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command."""
     command = Command(__doc__)
-    command.add_task(num_envs="the episodes, at most 100")
+    command.add_task(num_envs="the episodes, at most 64")
     command.add_base_policy()
     command.add_checkpoint()
     command.add_domain()
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     picture = cfg.output.with_suffix(".png")
     require_writable(picture.resolve().parent)
     print(f"Base policy {bundle}; steering checkpoint {checkpoint or 'none'}")
-    print(f"Writes {cfg.output} and {picture}; finished batches are kept in {cfg.partial_path} until then")
-    num_envs = args.num_envs or min(args.episodes, 100)
+    print(f"Writes {cfg.output} and {picture}; finished episodes are kept in {cfg.partial_path} until then")
+    num_envs = args.num_envs or min(args.episodes, 64)
     with open_task(**task_options(args, overrides, num_envs=num_envs)) as task, console_progress() as progress:
         base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)
         require_match(base_policy.spec, task.spec)

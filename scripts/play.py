@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_checkpoint()
     command.add_domain()
     add = command.add_argument
-    add("--episodes", type=int, default=4, metavar="N", help="episodes of the first environment (default: 4)")
+    add("--episodes", type=int, default=4, metavar="N", help="episodes of each environment (default: 4)")
     add("--viz", action="append", default=[], choices=VIEWERS, help="viewer to open")
     add("--video", action="store_true", help="write an mp4 of the first environment")
     add("--output", type=Path, metavar="DIR", help="folder of the mp4 (default: videos/play in the run)")
@@ -57,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_match(base_policy.spec, task.spec)
         arm = base_arm() if steering is None else steered_arm(steering)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps
-        episodes = args.episodes * task.num_envs
+        episodes = range(args.episodes * task.num_envs)
         results = run_episodes(task, base_policy, arm, episodes=episodes, seed=args.seed, chunk_steps=chunk_steps)
-        print(f"{arm.name}: {int(results.success.sum())} of {episodes} episodes succeeded")
+        print(f"{arm.name}: {int(results.success.sum())} of {len(episodes)} episodes succeeded")
     return 0
 
 

@@ -42,13 +42,14 @@ class ReachTask:
         self.asked: list[torch.Tensor] = []
         """Actions of every step, before they are clamped."""
         self._ended = dict.fromkeys(("success", "guard", "time_out"), torch.zeros(self.num_envs, dtype=torch.bool))
+        self._seed = 0
         self.spec = reach_spec()
         self.command_limits = (torch.tensor([-0.5, -0.4]), torch.tensor([0.5, 0.4]), 0.2)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long)
 
     def reset(self, seed: int | None = None) -> dict[str, Any]:
         """First observations of a new episode in every environment."""
-        self._generator = torch.Generator().manual_seed(0 if seed is None else seed)
+        self._generator = torch.Generator().manual_seed(self._seed if seed is None else seed)
         self._fails = self.failures_left > 0
         self.failures_left -= 1
         self.episode_length_buf.zero_()
@@ -57,6 +58,10 @@ class ReachTask:
         self._seen = [self._joints.clone()] * 4
         self._past = [self._joints.clone()] * 3
         return self._observe()
+
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        """All environments begin together, from the seed of the first."""
+        self._seed = int(seeds[0])
 
     def step(self, action: torch.Tensor) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict]:
         """One control step; all environments end together."""

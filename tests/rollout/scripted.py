@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from score.policies import BasePolicy
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.task import TaskObservations
+from score.utils.random import counter_keys, counter_normal
 
 HORIZON = 4
 
@@ -49,8 +51,9 @@ class Call:
 
 
 class LineTask:
-    """N points that start in [-0.1, 0.1] m, drawn from torch's global generator, as are resets and sensor noise.
+    """N points that start in [-0.1, 0.1] m.
 
+    Starts are drawn from an episode's seed, or from torch's global generator; sensor noise from a seed drawn with them.
     Success beyond +1, ``lost`` below -1, guard where an action exceeds ``guard_above`` (with the success term also
     on, as a flying peg may cross the goal), time-out after ``limit`` steps.
     """
@@ -65,7 +68,12 @@ class LineTask:
         self.guard_above = guard_above
         self.episode_length_buf = torch.zeros(num_envs, dtype=torch.long)
         self.resets: list[tuple[int | None, torch.Tensor]] = []
+        self.begun: list[tuple[int, int, float]] = []
+        """Of each episode with a seed: control steps done before it, environment, start."""
         self.calls: list[Call] = []
+        self._seeds = torch.full((num_envs,), -1)
+        self._restart = torch.zeros(num_envs, dtype=torch.bool)
+        self._noise_seeds = torch.zeros(num_envs, dtype=torch.long)
         self._position = torch.zeros(num_envs, 1)
         self._before = torch.zeros(num_envs, 1)
         self._commanded = torch.zeros(num_envs, 1)
@@ -75,11 +83,25 @@ class LineTask:
     def reset(self, seed: int | None = None) -> TaskObservations:
         if seed is not None:
             torch.manual_seed(seed)
-        self._position[:] = 0.2 * torch.rand(self.num_envs, 1) - 0.1
-        self._before[:] = self._position
-        self.episode_length_buf[:] = 0
+        self._begin(range(self.num_envs))
         self.resets.append((seed, self._position.clone()))
         return self._observe()[0]
+
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        self._seeds, self._restart = seeds, restart
+
+    def _begin(self, envs: Sequence[int]) -> None:
+        for env in envs:
+            seed = int(self._seeds[env])
+            generator = torch.Generator().manual_seed(seed) if seed >= 0 else None
+            self._position[env] = 0.2 * torch.rand(1, generator=generator) - 0.1
+            self._noise_seeds[env] = torch.randint(2**62, (1,), generator=generator)
+            if seed >= 0:
+                self.begun.append((len(self.calls), env, float(self._position[env])))
+        self._before[envs] = self._position[envs]
+        self.episode_length_buf[envs] = 0
+        self._seeds = torch.full((self.num_envs,), -1)
+        self._restart = torch.zeros(self.num_envs, dtype=torch.bool)
 
     def step(
         self, action: torch.Tensor
@@ -98,13 +120,8 @@ class LineTask:
         }
         terminated = self._terms["success"] | self._terms["lost"] | guard
         truncated = self._terms["time_out"] & ~terminated
-        ended = (terminated | truncated).nonzero().squeeze(-1)
         extras = {"final_obs": {"policy": {}, "critic": self._position.clone()}}
-        if len(ended):
-            # Like Isaac Lab: a reset of some draws from the same generator as all noise.
-            self._position[ended] = 0.2 * torch.rand(len(ended), 1) - 0.1
-            self._before[ended] = self._position[ended]
-            self.episode_length_buf[ended] = 0
+        self._begin((terminated | truncated | self._restart).nonzero().squeeze(-1).tolist())
         observations, noise = self._observe()
         self.calls.append(Call(action.clone(), noise))
         return observations, torch.zeros(self.num_envs), terminated, truncated, extras
@@ -126,7 +143,7 @@ class LineTask:
         return self._terms
 
     def _observe(self) -> tuple[TaskObservations, torch.Tensor]:
-        noise = 0.001 * torch.randn(self.num_envs, 1)
+        noise = 0.001 * counter_normal(counter_keys(self._noise_seeds, self.episode_length_buf), 1)
         window = torch.stack((self._before, self._position + noise), dim=1)
         goal = torch.ones(self.num_envs, 1)
         return {"policy": {"position": window, "goal": goal}, "critic": self._position.clone()}, noise

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Rollouts: the same starts and noise for every arm, first episodes only, no success beside the guard."""
+"""Rollouts: the same starts and noise for every arm wherever an episode runs, no success beside the guard."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from tests.rollout.scripted import HORIZON, LinePolicy, LineTask, PushActor
 
 from score.rollout.arms import Arm, Decision, base_arm, constant_arm, grid_arm, latent_arm, steered_arm
-from score.rollout.episodes import run_batch, run_episodes
+from score.rollout.episodes import run_episodes
 from score.rollout.recorder import EpisodeRecorder
-from score.rollout.results import EpisodeResults, FirstEpisodes
+from score.rollout.results import EpisodeResults, Outcome, RunningEpisodes
 from score.task import TaskObservations
 from score.utils.errors import UserError
 
@@ -23,51 +23,64 @@ def constant(value: float) -> Arm:
 
 
 def run(task: LineTask, arm: Arm, episodes: int = 6, seed: int = 0, chunk_steps: int = HORIZON) -> EpisodeResults:
-    return run_episodes(task, LinePolicy(), arm, episodes=episodes, seed=seed, chunk_steps=chunk_steps)
+    return run_episodes(task, LinePolicy(), arm, episodes=range(episodes), seed=seed, chunk_steps=chunk_steps)
+
+
+def by_episode(name: str, latents: torch.Tensor) -> Arm:
+    """Latents (E, H, A) of the decisions of each episode."""
+    return latent_arm(name, lambda decision: latents[decision.episodes])
 
 
 def test_arms_meet_the_same_starts_and_the_same_noise() -> None:
     fast, slow = LineTask(), LineTask()
     # Latents 1 and .7 move 0.1 and .07 m a step from within 0.1 m: no end before step 9 (0.1 + 9 * 0.1 = 1).
-    run(fast, constant(1.0), episodes=12)
-    run(slow, constant(0.7), episodes=12)
-    assert [seed for seed, _ in fast.resets] == [seed for seed, _ in slow.resets]
-    for (_, first), (_, second) in zip(fast.resets, slow.resets, strict=True):
-        assert torch.equal(first, second)
+    run(fast, constant(1.0))
+    run(slow, constant(0.7))
+    assert fast.begun == slow.begun
     for step in range(8):
         assert torch.equal(fast.calls[step].noise, slow.calls[step].noise)
 
 
-def test_noise_is_the_same_again_after_a_reset_drew_numbers() -> None:
+def test_noise_of_an_episode_is_the_same_while_others_end() -> None:
     quick, slow = LineTask(), LineTask()
-    # Environment 0 moves .9 m a step and ends in step 2; its reset draws numbers that the slow arm never draws.
-    latents = torch.full((6, HORIZON, 1), 0.5)
+    # Episode 0 moves .9 m a step and ends in step 2, and its environment begins another: the others see nothing of it.
+    latents = torch.full((7, HORIZON, 1), 0.5)
     hasty = latents.clone()
     hasty[0] = 9.0
-    assert run(quick, latent_arm("quick", lambda _: hasty)).steps[0] == 2
-    run(slow, latent_arm("slow", lambda _: latents))
-    same = [torch.equal(quick.calls[step].noise, slow.calls[step].noise) for step in range(8)]
-    # Only in the step of the reset itself, the second, does the noise differ.
-    assert same == [True, False, True, True, True, True, True, True]
+    assert run(quick, by_episode("quick", hasty), episodes=7).steps[0] == 2
+    run(slow, by_episode("slow", latents), episodes=7)
+    for step in range(8):
+        assert torch.equal(quick.calls[step].noise[1:], slow.calls[step].noise[1:])
 
 
-def test_a_second_episode_that_ends_changes_nothing() -> None:
-    first = FirstEpisodes(3, "cpu")
+def followed(count: int, limit: int = 9) -> RunningEpisodes:
+    episodes = RunningEpisodes(count, limit, "cpu")
+    episodes.begin(torch.ones(count, dtype=torch.bool))
+    return episodes
+
+
+def test_what_follows_the_end_of_an_episode_changes_nothing_until_the_next_begins() -> None:
+    episodes = followed(3)
     yes, no = torch.tensor([True, False, False]), torch.zeros(3, dtype=torch.bool)
     terms = {"time_out": no, "success": no, "lost": no, "guard": no}
-    first.update(yes, terms | {"lost": yes})
-    first.update(yes, terms | {"success": yes})
-    first.update(yes, terms | {"guard": yes})
-    first.update(torch.tensor([False, True, False]), terms)
-    results = first.results(count=3, horizon=9)
-    # 0 was lost in step 1; 1 ended in step 4 and no term says why; 2 never ended.
-    assert results.ended_by == ("lost", "unknown", "time_out")
-    assert results.steps.tolist() == [1, 4, 4]
-    assert not results.success.any()
+    episodes.update(yes, terms | {"lost": yes})
+    episodes.update(yes, terms | {"success": yes})
+    episodes.update(yes, terms | {"guard": yes})
+    episodes.update(torch.tensor([False, True, False]), terms)
+    # 0 was lost in step 1; 1 ended in step 4 and no term says why; 2 goes on, to the limit of 9.
+    assert episodes.outcomes()[:2] == [Outcome("lost", 1), Outcome("unknown", 4)]
+    assert episodes.active.tolist() == [False, False, True]
+    episodes.begin(yes)
+    for _ in range(5):
+        episodes.update(no, terms)
+    assert episodes.active.tolist() == [True, False, False]
+    assert episodes.outcomes()[1:] == [Outcome("unknown", 4), Outcome("time_out", 9)]
+    episodes.update(yes, terms | {"success": yes})
+    assert episodes.outcomes()[0] == Outcome("success", 6)
 
 
 def test_the_first_of_several_terms_decides() -> None:
-    first = FirstEpisodes(4, "cpu")
+    episodes = followed(4)
     yes = torch.ones(4, dtype=torch.bool)
     terms = {
         "time_out": torch.tensor([True, True, True, True]),
@@ -75,18 +88,56 @@ def test_the_first_of_several_terms_decides() -> None:
         "success": torch.tensor([True, True, False, False]),
         "guard": torch.tensor([True, False, False, False]),
     }
-    first.update(yes, terms)
-    assert first.results(4, 9).ended_by == ("guard", "success", "lost", "time_out")
+    episodes.update(yes, terms)
+    assert [item.ended_by for item in episodes.outcomes()] == ["guard", "success", "lost", "time_out"]
 
 
-def test_other_batches_and_seeds_are_other_starts() -> None:
+def test_other_episodes_and_seeds_are_other_starts() -> None:
     task, other = LineTask(), LineTask()
     run(task, constant(1.0), episodes=12, seed=0)
     run(other, constant(1.0), episodes=6, seed=1)
-    starts = [start for _, start in [*task.resets, *other.resets]]
-    assert len(starts) == 3
-    assert not torch.equal(starts[0], starts[1])
-    assert not torch.equal(starts[0], starts[2])
+    starts = [start for *_, start in [*task.begun, *other.begun]]
+    assert len(starts) == len(set(starts)) == 18
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 8, 20])
+def test_results_do_not_depend_on_the_number_of_environments_nor_on_the_order(num_envs: int) -> None:
+    arm = steered_arm(PushActor(0.6), sample=True)
+    expected = run(LineTask(6), arm, episodes=20)
+    assert len(set(zip(expected.ended_by, expected.steps.tolist(), strict=True))) > 5
+    found = run(LineTask(num_envs), arm, episodes=20)
+    assert found.steps.tolist() == expected.steps.tolist()
+    assert found.ended_by == expected.ended_by
+    order = [7, 3, 19, 0, 12]
+    some = run_episodes(LineTask(num_envs), LinePolicy(), arm, episodes=order, seed=0, chunk_steps=HORIZON)
+    assert some.steps.tolist() == expected.steps[order].tolist()
+
+
+@pytest.mark.parametrize("chunk_steps", [1, 4])
+def test_no_environment_waits_longer_than_its_chunk_while_episodes_wait(chunk_steps: int) -> None:
+    task = LineTask(num_envs=3)
+    # 20 episodes of different speeds, so that environments are out of step.
+    arm = by_episode("mixed", torch.linspace(0.5, 3.0, 20).reshape(20, 1, 1).expand(20, HORIZON, 1))
+    steps = run(task, arm, episodes=20, chunk_steps=chunk_steps).steps
+    assert len(task.begun) == 20
+    began = sorted(began for began, *_ in task.begun)
+    # The last episode has begun once all steps of the others, with the waiting, were dealt to three environments.
+    assert began[-1] <= (steps.sum() + 20 * (chunk_steps - 1)) / 3
+    if chunk_steps == 1:
+        moves = torch.stack([call.action for call in task.calls[: began[-1]]])
+        # Who ends in a step goes on in the next; the offer of the last step in the queue can come one step late.
+        assert int((moves == 0).sum()) <= 1
+
+
+def test_an_environment_alone_begins_its_next_episode_at_once() -> None:
+    task = LineTask(num_envs=1)
+    steps = run(task, constant(1.0), episodes=4).steps
+    assert all(9 <= count <= 12 for count in steps)
+    # Where an episode ended inside a chunk of 4 steps there is one step in which the next begins.
+    inside = [int(count % 4 != 0) for count in steps]
+    expected = np.cumsum([0, *(steps + inside)])
+    assert [began for began, *_ in task.begun][1:] == [count - 1 for count in expected[1:4]]
+    assert len(task.calls) == expected[-1] - inside[-1]
 
 
 def test_base_latents_are_the_same_noise_scaled() -> None:
@@ -115,6 +166,7 @@ def test_steps_and_outcomes_by_hand() -> None:
     results = run(task, constant(1.0))
     # 0.1 m a step from x0 in [-0.1, 0.1]: beyond 1 after the first n with x0 + 0.1 n > 1.
     start = task.resets[0][1].squeeze(-1)
+    assert [round(began, 5) for *_, began in task.begun] == [round(item, 5) for item in start.tolist()]
     expected = torch.floor((1.0 - start) / 0.1).long() + 1
     assert results.steps.tolist() == expected.tolist()
     assert results.success.all()
@@ -127,19 +179,17 @@ def test_outcomes_do_not_depend_on_the_chunk_for_a_constant_latent(chunk_steps: 
     assert run(LineTask(), constant(1.0), chunk_steps=chunk_steps).steps.tolist() == expected.steps.tolist()
 
 
-def test_only_the_first_episode_counts_and_the_rest_holds_still() -> None:
+def test_an_environment_without_an_episode_holds_still() -> None:
     task = LineTask(num_envs=2, limit=24)
-    # Environment 0 fails in 10 steps or so; after that its arm would succeed. Environment 1 takes long.
+    # Environment 0 fails in 10 steps or so, and nothing waits. Environment 1 takes long.
     latents = torch.tensor([-1.0, 0.5]).reshape(2, 1, 1).expand(2, HORIZON, 1)
-    late = torch.tensor([9.0, 0.5]).reshape(2, 1, 1).expand(2, HORIZON, 1)
-    arm = latent_arm("turning", lambda decision: latents if decision.index < 3 else late)
-    results = run(task, arm, episodes=2)
+    results = run(task, by_episode("two", latents), episodes=2)
     assert results.ended_by == ("lost", "success")
     assert 9 <= results.steps[0] <= 12
     held = torch.stack([call.action for call in task.calls[int(results.steps[0]) :]])
-    assert len(held) > 0
+    assert len(held) == int(results.steps[1] - results.steps[0]) > 0
     assert torch.count_nonzero(held[:, 0]) == 0
-    assert torch.count_nonzero(held[: int(results.steps[1] - results.steps[0]), 1]) > 0
+    assert torch.count_nonzero(held[:, 1]) == len(held)
 
 
 def test_success_is_never_credited_where_the_guard_fires() -> None:
@@ -172,17 +222,11 @@ def test_an_environment_that_never_ends_is_a_time_out() -> None:
     assert results.steps.tolist() == [10] * 6
 
 
-def test_a_batch_stops_when_the_counted_environments_have_ended() -> None:
+def test_a_run_stops_when_all_episodes_have_ended() -> None:
     task = LineTask(limit=200)
+    assert len(task.calls) == 0
     results = run(task, constant(1.0))
-    assert len(task.calls) < int(results.steps.max()) + HORIZON
-    assert len(task.calls) >= int(results.steps.max())
-
-
-def test_a_last_batch_counts_only_its_first_environments() -> None:
-    full, part = run(LineTask(), constant(1.0), episodes=12), run(LineTask(), constant(1.0), episodes=8)
-    assert part.episodes == 8
-    assert part.steps.tolist() == full.steps.tolist()[:8]
+    assert len(task.calls) == int(results.steps.max())
 
 
 def test_the_caller_s_random_numbers_go_on_as_before() -> None:
@@ -196,7 +240,7 @@ def test_the_caller_s_random_numbers_go_on_as_before() -> None:
 def test_progress_rises_to_all_episodes() -> None:
     seen: list[tuple[int, int]] = []
     run_episodes(
-        LineTask(), LinePolicy(), base_arm(), episodes=9, seed=0, chunk_steps=4,
+        LineTask(), LinePolicy(), base_arm(), episodes=range(9), seed=0, chunk_steps=4,
         progress=lambda ended, total: seen.append((ended, total)),
     )  # fmt: skip
     assert seen[-1] == (9, 9)
@@ -204,29 +248,35 @@ def test_progress_rises_to_all_episodes() -> None:
     assert [ended for ended, _ in seen] == sorted(ended for ended, _ in seen)
 
 
-def test_trace_keeps_latents_of_running_episodes() -> None:
-    results = run_episodes(LineTask(), LinePolicy(), constant(1.0), episodes=6, seed=0, chunk_steps=4, trace=True)
-    (trace,) = results.traces
-    assert trace.latents.shape == (6, trace.active.shape[1], HORIZON, 1)
+def test_trace_keeps_the_latents_of_each_episode() -> None:
+    arm = base_arm()
+    results = run_episodes(
+        LineTask(4), LinePolicy(), arm, episodes=range(6), seed=0, chunk_steps=4, trace=True
+    )  # fmt: skip
     # An episode of n steps takes ceil(n / 4) decisions.
-    assert trace.active.sum(dim=1).tolist() == np.ceil(results.steps / 4).tolist()
+    assert [len(trace) for trace in results.traces] == np.ceil(results.steps / 4).tolist()
+    again = run_episodes(LineTask(3), LinePolicy(), arm, episodes=[5, 2], seed=0, chunk_steps=4, trace=True)
+    assert torch.equal(again.traces[0], results.traces[5])
+    assert torch.equal(again.traces[1], results.traces[2])
 
 
 def test_recorder_keeps_newest_frames_actions_and_targets() -> None:
-    task = LineTask()
+    task = LineTask(num_envs=2)
     policy = LinePolicy()
-    recorder = EpisodeRecorder(policy.spec.observations, env=2)
-    results = run_episodes(task, policy, constant(1.0), episodes=6, seed=0, chunk_steps=4, recorder=recorder)
+    recorder = EpisodeRecorder(policy.spec.observations)
+    results = run_episodes(
+        task, policy, constant(1.0), episodes=range(6), seed=0, chunk_steps=4, recorder=recorder
+    )  # fmt: skip
     tensors = recorder.tensors()
-    length = int(results.steps[2]) - 1
+    length = int(results.steps[0]) - 1
     assert tensors["actions"].shape == tensors["commanded"].shape == (length, 1)
     assert tensors["observations/position"].shape == tensors["observations/goal"].shape == (length, 1)
     assert tensors["actions"] == pytest.approx(torch.full((length, 1), 0.1))
     # Frame t is the start plus t moves plus the sensor noise that the step before returned.
-    moved = task.resets[0][1][2] + 0.1 * torch.arange(length).unsqueeze(-1)
-    noise = torch.stack([call.noise[2] for call in task.calls[: length - 1]])
+    moved = task.resets[0][1][0] + 0.1 * torch.arange(length).unsqueeze(-1)
+    noise = torch.stack([call.noise[0] for call in task.calls[: length - 1]])
     assert tensors["observations/position"][1:] == pytest.approx(moved[1:] + noise, abs=1e-6)
-    assert tensors["latents"].shape == (int(np.ceil(results.steps.max() / 4)), HORIZON, 1)
+    assert tensors["latents"].shape == (int(np.ceil(results.steps[0] / 4)), HORIZON, 1)
 
 
 def test_recorder_without_a_finished_episode_says_so() -> None:
@@ -234,12 +284,12 @@ def test_recorder_without_a_finished_episode_says_so() -> None:
         EpisodeRecorder(LinePolicy().spec.observations).tensors()
 
 
-def test_grid_arm_deals_candidates_over_batches() -> None:
-    # 5 candidates in batches of 6: episodes 0-5 hold 0 1 2 3 4 0, episodes 6-11 hold 1 2 3 4 0 1.
-    arm = grid_arm(torch.arange(5.0).reshape(5, 1, 1).expand(5, HORIZON, 1), "grid", first_batch=3)
-    noise = torch.zeros(6, HORIZON, 1)
-    held = [arm.act(Decision(noise[:, 0], noise, batch, 0))[0][:, 0, 0].tolist() for batch in (3, 4)]
-    assert held == [[0, 1, 2, 3, 4, 0], [1, 2, 3, 4, 0, 1]]
+def test_grid_arm_deals_candidates_to_episodes() -> None:
+    # 5 candidates from episode 18 on: episodes 18 to 24 hold 0 1 2 3 4 0 1.
+    arm = grid_arm(torch.arange(5.0).reshape(5, 1, 1).expand(5, HORIZON, 1), "grid", first=18)
+    noise, episodes = torch.zeros(7, HORIZON, 1), torch.tensor([24, 18, 19, 20, 21, 22, 23])
+    held = arm.act(Decision(noise[:, 0], noise, episodes, torch.arange(7)))[0]
+    assert held[:, 0, 0].tolist() == [1, 0, 1, 2, 3, 4, 0]
 
 
 def test_a_task_without_guard_or_success_is_refused() -> None:
@@ -335,12 +385,12 @@ def test_numbers_of_a_decision_that_are_not_finite_end_by_the_guard(where: str) 
 
     def latent(decision: Decision) -> torch.Tensor:
         made = torch.ones_like(decision.noise)
-        made[2, 0] = nan if where == "latent" and decision.index == 1 else 1.0
+        made[2, 0] = nan if where == "latent" and decision.indices[2] == 1 else 1.0
         return made
 
     if where == "reset":
         task._observe = lambda: _blind(LineTask._observe(task)) if not task.calls else LineTask._observe(task)  # type: ignore[method-assign]
-    results = run_episodes(task, Failing(), latent_arm("a", latent), episodes=6, seed=0, chunk_steps=4)
+    results = run_episodes(task, Failing(), latent_arm("a", latent), episodes=range(6), seed=0, chunk_steps=4)
     assert results.ended_by == ("success", "success", "guard", "success", "success", "success")
     assert results.steps[2] == (0 if where == "reset" else 4)
     assert all(bool(torch.isfinite(call.action).all()) for call in task.calls)
@@ -359,12 +409,13 @@ def test_a_damaged_checkpoint_ends_every_episode_by_the_guard() -> None:
 @pytest.mark.parametrize("chunk_steps", [0, HORIZON + 1])
 def test_chunk_steps_out_of_range_are_refused(chunk_steps: int) -> None:
     with pytest.raises(ValueError, match=f"from 1 to the policy's horizon 4, got {chunk_steps}"):
-        run_batch(LineTask(), LinePolicy(), base_arm(), seed=0, batch=0, count=6, chunk_steps=chunk_steps)
+        run(LineTask(), base_arm(), chunk_steps=chunk_steps)
 
 
-def test_no_episodes_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1, got 0"):
-        run(LineTask(), base_arm(), episodes=0)
+@pytest.mark.parametrize("episodes", [[], [1, 1], [0, -1]])
+def test_episodes_that_are_none_or_twice_are_refused(episodes: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"different indices from 0 on, at least 1, got \["):
+        run_episodes(LineTask(), LinePolicy(), base_arm(), episodes=episodes, seed=0, chunk_steps=4)
 
 
 def test_constant_latent_of_another_rank_is_refused() -> None:

@@ -41,15 +41,19 @@ def test_streams_differ_and_repeat() -> None:
     }
     assert len(seeds) == 4 * 4 * len(Stream) * 4
     assert all(0 <= seed < 2**31 for seed in seeds)
-    assert derive_seed(1, 2, Stream.STEP, 3) == derive_seed(1, 2, Stream.STEP, 3)
+    assert derive_seed(1, 2, Stream.OWN, 3) == derive_seed(1, 2, Stream.OWN, 3)
 
 
-def test_latent_noise_does_not_depend_on_the_global_generator() -> None:
-    torch.manual_seed(0)
-    first = latent_noise((3, 4, 2), seed=5, batch=1, decision=2, device="cpu")
-    torch.rand(100)
-    assert torch.equal(first, latent_noise((3, 4, 2), seed=5, batch=1, decision=2, device="cpu"))
-    assert not torch.equal(first, latent_noise((3, 4, 2), seed=5, batch=1, decision=3, device="cpu"))
+def test_latent_noise_is_that_of_its_episode_and_decision_in_whatever_row() -> None:
+    def draw(episodes: list[int], decisions: list[int], stream: Stream = Stream.LATENT) -> torch.Tensor:
+        return latent_noise((4, 2), 5, torch.tensor(episodes), torch.tensor(decisions), "cpu", stream)
+
+    rows = draw([1, 1, 2], [2, 3, 2])
+    assert rows.shape == (3, 4, 2)
+    assert torch.equal(draw([2, 7, 1], [2, 0, 2])[[2, 0]], rows[[0, 2]])
+    others = torch.cat([rows, draw([1], [2], Stream.OWN), latent_noise((4, 2), 6, *torch.tensor([[1], [2]]), "cpu")])
+    # Another episode, decision, stream or seed: no number is the same.
+    assert len(others.flatten().unique()) == 5 * 8
 
 
 def test_random_state_is_restored_after_an_error_too() -> None:

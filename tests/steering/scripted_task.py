@@ -85,6 +85,9 @@ class TableTask:
             self._critic[env, 0] = self._state(env)
         return {"policy": {"state": self._critic}, "critic": self._critic}
 
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        raise NotImplementedError
+
     def reset(self, seed: int | None = None) -> dict[str, Any]:
         self._at = [[0, 0] for _ in self.script]
         self.episode_length_buf.zero_()
@@ -162,10 +165,20 @@ class PointTask:
         self._x = torch.zeros(num_envs)
         self._goal = torch.zeros(num_envs)
         self._terms = {name: torch.zeros(num_envs, dtype=torch.bool) for name in TERMS}
+        self._seeds = torch.full((num_envs,), -1)
+        self._asked = torch.zeros(num_envs, dtype=torch.bool)
+
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        self._seeds, self._asked = seeds, restart
 
     def _restart(self, mask: torch.Tensor) -> None:
         self._x = torch.where(mask, 0.2 * torch.rand(self.num_envs) - 0.1, self._x)
         self._goal = torch.where(mask, 2.0 * torch.randint(0, 2, (self.num_envs,)).float() - 1.0, self._goal)
+        for env in (mask & (self._seeds >= 0)).nonzero().squeeze(-1).tolist():
+            generator = torch.Generator().manual_seed(int(self._seeds[env]))
+            self._x[env] = 0.2 * torch.rand(1, generator=generator).item() - 0.1
+            self._goal[env] = 2.0 * torch.randint(0, 2, (1,), generator=generator).item() - 1.0
+        self._seeds, self._asked = torch.full((self.num_envs,), -1), torch.zeros_like(mask)
         self.episode_length_buf.masked_fill_(mask, 0)
         self._held[mask] = 0
 
@@ -197,7 +210,7 @@ class PointTask:
         truncated = self.episode_length_buf >= self.max_episode_length
         self._terms["time_out"] = truncated
         final = self._observations()
-        self._restart(terminated | truncated)
+        self._restart(terminated | truncated | self._asked)
         return self._observations(), self._terms["success"].float(), terminated, truncated, {"final_obs": final}
 
     @property

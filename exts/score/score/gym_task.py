@@ -41,7 +41,8 @@ _INTERFACE = ("control_rate_hz", "observations", "actions", "success")
 class GymTask:
     """A vector environment without automatic resets as the method sees it (a :class:`score.task.Task`).
 
-    It must understand ``reset(options={"reset_mask": mask})``, as Gymnasium's own do.
+    It must understand ``reset(seed=[...], options={"reset_mask": mask})`` with None for an environment that goes on
+    drawing from its generator, as Gymnasium's own do.
     """
 
     engine = "gymnasium"
@@ -76,16 +77,27 @@ class GymTask:
         self._low, self._high = (torch.tensor(bound, device=self.device) for bound in bounds)
         never = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         self._ended = dict.fromkeys((GUARD, SUCCESS, "failure", "time_out"), never)
+        self._seeds: list[int | None] | None = None
+        self._restart: torch.Tensor | None = None
 
     def reset(self, seed: int | None = None) -> TaskObservations:
         """Resets every environment; with a seed, to the same starts every time."""
-        return self._read(self.env.reset(seed=seed)[0])
+        return self._reset(seed=self._seeds if seed is None else seed)
+
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        """Sets what begins in the next reset or step; see :meth:`score.task.Task.seed_episodes`."""
+        self._seeds = [seed if seed >= 0 else None for seed in seeds.tolist()]
+        self._restart = restart.to(self.device)
 
     def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
         """Resets the environments that waited, (N,), bool: what they did meanwhile is another episode's."""
         if not bool(waited.any()):
             return observations
-        return self._read(self.env.reset(options={"reset_mask": waited.cpu().numpy()})[0])
+        return self._reset(seed=self._seeds, options={"reset_mask": waited.cpu().numpy()})
+
+    def _reset(self, **arguments: Any) -> TaskObservations:
+        self._seeds = self._restart = None
+        return self._read(self.env.reset(**arguments)[0])
 
     def step(
         self, action: torch.Tensor
@@ -103,7 +115,9 @@ class GymTask:
         terminated = terminated | guard
         failure = terminated & ~success & ~guard
         self._ended = {GUARD: guard, SUCCESS: success, "failure": failure, "time_out": time_out}
-        observations = self.after_waiting(terminated | truncated, final)
+        restart = terminated | truncated if self._restart is None else terminated | truncated | self._restart
+        observations = self.after_waiting(restart, final)
+        self._seeds = self._restart = None
         return observations, reward, terminated, truncated, {"final_obs": final}
 
     def ended_by(self) -> dict[str, torch.Tensor]:

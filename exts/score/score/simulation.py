@@ -22,6 +22,7 @@ from score.physics import allow_unpinned_host_memory, fold_physics_steps
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
+from score.utils.random import preserved_random_state, seed_global_generators
 
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
@@ -108,6 +109,11 @@ class SteerableEnv:
                 )
         self.spec = self._read_spec()
         self.files = scene_files(env_cfg)
+        self._seeds = self._restart = torch.empty(0)
+        self._seeded = False
+        # Isaac Lab has no hook for what a reset draws from, nor for one that no termination term asks for.
+        self._reset_rows, self._terminations = env._reset_idx, env.termination_manager.compute
+        env._reset_idx, env.termination_manager.compute = self._reset_seeded, self._compute_terminations
 
     def _read_spec(self) -> PolicySpec:
         manager = self.env.observation_manager
@@ -161,7 +167,12 @@ class SteerableEnv:
     def reset(self, seed: int | None = None) -> dict[str, Any]:
         """Resets every environment; with a seed, to the same starts every time for one number of environments."""
         observations, _ = self.env.reset(seed=seed)
+        self._seeded = False
         return observations
+
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        """Sets what begins in the next reset or step; see :meth:`score.task.Task.seed_episodes`."""
+        self._seeds, self._restart, self._seeded = seeds, restart.to(self.device), True
 
     def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
         """Returns the observations: a robot that waited has held still."""
@@ -171,7 +182,9 @@ class SteerableEnv:
         self, action: torch.Tensor
     ) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """One control step; see ``isaaclab.envs.ManagerBasedRLEnv.step``."""
-        return self.env.step(action)
+        result = self.env.step(action)
+        self._seeded = False
+        return result
 
     def hold_action(self) -> torch.Tensor:
         """Raw action (N, A) that keeps each robot where it is."""
@@ -185,6 +198,27 @@ class SteerableEnv:
         """Termination terms of the last step, name -> (N,) bool."""
         manager = self.env.termination_manager
         return {name: manager.get_term(name) for name in manager.active_terms}
+
+    def _compute_terminations(self) -> torch.Tensor:
+        ended = self._terminations()
+        return ended | self._restart if self._seeded else ended
+
+    def _reset_seeded(self, env_ids: torch.Tensor | slice) -> None:
+        """Isaac Lab's reset, one environment after the other where an episode has a seed of its own."""
+        if not self._seeded:
+            self._reset_rows(env_ids)
+            return
+        ids = torch.arange(self.num_envs, dtype=torch.int32)[env_ids if isinstance(env_ids, slice) else env_ids.cpu()]
+        seeds = self._seeds[ids]
+        if bool((seeds < 0).any()):
+            self._reset_rows(ids[seeds < 0].to(self.device))
+        with preserved_random_state(self.device):
+            for env, seed in zip(ids[seeds >= 0], seeds[seeds >= 0].tolist(), strict=True):
+                seed_global_generators(seed, self.device)
+                self._reset_rows(env.reshape(1).to(self.device))
+        # A step does not do this after a reset, and would show where the bodies of the ended episode were.
+        self.env.scene.write_data_to_sim()
+        self.env.sim.forward()
 
 
 @contextlib.contextmanager

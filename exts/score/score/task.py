@@ -77,6 +77,19 @@ class Task(Protocol):
         """Start a new episode in every environment; with a seed, always the same episodes on one machine and engine."""
         ...
 
+    def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
+        """Set, for the next :meth:`reset` or :meth:`step` alone, what the episodes are that begin in it.
+
+        An episode that begins from a seed is the same in whatever environment, beside whatever others and whenever:
+        its start, and all that is drawn in its course. Training sets none.
+
+        Args:
+            seeds: For each environment the seed of the episode that begins if one does, (N,), int64, on the CPU; -1
+                leaves it to the global random generators.
+            restart: Environments in which :meth:`step` begins an episode even if none ends, (N,), bool, on the CPU.
+        """
+        ...
+
     def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
         """Put environments that waited for others at the start of their episode.
 

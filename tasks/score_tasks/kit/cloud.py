@@ -4,7 +4,8 @@
 A cloud has one segment per body. What the robot knows from its joints (hand, gripper) is exact to the joint angles.
 What cameras see (objects, fixtures) carries, camera by camera, the calibration error of the episode: a shift and a turn
 about the camera. Only sides that a camera can see have points, as many as the camera has pixels there, and the points
-are others in every step: a point has no identity. Surfaces hide what lies behind them in the same body only as far
+are others in every step: a point has no identity. They are drawn by the seed and the step of the episode alone, so that
+an episode is the same beside whatever others. Surfaces hide what lies behind them in the same body only as far
 as their normals tell; other bodies hide nothing.
 """
 
@@ -22,6 +23,8 @@ from isaaclab.managers import ManagerTermBase, ObservationTermCfg, SceneEntityCf
 from isaaclab.utils.math import matrix_from_quat, quat_from_angle_axis
 
 from score.policies.spec import JOINTS
+from score.utils.random import counter_keys, counter_normal, counter_uniform
+from score_tasks.kit.draws import episode_seeds
 from score_tasks.kit.frames import Pose, body_pose_e, points_from, points_in
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ class SegmentedCloud(ManagerTermBase):
         shape = (env.num_envs, len(cameras), 3)
         self._shift = torch.zeros(shape, device=env.device)
         self._turn = torch.eye(3, device=env.device).repeat(env.num_envs, len(cameras), 1, 1)
+        self._seeds = episode_seeds(env.num_envs, env.device)
         self._parts: list[Callable[[], torch.Tensor] | _SeenBody] = []
         for segment in cfg.params["segments"].values():
             if isinstance(segment, SeenSegmentCfg):
@@ -104,6 +108,7 @@ class SegmentedCloud(ManagerTermBase):
         )
         self._shift[ids] = shift_std * torch.randn_like(self._shift[ids])
         self._turn[ids] = rotation(turn_std * torch.randn_like(self._shift[ids]))
+        self._seeds[ids] = episode_seeds(len(self._seeds[ids]), self.device)
 
     def __call__(
         self,
@@ -123,14 +128,17 @@ class SegmentedCloud(ManagerTermBase):
             point_std: Standard deviation of the noise on each coordinate of a seen point and step, m.
         """
         pose = frame(env)
+        keys = counter_keys(self._seeds, env.episode_length_buf)
         parts = []
-        for part in self._parts:
+        for index, part in enumerate(self._parts):
             if isinstance(part, _SeenBody):
                 body = body_pose_e(env, part.entity)
-                points, camera = part.sample(body, self._eyes)
+                offsets = counter_uniform(counter_keys(keys, 2 * index), 1)
+                points, camera = part.sample(body, self._eyes, offsets)
                 reported = [relative(pose, wrong) for wrong in self._reported_poses(body)]
                 points = points_by_camera(points, camera, reported)
-                parts.append(torch.addcmul(points, torch.randn_like(points), points.new_tensor(point_std)))
+                noise = counter_normal(counter_keys(keys, 2 * index + 1), points[0].numel()).view_as(points)
+                parts.append(torch.addcmul(points, noise, points.new_tensor(point_std)))
             else:
                 parts.append(part())
         return torch.nan_to_num(torch.cat(parts, dim=1))
@@ -156,11 +164,11 @@ class _SeenBody:
         self._points = torch.as_tensor(points[order], device=device)
         self._normals = torch.as_tensor(normals[order], device=device)
 
-    def sample(self, pose: Pose, eyes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(self, pose: Pose, eyes: torch.Tensor, offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Points (N, P, 3) in the body's frame, m, and the index (N, P) of the camera that sees each."""
         pos, rot = (torch.nan_to_num(part) for part in pose)
         weights = pixel_density(self._points, self._normals, (eyes - pos[:, None]) @ rot)
-        index = systematic_sample(weights.flatten(1), self.count)
+        index = systematic_sample(weights.flatten(1), self.count, offsets)
         return self._points[index % len(self._points)], index // len(self._points)
 
 
@@ -182,18 +190,18 @@ def pixel_density(points: torch.Tensor, normals: torch.Tensor, eyes: torch.Tenso
     return torch.relu(along) / eyes.norm(dim=-1, keepdim=True) ** 3
 
 
-def systematic_sample(weights: torch.Tensor, count: int) -> torch.Tensor:
+def systematic_sample(weights: torch.Tensor, count: int, offsets: torch.Tensor) -> torch.Tensor:
     """Draws indices in proportion to weights, evenly along their order (systematic resampling).
 
     Args:
         weights: Not negative, (N, M).
         count: Indices to draw.
+        offsets: Where the first is drawn within its share, uniform in [0, 1), (N, 1).
 
     Returns:
         Indices (N, count) in rising order; one whose weight is 0 is never drawn, unless all are.
     """
     ends = weights.cumsum(dim=1)
-    offsets = torch.rand(len(weights), 1, device=weights.device)
     places = (offsets + torch.arange(count, device=weights.device)) / count
     # right: the end of a stretch of zeros is not drawn; a rounding error below 1 keeps the last place inside
     index = torch.searchsorted(ends, places * ends[:, -1:] * (1.0 - 1e-6), right=True)

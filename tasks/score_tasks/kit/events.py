@@ -12,6 +12,8 @@ from isaaclab.envs.mdp import randomize_actuator_gains
 from isaaclab.managers import EventTermCfg, ManagerTermBase
 from isaaclab.utils.math import quat_from_euler_xyz, quat_mul, sample_uniform
 
+from score_tasks.kit.draws import drawn_once
+
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
     from isaaclab.managers import SceneEntityCfg
@@ -113,7 +115,8 @@ class ArmStarts(ManagerTermBase):
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
         super().__init__(cfg, env)
         low, high = pose_bounds(cfg.params["start"], env.device)
-        pose = sample_uniform(low, high, (self.BANK_SIZE, 6), device=env.device)
+        with drawn_once(env):
+            pose = sample_uniform(low, high, (self.BANK_SIZE, 6), device=env.device)
         found = self.solve(pose[:, :3], pose[:, 3:])
         self._bank = found.joint_pos[(found.position_error < 1e-3) & (found.rotation_error < 1e-2)]
 

@@ -11,17 +11,26 @@ import isaaclab.envs.mdp as isaac_mdp
 from isaaclab.managers import EventTermCfg, SceneEntityCfg
 
 from score_tasks.kit.cloud import set_calibration
+from score_tasks.kit.draws import drawn_once
 
 if TYPE_CHECKING:
-    from isaaclab.envs import ManagerBasedRLEnvCfg
+    from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnvCfg
 
 Range = tuple[float, float]
+
+
+class RandomizeFriction(isaac_mdp.randomize_rigid_body_material):
+    """Isaac Lab's term, whose set of materials depends on the environment's seed alone."""
+
+    def __init__(self, cfg: EventTermCfg, env: ManagerBasedEnv) -> None:
+        with drawn_once(env):
+            super().__init__(cfg, env)
 
 
 def friction_event(asset_name: str, bounds: Range) -> EventTermCfg:
     """Draws the friction of an asset anew for every episode, static and dynamic alike."""
     return EventTermCfg(
-        func=isaac_mdp.randomize_rigid_body_material,
+        func=RandomizeFriction,
         mode="reset",
         params={
             "asset_cfg": SceneEntityCfg(asset_name),

@@ -19,7 +19,7 @@ from score.deployment.golden import GoldenEpisode
 from score.deployment.runtime import NoiseTable
 from score.policies.spec import PolicySpec, require_match
 from score.rollout.arms import Arm, Decision
-from score.rollout.episodes import run_batch
+from score.rollout.episodes import run_episodes
 from score.rollout.recorder import EpisodeRecorder
 from score.task import RobotTask, Task
 from score.utils.errors import UserError
@@ -112,7 +112,9 @@ def golden_arm(head: SteeringHead, *, sampled: bool, seed: int) -> Arm:
     table = NoiseTable(head, sampled, seed)
 
     def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = (part.to(decision.noise).expand(len(decision.noise), *part.shape[1:]) for part in table(decision.index))
+        rows = (
+            torch.cat(parts).to(decision.noise) for parts in zip(*map(table, decision.indices.tolist()), strict=True)
+        )
         return head(decision.condition, *rows, sampled)
 
     return Arm("golden", act)
@@ -121,7 +123,7 @@ def golden_arm(head: SteeringHead, *, sampled: bool, seed: int) -> Arm:
 def record_golden(
     task: Task, pieces: CapsulePieces, cfg: ExportCfg, report: Callable[[str], None] = print
 ) -> tuple[GoldenEpisode, dict[str, Any]]:
-    """Record the first successful episode of environment 0, or the last one tried.
+    """Record the first successful episode, or the last one tried.
 
     The control step that ends the episode is not part of it (see :class:`score.rollout.recorder.EpisodeRecorder`).
 
@@ -143,13 +145,12 @@ def record_golden(
     arm = golden_arm(head, sampled=pieces.sampled, seed=pieces.seed)
     for attempt in range(cfg.attempts):
         recorder = EpisodeRecorder(pieces.inputs)
-        results = run_batch(
+        results = run_episodes(
             task,
             head.plan.base,
             arm,
+            episodes=[attempt],
             seed=cfg.seed,
-            batch=attempt,
-            count=1,
             chunk_steps=head.chunk_steps,
             recorder=recorder,
         )

@@ -2,8 +2,7 @@
 """The best constant latent: the strongest baseline that needs no training.
 
 Successive halving (Jamieson and Talwalkar 2016): N(0, I) candidates are tried on a few starts each, the better half
-goes on to twice as many new starts, until one is left. All candidates of a round run side by side in the environments
-of the same batches.
+goes on to twice as many new starts, until one is left. All candidates of a round are episodes of one queue.
 """
 
 from __future__ import annotations
@@ -99,7 +98,7 @@ def find_constant_latent(
         cfg: Settings of the search.
         chunk_steps: Control steps executed of every chunk.
         progress: Told how many episodes of the search have ended.
-        store: Keeps finished batches; the arms are named ``constant_search_<round>``.
+        store: Keeps finished episodes; the arms are named ``constant_search_<round>``.
 
     Returns:
         The latent with its successes. Ties go to the candidate with fewer steps, then to the lower index.
@@ -107,25 +106,23 @@ def find_constant_latent(
     candidates = _candidates(base_policy.latent_shape, cfg)
     alive = np.arange(cfg.candidates)
     successes, steps = np.zeros(cfg.candidates, dtype=np.int64), np.zeros(cfg.candidates, dtype=np.int64)
-    trials, batch, finished, total = 0, 0, 0, cfg.episodes()
+    trials, finished, total = 0, 0, cfg.episodes()
     for index, (count, starts) in enumerate(cfg.rounds()):
         results = run_episodes(
             task,
             base_policy,
-            grid_arm(candidates[alive], f"constant_search_{index}", first_batch=batch),
-            episodes=count * starts,
+            grid_arm(candidates[alive], f"constant_search_{index}", first=finished),
+            episodes=range(finished, finished + count * starts),
             seed=cfg.start_seed,
             chunk_steps=chunk_steps,
-            first_batch=batch,
             progress=_shifted(progress, finished, total),
             store=store,
         )
-        # Episode e held candidate e % count, so a row is one pass over the candidates.
+        # Episode e of the round held candidate e % count, so a row is one pass over the candidates.
         successes[alive] += results.success.reshape(starts, count).sum(axis=0)
         steps[alive] += results.steps.reshape(starts, count).sum(axis=0)
         trials += starts
         finished += count * starts
-        batch += math.ceil(count * starts / task.num_envs)
         alive = _better_half(alive, successes, steps)
     best = int(alive[0])
     return ConstantSearchResult(candidates[best], best, int(successes[best]), trials)

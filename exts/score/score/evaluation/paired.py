@@ -131,12 +131,12 @@ def evaluate_paired(
 
     Raises:
         UserError: A setting does not fit the policy, or an interrupted evaluation with other settings is in the way.
-        KeyboardInterrupt: Ctrl-C; the message says where finished batches are.
+        KeyboardInterrupt: Ctrl-C; the message says where finished episodes are.
     """
     try:
         return _evaluate(task, base_policy, steering_actor, cfg, progress)
     except KeyboardInterrupt:
-        left = f"finished batches are in {cfg.partial_path}; the same command continues from them"
+        left = f"finished episodes are in {cfg.partial_path}; the same command continues from them"
         raise KeyboardInterrupt(left if cfg.partial_path else "") from None
 
 
@@ -155,7 +155,7 @@ def _evaluate(
             task,
             base_policy,
             arm,
-            episodes=cfg.episodes,
+            episodes=range(cfg.episodes),
             seed=cfg.start_seed,
             chunk_steps=chunk_steps,
             progress=None if progress is None else lambda ended, total: progress(arm.name, ended, total),
@@ -194,7 +194,7 @@ def make_report(
     Args:
         results: Episodes of each arm over the same starts.
         cfg: Settings of the evaluation.
-        num_envs: Environments of a batch; with the seed they determine the starts.
+        num_envs: Environments that ran side by side, for the record; results do not depend on it.
         chunk_steps: Control steps executed of every chunk.
         constant: The constant latent, where that arm was run.
 
@@ -291,7 +291,6 @@ def _settings(cfg: EvaluationCfg, task: Task, chunk_steps: int) -> dict[str, Any
         "episodes": cfg.episodes,
         "seed": cfg.seed,
         "starts": cfg.starts,
-        "num_envs": task.num_envs,
         "chunk_steps": chunk_steps,
         "constant_search": asdict(cfg.search),
         "commit": cfg.commit,

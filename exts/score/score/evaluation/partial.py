@@ -1,24 +1,25 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Results of an unfinished evaluation, one line a finished batch, so that an interrupted one continues."""
+"""Results of an unfinished evaluation, one line a finished episode, so that an interrupted one continues."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from score.rollout.results import EpisodeResults
+from score.rollout.results import Outcome
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
 
 
 class PartialResults:
-    """Batches that are done, in memory and, if there is a file, on the disk beside the report to come.
+    """Episodes that are done, in memory and, if there is a file, on the disk beside the report to come.
 
-    The file is JSON lines: the settings, then one line for each batch. A line is written at once and flushed to the
-    disk; a last line that was cut by a kill is dropped.
+    The file is JSON lines: the settings, then one line for each episode. The lines of a decision are written and
+    flushed to the disk together; a last line that was cut by a kill is dropped.
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any], *, resume: bool = True) -> None:
@@ -33,7 +34,7 @@ class PartialResults:
             UserError: The file was made with other settings, or is no such file.
         """
         self._path = path
-        self._results: dict[tuple[str, int], EpisodeResults] = {}
+        self._results: dict[tuple[str, int], Outcome] = {}
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         if path is None:
             return
@@ -44,22 +45,18 @@ class PartialResults:
         else:
             self._write([self._settings])
 
-    @property
-    def batches(self) -> int:
-        """Number of batches that are done."""
-        return len(self._results)
+    def get(self, arm: str, episode: int) -> Outcome | None:
+        """Returns how an episode ended, None if it has not been run."""
+        return self._results.get((arm, episode))
 
-    def get(self, arm: str, batch: int) -> EpisodeResults | None:
-        """Returns the results of a batch, None if it has not been run."""
-        return self._results.get((arm, batch))
-
-    def put(self, arm: str, batch: int, results: EpisodeResults) -> None:
-        """Keeps the results of a batch, on the disk before it returns."""
-        self._results[arm, batch] = results
+    def put(self, arm: str, outcomes: Mapping[int, Outcome]) -> None:
+        """Keeps how episodes ended, by their indices; on the disk before it returns."""
+        self._results |= {(arm, episode): outcome for episode, outcome in outcomes.items()}
         if self._path is None:
             return
         with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"arm": arm, "batch": batch} | results.to_dict()) + "\n")
+            for episode, outcome in outcomes.items():
+                stream.write(json.dumps({"arm": arm, "episode": episode} | asdict(outcome)) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -78,8 +75,9 @@ class PartialResults:
         try:
             self._require_same_settings(path, lines[0])
             for line in lines[1:]:
-                self._results[str(line["arm"]), int(line["batch"])] = EpisodeResults.from_dict(line)
-        except (LookupError, TypeError, AttributeError) as error:
+                outcome = Outcome(str(line["ended_by"]), int(line["steps"]))
+                self._results[str(line["arm"]), int(line["episode"])] = outcome
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{path} is no interrupted evaluation of this project: remove it, or give another --output."
             ) from error

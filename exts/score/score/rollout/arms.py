@@ -24,23 +24,22 @@ ARM_NAMES = (BASE, STEERED, "steered_sampled", *FREE_ARMS)
 
 @dataclass(frozen=True)
 class Decision:
-    """What an arm may look at when it makes one decision of all environments."""
+    """What an arm may look at when it makes one decision for each of N episodes, which are at different places."""
 
     condition: torch.Tensor
     """Condition of the base policy, (N, C)."""
     noise: torch.Tensor
-    """N(0, I) noise of this decision, the same for every arm, (N, *latent_shape)."""
-    batch: int
-    """Index of the batch of episodes."""
-    index: int
-    """Index of the decision in its episodes."""
+    """N(0, I) noise of each decision, the same for every arm, (N, *latent_shape)."""
+    episodes: torch.Tensor
+    """Index of each row's episode, (N,), int64, on the CPU; -1 where there is none, and nobody looks at the row."""
+    indices: torch.Tensor
+    """Index of each row's decision in its episode, (N,), int64, on the CPU."""
     seed: int = 0
     """Seed of the evaluation."""
 
     def own_noise(self, size: int) -> torch.Tensor:
         """Draws N(0, 1) numbers (N, size) that an arm needs beside the noise, from a stream of their own."""
-        shape = (self.noise.shape[0], size)
-        return latent_noise(shape, self.seed, self.batch, self.index, self.noise.device, Stream.OWN)
+        return latent_noise((size,), self.seed, self.episodes, self.indices, self.noise.device, Stream.OWN)
 
 
 class SteeringActor(Protocol):
@@ -74,7 +73,8 @@ class Arm:
     """Name in reports and files."""
     act: Callable[[Decision], tuple[torch.Tensor, torch.Tensor | None]]
     """Makes the latents (N, *latent_shape) of a decision, and its chunks (N, H, A); None lets the base policy decode
-    the latents. It must draw no random numbers but those of the decision."""
+    the latents. It must draw no random numbers but those of the decision,
+    and no row may depend on another."""
 
 
 def latent_arm(name: str, latent: Callable[[Decision], torch.Tensor]) -> Arm:
@@ -102,21 +102,18 @@ def constant_arm(latent: torch.Tensor, name: str = "constant") -> Arm:
     return latent_arm(name, lambda decision: latent.to(decision.noise).expand_as(decision.noise))
 
 
-def grid_arm(candidates: torch.Tensor, name: str, first_batch: int) -> Arm:
-    """Different constant latents in different environments of a batch.
-
-    Episode ``e`` (counted over batches from ``first_batch`` on) holds candidate ``e % C``.
+def grid_arm(candidates: torch.Tensor, name: str, first: int) -> Arm:
+    """Different constant latents in different episodes: episode ``first + e`` holds candidate ``e % C``.
 
     Args:
         candidates: Latents, (C, H, A).
         name: Name of the arm.
-        first_batch: Index of the batch that starts with candidate 0.
+        first: Index of the episode that holds candidate 0.
     """
 
     def latent(decision: Decision) -> torch.Tensor:
-        count = decision.noise.shape[0]
-        episode = torch.arange(count, device=decision.noise.device) + (decision.batch - first_batch) * count
-        return candidates.to(decision.noise)[episode % candidates.shape[0]]
+        held = (decision.episodes - first) % candidates.shape[0]
+        return candidates.to(decision.noise)[held.to(decision.noise.device)]
 
     return latent_arm(name, latent)
 

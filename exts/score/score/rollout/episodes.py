@@ -1,49 +1,57 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Runs episodes of one arm so that every arm meets the same starts and the same noise.
+"""Runs episodes of one arm, as a queue over the task's environments; every arm meets the same starts and noise.
 
-* Starts: a batch resets all environments with a seed derived from ``(seed, batch)``. So starts depend on the seed and
-  on the number of environments, never on the arm.
-* Latent noise: a generator of its own for each ``(seed, batch, decision)``.
-* Sensor noise: torch's global generator is seeded from ``(seed, batch, step)`` before every control step. It is then
-  the same for all arms, except in a step in which some environment ends: its reset draws numbers before the others'
-  noise is drawn.
-* The first episode of each environment counts, once. A robot that has ended holds still until the batch is over.
+An episode is what its index and the seed say, wherever and beside whatever it runs:
+
+* Start: the task resets its environment from a seed derived from ``(seed, episode)``. What the task draws inside an
+  episode has to come from that seed too (:func:`score.utils.random.counter_normal`).
+* Latent noise: a counter-based function of ``(seed, episode, decision)``.
+* Networks get at least :data:`_ROWS` rows: below, matrix products add in another order, and the last bit differs.
+* An environment whose episode ends takes the next one when the environments' common chunk is over, and holds still
+  until then: at most ``chunk_steps - 1`` steps. Decisions of all environments are so made together, in one pass through
+  the networks a chunk; a pass for a few rows in every step takes longer than is waited.
 * Where an observation, a latent or an action is not finite, the guard ends the episode, as in training.
+
+What an engine keeps of an environment's past over a reset is not the task's to undo: docs/RESULTS.md has how often an
+episode differs for it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from score.task import finite_observations, finite_rows, sent_action, waiting_action
-from score.utils.random import preserved_random_state, seed_global_generators
+from score.utils.random import preserved_random_state
 
 from .arms import Arm, Decision
+from .queue import NOBODY, EpisodeQueue
 from .recorder import EpisodeRecorder
-from .results import EpisodeResults, FirstEpisodes, LatentTrace
-from .seeds import Stream, derive_seed, latent_noise
+from .results import EpisodeResults, Outcome, RunningEpisodes
+from .seeds import latent_noise
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
-    from score.task import Task
+    from score.task import Task, TaskObservations
+
+_ROWS = 8
+"""Fewest rows of a decision; from 5 on, the shipped base policies gave the same bits on a CPU for any number."""
 
 Progress = Callable[[int, int], None]
 """Called once a decision with the number of episodes that have ended, and of all."""
 
 
 class ResultStore(Protocol):
-    """Keeps the results of finished batches, so that interrupted work continues."""
+    """Keeps the results of finished episodes, so that interrupted work continues."""
 
-    def get(self, arm: str, batch: int) -> EpisodeResults | None:
-        """Returns the results of a batch, None if it has not been run."""
+    def get(self, arm: str, episode: int) -> Outcome | None:
+        """Returns how an episode ended, None if it has not been run."""
         ...
 
-    def put(self, arm: str, batch: int, results: EpisodeResults) -> None:
-        """Keeps the results of a batch."""
+    def put(self, arm: str, outcomes: Mapping[int, Outcome]) -> None:
+        """Keeps how episodes ended, by their indices."""
         ...
 
 
@@ -52,147 +60,146 @@ def run_episodes(
     base_policy: BasePolicy,
     arm: Arm,
     *,
-    episodes: int,
+    episodes: Sequence[int],
     seed: int,
     chunk_steps: int,
-    first_batch: int = 0,
     progress: Progress | None = None,
     store: ResultStore | None = None,
     trace: bool = False,
     recorder: EpisodeRecorder | None = None,
 ) -> EpisodeResults:
-    """Runs episodes of one arm, in batches of ``task.num_envs``.
+    """Runs episodes of one arm; as soon as one has ended, its environment takes the next.
 
     Args:
-        task: The task, with one environment for each episode of a batch.
+        task: The task; results do not depend on its number of environments.
         base_policy: The frozen base policy, on the task's device.
         arm: How decisions are made.
-        episodes: Number of episodes, at least 1. Of a last batch that is not full, the first environments count.
+        episodes: Indices of the episodes, at least one, each once; with the seed they determine starts and noise.
         seed: Seed of the evaluation (see :class:`~score.rollout.seeds.SeedSpace`).
         chunk_steps: Control steps executed of every decoded chunk, 1 to the policy's horizon.
-        first_batch: Index of the first batch; other indices are other starts.
         progress: Told once a decision how many episodes have ended.
-        store: Batches found here are not run again; the others are kept here. Traces are not stored.
-        trace: Whether to keep the latents of every decision.
-        recorder: Records one environment of the first batch.
+        store: Episodes found here are not run again; the others are kept here. Traces are not stored.
+        trace: Whether to keep the latents of every decision; only without a store.
+        recorder: Records the first episode.
 
     Returns:
-        The outcome of each episode, in the order of batches and environments.
+        The outcome of each episode, in the order of ``episodes``.
 
     Raises:
         UserError: The task has no ``success`` or ``guard`` termination.
         ValueError: ``episodes`` or ``chunk_steps`` is out of range.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes}.")
-    parts: list[EpisodeResults] = []
-    for index in range(math.ceil(episodes / task.num_envs)):
-        batch, finished = first_batch + index, index * task.num_envs
-        count = min(task.num_envs, episodes - finished)
-        results = store.get(arm.name, batch) if store is not None else None
-        if results is None:
-            results = run_batch(
-                task,
-                base_policy,
-                arm,
-                seed=seed,
-                batch=batch,
-                count=count,
-                chunk_steps=chunk_steps,
-                progress=_after(finished, episodes, progress),
-                trace=trace,
-                recorder=recorder if index == 0 else None,
-            )
-            if store is not None:
-                store.put(arm.name, batch, results)
-        if progress is not None:
-            progress(finished + count, episodes)
-        parts.append(results)
-    return EpisodeResults.concatenate(parts)
-
-
-def run_batch(
-    task: Task,
-    base_policy: BasePolicy,
-    arm: Arm,
-    *,
-    seed: int,
-    batch: int,
-    count: int,
-    chunk_steps: int,
-    progress: Progress | None = None,
-    trace: bool = False,
-    recorder: EpisodeRecorder | None = None,
-) -> EpisodeResults:
-    """Runs one episode in each environment; see :func:`run_episodes` for what the arguments mean.
-
-    Args:
-        task: The task.
-        base_policy: The frozen base policy.
-        arm: How decisions are made.
-        seed: Seed of the evaluation.
-        batch: Index of the batch.
-        count: Number of environments that count, the first ones; the batch is over when they have ended.
-        chunk_steps: Control steps executed of every chunk.
-        progress: Told once a decision how many of ``count`` have ended.
-        trace: Whether to keep latents.
-        recorder: Records one environment.
-
-    Returns:
-        Results of the first ``count`` environments.
-    """
     horizon = base_policy.spec.horizon
     if not 1 <= chunk_steps <= horizon:
         raise ValueError(f"chunk_steps must be from 1 to the policy's horizon {horizon}, got {chunk_steps}.")
-    limit = task.max_episode_length
-    latents: list[torch.Tensor] = []
-    alive: list[torch.Tensor] = []
+    if not episodes or len(set(episodes)) < len(episodes) or min(episodes) < 0:
+        raise ValueError(f"episodes must be different indices from 0 on, at least 1, got {list(episodes)}.")
+    if store is not None and trace:
+        raise ValueError("Traces are not stored: give no store.")
+    kept = {} if store is None else {episode: store.get(arm.name, episode) for episode in episodes}
+    done = {episode: outcome for episode, outcome in kept.items() if outcome is not None}
+    queue = EpisodeQueue([episode for episode in episodes if episode not in done], task.num_envs, seed)
+    run = _Run(task, base_policy, arm, seed, chunk_steps, trace, recorder)
     # Training runs in inference mode: buffers that a task makes there can be written in no other.
     with torch.inference_mode(), preserved_random_state(task.device):
-        observations = task.reset(seed=derive_seed(seed, batch, Stream.START))
-        first = FirstEpisodes(task.num_envs, task.device)
-        first.require(finite_observations(observations))
-        for decision in range(math.ceil(limit / chunk_steps)):
-            noise = latent_noise((task.num_envs, *base_policy.latent_shape), seed, batch, decision, task.device)
-            condition = base_policy.encode(observations["policy"])
-            latent, chunk = arm.act(Decision(condition, noise, batch, decision, seed))
-            if chunk is None:
-                chunk = base_policy.decode(condition, latent)
-            first.require(finite_rows(condition, latent, chunk))
-            if trace:
-                latents.append(latent[:count].cpu())
-                alive.append(first.active[:count].cpu())
-            if recorder is not None:
-                recorder.record_decision(latent)
-            for offset in range(min(chunk_steps, limit - decision * chunk_steps)):
-                seed_global_generators(
-                    derive_seed(seed, batch, Stream.STEP, decision * chunk_steps + offset), task.device
-                )
-                action = waiting_action(task, ~first.active, chunk[:, offset])
-                if recorder is not None:
-                    recorder.record_observations(observations["policy"])
-                observations, _, terminated, truncated, extras = task.step(action)
-                if recorder is not None:
-                    recorder.record_actions(action, sent_action(task, action))
-                done = terminated | truncated
-                if "final_obs" in extras:
-                    first.require(~done | finite_rows(extras["final_obs"]["critic"]))
-                first.update(done, task.ended_by())
-                first.require(finite_observations(observations))
-            # This waits for the device: once a decision, outside of the simulation steps.
-            ended = count - int(torch.count_nonzero(first.active[:count]))
+        for ended in run.outcomes(queue):
+            done |= ended
+            if store is not None and ended:
+                store.put(arm.name, ended)
             if progress is not None:
-                progress(ended, count)
-            if ended == count:
+                progress(len(done), len(episodes))
+            if recorder is not None and episodes[0] in ended:
+                recorder.finish(ended[episodes[0]].steps)
+    traces = [run.trace_of(episode) for episode in episodes] if trace else []
+    return EpisodeResults.of([done[episode] for episode in episodes], task.max_episode_length, traces)
+
+
+class _Run:
+    """The episodes of one arm that are under way."""
+
+    def __init__(
+        self,
+        task: Task,
+        base_policy: BasePolicy,
+        arm: Arm,
+        seed: int,
+        chunk_steps: int,
+        trace: bool,
+        recorder: EpisodeRecorder | None,
+    ) -> None:
+        self.task, self.base_policy, self.arm = task, base_policy, arm
+        self.seed, self.chunk_steps, self.recorder = seed, chunk_steps, recorder
+        self.running = RunningEpisodes(task.num_envs, task.max_episode_length, task.device)
+        self._latents: dict[int, list[torch.Tensor]] | None = {} if trace else None
+
+    def outcomes(self, queue: EpisodeQueue) -> Iterator[dict[int, Outcome]]:
+        """Runs all episodes; yields those that have ended, once a decision."""
+        if queue.idle:
+            return
+        everyone = torch.ones(self.task.num_envs, dtype=torch.bool)
+        self.task.seed_episodes(queue.offer(everyone), everyone)
+        observations = self.task.reset()
+        self.running.begin(queue.begin(everyone).to(self.task.device))
+        self.running.require(finite_observations(observations))
+        while not queue.idle:
+            chunk = self._decide(observations, queue)
+            observations, ended = self._run_chunk(observations, chunk, queue)
+            yield ended
+
+    def trace_of(self, episode: int) -> torch.Tensor:
+        """Latents (D, H, A) of an episode's decisions, on the CPU."""
+        latents = (self._latents or {}).get(episode, [])
+        return torch.stack(latents) if latents else torch.empty(0, *self.base_policy.latent_shape)
+
+    def _decide(self, observations: TaskObservations, queue: EpisodeQueue) -> torch.Tensor:
+        """Makes the chunks (N, H, A) of all environments; what free ones get nobody looks at."""
+        windows, count = observations["policy"], self.task.num_envs
+        rows = torch.arange(max(count, _ROWS)) % count
+        if count < _ROWS:
+            windows = {key: window[rows.to(window.device)] for key, window in windows.items()}
+        condition = self.base_policy.encode(windows)
+        episodes, indices = queue.episodes[rows], queue.decisions[rows]
+        noise = latent_noise(self.base_policy.latent_shape, self.seed, episodes, indices, condition.device)
+        latent, chunk = self.arm.act(Decision(condition, noise, episodes, indices, self.seed))
+        if chunk is None:
+            chunk = self.base_policy.decode(condition, latent)
+        latent, chunk = latent[:count], chunk[:count]
+        self.running.require(finite_rows(condition[:count], latent, chunk))
+        queue.decisions += 1
+        if self._latents is not None:
+            for env in self.running.active.nonzero().flatten().tolist():
+                self._latents.setdefault(int(queue.episodes[env]), []).append(latent[env].cpu())
+        if self.recorder is not None:
+            self.recorder.record_decision(latent)
+        return chunk
+
+    def _run_chunk(
+        self, observations: TaskObservations, chunk: torch.Tensor, queue: EpisodeQueue
+    ) -> tuple[TaskObservations, dict[int, Outcome]]:
+        """Runs a chunk, and in its last step begins the next episodes; returns observations and what has ended."""
+        task, running = self.task, self.running
+        for offset in range(self.chunk_steps):
+            active = running.active.cpu()  # this waits for the device
+            last = offset + 1 == self.chunk_steps or not bool(active.any())
+            if not bool(active.any()) and not queue.waiting:
                 break
-    if recorder is not None:
-        recorder.finish(int(first.steps[recorder.env]), not bool(first.active[recorder.env]))
-    kept = LatentTrace(torch.stack(latents, dim=1), torch.stack(alive, dim=1)) if trace else None
-    return first.results(count, limit, kept)
-
-
-def _after(finished: int, total: int, progress: Progress | None) -> Progress | None:
-    """Shifts a batch's progress by the episodes of the batches before it."""
-    if progress is None:
-        return None
-    return lambda ended, _: progress(finished + ended, total)
+            seeds = queue.offer(~active) if last else None
+            if seeds is not None:
+                task.seed_episodes(seeds, ~active & (seeds != NOBODY))
+            action = waiting_action(task, ~running.active, chunk[:, offset])
+            if self.recorder is not None:
+                self.recorder.record_observations(observations["policy"])
+            observations, _, terminated, truncated, extras = task.step(action)
+            if self.recorder is not None:
+                self.recorder.record_actions(action, sent_action(task, action))
+            done = terminated | truncated
+            if "final_obs" in extras:
+                running.require(~done | finite_rows(extras["final_obs"]["critic"]))
+            running.update(done, task.ended_by())
+            if last:
+                ended = queue.collect(running.active.cpu(), running.outcomes())
+                running.begin(queue.begin(done.cpu() | ~active).to(task.device))
+                running.require(finite_observations(observations))
+                return observations, ended
+            running.require(finite_observations(observations))
+        return observations, queue.collect(running.active.cpu(), running.outcomes())

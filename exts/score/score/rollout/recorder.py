@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Records what one environment saw and did, step by step: the golden episode of an exported policy."""
+"""Records what one episode saw and did, step by step: the golden episode of an exported policy."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ class _Observation(Protocol):
 
 
 class EpisodeRecorder:
-    """Collects one environment's raw observations, actions and latents during :func:`score.evaluation.run_batch`.
+    """Collects raw observations, actions and latents of the first episode of :func:`~.episodes.run_episodes`.
 
-    The step that ends the episode is left out: the environment has been reset by the time its target could be read.
+    That runs in environment 0. The step that ends the episode is left out: the environment has been reset by the time
+    its target could be read.
     """
 
-    def __init__(self, observations: Mapping[str, _Observation], env: int = 0) -> None:
+    def __init__(self, observations: Mapping[str, _Observation]) -> None:
         """Prepares a recording.
 
         Args:
             observations: The base policy's observations, ``spec.observations``: which keys to keep, and which are
                 windows.
-            env: Index of the environment.
         """
-        self.env = env
         self._histories = {key: spec.history for key, spec in observations.items()}
         self._steps: dict[str, list[torch.Tensor]] = {}
         self._latents: list[torch.Tensor] = []
@@ -36,7 +35,8 @@ class EpisodeRecorder:
 
     def record_decision(self, latent: torch.Tensor) -> None:
         """Keeps the latent (N, H, A) of a decision."""
-        self._latents.append(latent[self.env].clone())
+        if self._length is None:
+            self._latents.append(latent[0].clone())
 
     def record_observations(self, windows: Mapping[str, torch.Tensor]) -> None:
         """Keeps the newest frames before a control step.
@@ -45,7 +45,7 @@ class EpisodeRecorder:
             windows: Observation windows, key -> (N, history, *shape), or (N, *shape) without history.
         """
         for key, history in self._histories.items():
-            window = windows[key][self.env]
+            window = windows[key][0]
             self._keep(f"observations/{key}", window[-1] if history > 1 else window)
 
     def record_actions(self, action: torch.Tensor, commanded: torch.Tensor) -> None:
@@ -55,17 +55,13 @@ class EpisodeRecorder:
             action: Actions of the policy, (N, A), in action units.
             commanded: Targets really sent, after clamping, (N, A).
         """
-        self._keep("actions", action[self.env])
-        self._keep("commanded", commanded[self.env])
+        self._keep("actions", action[0])
+        self._keep("commanded", commanded[0])
 
-    def finish(self, steps: int, ended: bool) -> None:
-        """Cuts the recording at the end of the first episode.
-
-        Args:
-            steps: Control steps of that episode.
-            ended: Whether the environment was reset at its end; then the last step is left out.
-        """
-        self._length = steps - 1 if ended else steps
+    def finish(self, steps: int) -> None:
+        """Cuts the recording at the end of the episode, of ``steps`` control steps; what is told later is not kept."""
+        if self._length is None:
+            self._length = steps - 1
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The recording, on the CPU, time first.
@@ -83,5 +79,6 @@ class EpisodeRecorder:
         return tensors | {"latents": torch.stack(self._latents).cpu()}
 
     def _keep(self, name: str, value: torch.Tensor) -> None:
-        # Cloned: simulators reuse their buffers.
-        self._steps.setdefault(name, []).append(value.clone())
+        if self._length is None:
+            # Cloned: simulators reuse their buffers.
+            self._steps.setdefault(name, []).append(value.clone())

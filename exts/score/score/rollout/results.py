@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Outcomes of episodes, and the bookkeeping that reads each environment's first episode."""
+"""Outcomes of episodes, and the bookkeeping that reads them from the steps of all environments."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,29 +18,37 @@ TIME_OUT, UNKNOWN = "time_out", "unknown"
 
 
 @dataclass(frozen=True)
-class LatentTrace:
-    """Latents of every decision of a set of episodes, on the CPU."""
+class Outcome:
+    """How one episode ended."""
 
-    latents: torch.Tensor
-    """(E, D, H, A)."""
-    active: torch.Tensor
-    """(E, D) bool: whether the episode was still running; latents of others mean nothing."""
+    ended_by: str
+    """The termination term that ended it; of several ``guard``, then ``success``, ``time_out`` last."""
+    steps: int
+    """Control steps until the end."""
 
 
 @dataclass(frozen=True)
 class EpisodeResults:
-    """How episodes ended, in the order of batches and environments."""
+    """How episodes ended, in the order in which they were asked for."""
 
     success: NDArray[np.bool_]
     """(E,): the task's success, never true where the guard fired."""
     steps: NDArray[np.int64]
     """(E,): control steps until the end."""
     ended_by: tuple[str, ...]
-    """(E,): the termination term that ended the episode; of several ``guard``, then ``success``, ``time_out`` last."""
+    """(E,): see :class:`Outcome`."""
     horizon: int
     """Longest episode in control steps."""
-    traces: tuple[LatentTrace, ...] = ()
-    """Latents of each batch, if they were asked for."""
+    traces: tuple[torch.Tensor, ...] = ()
+    """Latents (D, H, A) of the D decisions of each episode, on the CPU, if they were asked for."""
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome], horizon: int, traces: Sequence[torch.Tensor] = ()) -> EpisodeResults:
+        """Puts outcomes side by side."""
+        names = tuple(outcome.ended_by for outcome in outcomes)
+        success = np.array([name == SUCCESS for name in names], dtype=np.bool_)
+        steps = np.array([outcome.steps for outcome in outcomes], dtype=np.int64)
+        return cls(success, steps, names, horizon, tuple(traces))
 
     @property
     def episodes(self) -> int:
@@ -57,40 +64,31 @@ class EpisodeResults:
         """Counts of what ended the episodes that did not succeed, most frequent first."""
         return dict(Counter(name for name in self.ended_by if name != SUCCESS).most_common())
 
-    @classmethod
-    def concatenate(cls, parts: Sequence[EpisodeResults]) -> EpisodeResults:
-        """Joins batches in their order."""
-        return cls(
-            success=np.concatenate([part.success for part in parts]),
-            steps=np.concatenate([part.steps for part in parts]),
-            ended_by=tuple(name for part in parts for name in part.ended_by),
-            horizon=parts[0].horizon,
-            traces=tuple(trace for part in parts for trace in part.traces),
-        )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without traces."""
-        return {"steps": self.steps.tolist(), "ended_by": list(self.ended_by), "horizon": self.horizon}
+class RunningEpisodes:
+    """Follows the episode of each environment until it ends; what an environment does then is not looked at."""
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EpisodeResults:
-        """Reads what :meth:`to_dict` wrote."""
-        names = tuple(str(name) for name in values["ended_by"])
-        success = np.array([name == SUCCESS for name in names], dtype=np.bool_)
-        return cls(success, np.array(values["steps"], dtype=np.int64), names, int(values["horizon"]))
+    def __init__(self, num_envs: int, limit: int, device: torch.device | str) -> None:
+        """Starts with no episode.
 
-
-class FirstEpisodes:
-    """Follows each environment until its first episode ends; what comes after is not looked at."""
-
-    def __init__(self, num_envs: int, device: torch.device | str) -> None:
-        """Starts with all environments running."""
-        self.active = torch.ones(num_envs, dtype=torch.bool, device=device)
-        """(N,): whether the first episode is still running."""
-        self.steps = torch.zeros(num_envs, dtype=torch.long, device=device)
-        """(N,): control steps of the first episode so far."""
-        self._unsound = torch.zeros_like(self.active)
+        Args:
+            num_envs: Number of environments, N.
+            limit: Control steps after which an episode that did not end counts as ``time_out``.
+            device: Device of the task.
+        """
+        self.active = torch.zeros(num_envs, dtype=torch.bool, device=device)
+        """(N,): whether the episode is still running."""
+        self._steps = torch.zeros(num_envs, dtype=torch.long, device=device)
+        self._limit = limit
+        self._unsound, self._overdue = torch.zeros_like(self.active), torch.zeros_like(self.active)
         self._terms: dict[str, torch.Tensor] = {}
+
+    def begin(self, begun: torch.Tensor) -> None:
+        """Follows the new episodes of some environments (N,), bool."""
+        self.active = self.active | begun
+        self._steps = self._steps.masked_fill(begun, 0)
+        for fired in (self._unsound, self._overdue, *self._terms.values()):
+            fired &= ~begun
 
     def update(self, done: torch.Tensor, ended_by: Mapping[str, torch.Tensor]) -> None:
         """Takes in one control step; runs without host synchronisation.
@@ -104,35 +102,26 @@ class FirstEpisodes:
         """
         if not self._terms:
             self._terms = {name: torch.zeros_like(self.active) for name in _ordered(ended_by)}
-        self.steps += self.active
+        self._steps = self._steps + self.active
         ending = self.active & done
         for name, fired in self._terms.items():
             fired |= ended_by[name] & ending
         self.active = self.active & ~done
+        self._overdue |= self.active & (self._steps >= self._limit)
+        self.active = self.active & ~self._overdue
 
     def require(self, sound: torch.Tensor) -> None:
         """Ends by the guard, after the steps done so far, the episodes that are running and are not sound (N,) bool."""
         self._unsound |= self.active & ~sound
         self.active = self.active & sound
 
-    def results(self, count: int, horizon: int, trace: LatentTrace | None = None) -> EpisodeResults:
-        """Reads the outcome of the first ``count`` environments; one that never ended counts as ``time_out``.
-
-        Args:
-            count: Number of environments.
-            horizon: Longest episode in control steps.
-            trace: Latents of these episodes.
-        """
-        fired = torch.stack([self._unsound, *self._terms.values(), torch.ones_like(self.active)])[:, :count]
-        names = np.array([GUARD, *self._terms, UNKNOWN])[fired.cpu().numpy().argmax(axis=0)]
-        names = np.where(self.active[:count].cpu().numpy(), TIME_OUT, names)
-        return EpisodeResults(
-            success=names == SUCCESS,
-            steps=self.steps[:count].cpu().numpy(),
-            ended_by=tuple(names.tolist()),
-            horizon=horizon,
-            traces=() if trace is None else (trace,),
-        )
+    def outcomes(self) -> list[Outcome]:
+        """Reads how the episode of each environment ended; of those that are running it means nothing."""
+        everyone = torch.ones_like(self.active)
+        fired = torch.stack([self._unsound, *self._terms.values(), self._overdue, everyone]).cpu().numpy()
+        names = (GUARD, *self._terms, TIME_OUT, UNKNOWN)
+        steps = self._steps.tolist()
+        return [Outcome(names[first], count) for first, count in zip(fired.argmax(axis=0), steps, strict=True)]
 
 
 def _ordered(terms: Mapping[str, torch.Tensor]) -> list[str]:

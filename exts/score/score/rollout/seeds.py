@@ -2,19 +2,22 @@
 """Seeds: blocks that never meet, one per use, and streams that depend on nothing but their own names.
 
 A start that chose a checkpoint or a constant latent must not be a start that a report counts. So each use owns a range
-of seeds. Every random stream (starts, latent noise, sensor noise) is derived from ``(seed, batch, stream, index)``
-by NumPy's ``SeedSequence``: streams of different seeds, batches or uses are independent, and none depends on
-how many numbers another has drawn.
+of seeds. A start is derived from ``(seed, episode, stream)`` by NumPy's ``SeedSequence``, the latent noise of a
+decision from ``(seed, stream, episode, decision)`` by a counter-based generator: streams of different seeds, episodes
+or uses are independent, and none depends on how many numbers another has drawn, nor on where and beside what an
+episode runs.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 
 import numpy as np
 import torch
 
 from score.utils.errors import UserError, near_names
+from score.utils.random import counter_keys, counter_normal
 
 
 class SeedSpace(enum.Enum):
@@ -45,7 +48,6 @@ class Stream(enum.IntEnum):
 
     START = 0
     LATENT = 1
-    STEP = 2
     CANDIDATES = 3
     BOOTSTRAP = 4
     OWN = 5
@@ -89,42 +91,42 @@ def report_seed(starts: str, number: int) -> int:
     return seed_of(REPORTED[starts], number)
 
 
-def derive_seed(seed: int, batch: int, stream: Stream, index: int = 0) -> int:
+def derive_seed(seed: int, episode: int, stream: Stream, index: int = 0) -> int:
     """Derives the seed of one random stream.
 
     Args:
         seed: Seed of the evaluation, at least 0.
-        batch: Index of the batch of episodes.
+        episode: Index of the episode; of the iteration in training.
         stream: What the numbers are for.
-        index: Index inside the stream: a decision or a control step.
+        index: Index inside the stream.
 
     Returns:
         A seed in [0, 2^31), which torch, NumPy and Warp all accept.
     """
-    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(batch, int(stream), index))
+    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(episode, int(stream), index))
     return int(sequence.generate_state(1)[0]) & 0x7FFF_FFFF
 
 
 def latent_noise(
     shape: tuple[int, ...],
     seed: int,
-    batch: int,
-    decision: int,
+    episodes: torch.Tensor,
+    decisions: torch.Tensor,
     device: torch.device | str,
     stream: Stream = Stream.LATENT,
 ) -> torch.Tensor:
-    """Draws the N(0, I) noise of one decision from a generator of its own.
+    """The N(0, I) noise of decisions, each of its own episode and index alone.
 
     Args:
-        shape: Shape of the noise, usually (N, *latent_shape).
+        shape: Shape of one decision's noise, usually ``latent_shape``.
         seed: Seed of the evaluation.
-        batch: Index of the batch.
-        decision: Index of the decision in its episodes.
-        device: Where the noise is wanted. It is drawn on the CPU, so that all devices see the same numbers.
+        episodes: Index of each row's episode, (N,), int64, on the CPU.
+        decisions: Index of each row's decision in its episode, (N,), int64, on the CPU.
+        device: Where the noise is wanted. It is computed on the CPU, so that all devices see the same numbers.
         stream: ``LATENT`` is what every arm shares, ``OWN`` what an arm needs beside it.
 
     Returns:
-        The noise, of ``shape``, float32.
+        The noise, (N, *shape), float32.
     """
-    generator = torch.Generator().manual_seed(derive_seed(seed, batch, stream, decision))
-    return torch.randn(shape, generator=generator).to(device)
+    keys = counter_keys(seed, int(stream), episodes, decisions)
+    return counter_normal(keys, math.prod(shape)).reshape(len(keys), *shape).to(device)

@@ -248,7 +248,7 @@ class SteeringRunner(OnPolicyRunner):
             self.env.task,
             self.env.plan.base,
             steered_arm(head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)),
-            episodes=-(-self._steering.evaluation_episodes // self.env.num_envs) * self.env.num_envs,
+            episodes=range(max(self._steering.evaluation_episodes, self.env.num_envs)),
             seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
             chunk_steps=self.env.chunk_steps,
         )
