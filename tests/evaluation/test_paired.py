@@ -105,20 +105,22 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("after", [1, 9, 25, 60, 80])
-def test_an_interrupted_evaluation_continues_to_the_same_report(tmp_path: Path, after: int) -> None:
+@pytest.mark.parametrize(("after", "num_envs"), [(1, 6), (9, 4), (40, 15), (80, 6)])
+def test_an_interrupted_evaluation_continues_to_the_same_report(tmp_path: Path, after: int, num_envs: int) -> None:
+    """With another number of environments too: the report differs in that number alone."""
     cfg = make_cfg(tmp_path)
     whole_task = LineTask()
     whole = evaluate_paired(whole_task, LinePolicy(), PushActor(), replace(cfg, output=None)).report
-    interrupted, resumed = LineTask(), LineTask()
+    interrupted, resumed = LineTask(), LineTask(num_envs)
     with pytest.raises(KeyboardInterrupt):
         evaluate_paired(interrupted, LinePolicy(), PushActor(), cfg, Interrupt(after))
     done = len((tmp_path / "report.json.partial").read_text().splitlines()) - 1
     assert not (tmp_path / "report.json").exists()
     report = evaluate_paired(resumed, LinePolicy(), PushActor(), cfg).report
-    assert report == whole
-    # Every batch is one reset; those that were done are not run again.
-    assert len(resumed.resets) == len(whole_task.resets) - done
+    assert report == whole | {"seeds": whole["seeds"] | {"num_envs": num_envs}}
+    # Those that were done are not run again.
+    assert len(resumed.begun) == len(whole_task.begun) - done
+    assert done > 0 or after < 3
 
 
 def test_a_line_cut_by_a_kill_is_run_again(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from score.gym_task import GymTask
 from score.open_task import open_task, task_kwargs
 from score.policies.base_policy import BasePolicy
 from score.policies.spec import ActionSpec, ObservationSpec
+from score.rollout.arms import base_arm
+from score.rollout.episodes import run_episodes
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.config import SteeringCfg
 from score.steering.methods import make_plan
@@ -130,6 +132,24 @@ def test_a_seed_gives_the_same_starts_and_only_those_that_waited_begin_anew() ->
         assert after[1, 0] != first[1, 0]
 
 
+def test_an_episode_begins_from_its_own_seed_in_whatever_environment() -> None:
+    nobody, seeds = torch.zeros(3, dtype=torch.bool), torch.tensor([11, 12, -1])
+    with count_task(3) as task:
+        task.seed_episodes(seeds, nobody)
+        first = task.reset()["critic"][:2].clone()
+        # 12 in the first environment, which ends; 11 in the last, which is told to begin; 13 where nothing happens.
+        task.seed_episodes(torch.tensor([12, 13, 11]), torch.tensor([False, False, True]))
+        observations, _, terminated, truncated, _ = act(task, 1.0, 0.0, 0.0)
+        assert terminated.tolist() == [True, False, False]
+        assert not truncated.any()
+        assert torch.equal(observations["critic"][[2, 0]], first)
+        assert observations["critic"][1].tolist() == [first[1, 0], 1.0]
+        # It was for that step alone.
+        observations = act(task, 1.0, 0.0, 0.0)[0]
+        assert observations["critic"][0, 0] != first[1, 0]
+        assert observations["critic"][2].tolist() == [first[0, 0], 1.0]
+
+
 class CountPolicy(BasePolicy):
     """Condition = observation, chunk = latent."""
 
@@ -141,6 +161,23 @@ class CountPolicy(BasePolicy):
 
     def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         return latent
+
+
+class StraightPolicy(CountPolicy):
+    """Steers by the noise, and does not wait for anything."""
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        return 1.5 * latent.clamp(0.0, 2.0)
+
+
+def test_episodes_do_not_depend_on_the_number_of_environments() -> None:
+    found = []
+    for num_envs in (1, 4):
+        with count_task(num_envs) as task:
+            results = run_episodes(task, StraightPolicy(), base_arm(), episodes=range(9), seed=0, chunk_steps=4)
+            found.append((results.ended_by, results.steps.tolist()))
+    assert found[0] == found[1]
+    assert {"success", "failure"} <= set(found[0][0])
 
 
 def test_an_episode_that_ended_inside_a_chunk_does_not_reach_into_the_next() -> None:

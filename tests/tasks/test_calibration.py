@@ -42,7 +42,9 @@ def _cloud_term(task: str, domain: str, monkeypatch: pytest.MonkeyPatch) -> Segm
             segment.points = lambda env, count, points=points: lambda: points
         else:
             segment.entity = _Entity()
-    return SegmentedCloud(term, SimpleNamespace(num_envs=NUM_ENVS, device="cpu", scene=None))
+    steps = torch.zeros(NUM_ENVS, dtype=torch.long)
+    env = SimpleNamespace(num_envs=NUM_ENVS, device="cpu", scene=None, episode_length_buf=steps)
+    return SegmentedCloud(term, env)
 
 
 def _condition(policy: BasePolicy, points: torch.Tensor) -> torch.Tensor:
@@ -51,7 +53,7 @@ def _condition(policy: BasePolicy, points: torch.Tensor) -> torch.Tensor:
 
 
 def _sample(term: SegmentedCloud) -> torch.Tensor:
-    torch.manual_seed(1)  # the same points and the same noise, whatever the calibration
+    term._seeds = torch.arange(NUM_ENVS)  # the same points and the same noise, whatever the calibration
     return term(term._env, **term.cfg.params)
 
 

@@ -65,9 +65,15 @@ def make_cloud(
         },
         "point_std": 0.0,
     }
-    env: Any = SimpleNamespace(num_envs=num_envs, device="cpu", scene=None)
+    steps = torch.zeros(num_envs, dtype=torch.long)
+    env: Any = SimpleNamespace(num_envs=num_envs, device="cpu", scene=None, episode_length_buf=steps)
     term = SegmentedCloud(SimpleNamespace(params=params), env)
-    return lambda: term(env, **params), term
+
+    def sample() -> torch.Tensor:
+        env.episode_length_buf += 1
+        return term(env, **params)
+
+    return sample, term
 
 
 def test_the_far_side_never_appears(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +97,25 @@ def test_points_are_others_in_every_step(monkeypatch: pytest.MonkeyPatch) -> Non
     # drawn evenly over the surface, their centroid hardly moves: of 64 independent points it would by 5 mm
     centroids = torch.stack([sample()[:, 5:].mean(1) for _ in range(50)])
     assert float(centroids.std(0).max()) < 0.002
+
+
+def test_the_points_of_an_episode_depend_on_its_seed_and_step_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    clouds = []
+    for num_envs, row in ((2, 1), (7, 4)):
+        sample, term = make_cloud(monkeypatch, num_envs, shift_std=0.004)
+        term.cfg.params["point_std"] = 0.002
+        sample()
+        torch.manual_seed(3)  # as an evaluation does for the episode that begins in this row
+        term.reset(torch.tensor([row]))
+        term._env.episode_length_buf[row] = 0
+        first = sample()[row]
+        # Another environment ends, and the observations of the same step are computed once more.
+        term._env.episode_length_buf -= 1
+        term.reset(torch.tensor([0]))
+        assert torch.equal(sample()[row], first)
+        clouds.append(torch.stack([first, sample()[row]]))
+    assert torch.equal(clouds[0], clouds[1])
+    assert not torch.equal(clouds[0][0, 5:], clouds[0][1, 5:])
 
 
 def test_calibration_moves_what_is_seen_and_not_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,10 +160,15 @@ def test_density_falls_with_the_angle_and_the_distance() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0.0, 5.0), min_size=1, max_size=40).filter(lambda w: sum(w) > 0.1), st.integers(1, 50))
-def test_a_weight_of_zero_is_never_drawn_and_others_in_proportion(weights: list[float], count: int) -> None:
+@given(
+    st.lists(st.floats(0.0, 5.0), min_size=1, max_size=40).filter(lambda w: sum(w) > 0.1), st.integers(1, 50),
+    st.floats(0.0, 0.99),
+)  # fmt: skip
+def test_a_weight_of_zero_is_never_drawn_and_others_in_proportion(
+    weights: list[float], count: int, offset: float
+) -> None:
     tensor = torch.tensor([weights])
-    index = systematic_sample(tensor, count)
+    index = systematic_sample(tensor, count, torch.full((1, 1), offset))
     assert index.shape == (1, count)
     assert bool((tensor[0, index[0]] > 0.0).all())
     drawn = torch.bincount(index[0], minlength=len(weights)).double()

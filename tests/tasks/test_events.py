@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from score_tasks.kit.events import PlaceBodies, pose_bounds
+from score_tasks.kit.events import PlaceBodies, PushBody, pose_bounds
 
 
 class Body:
@@ -69,3 +69,39 @@ def test_missing_ranges_are_fixed_at_zero() -> None:
     low, high = pose_bounds({"yaw": (-math.pi, math.pi)}, "cpu")
     assert low.tolist()[:5] == high.tolist()[:5] == [0.0] * 5
     assert high[5].item() == -low[5].item()
+
+
+def pushes(num_envs: int, row: int) -> list[tuple[int, torch.Tensor]]:
+    """Step and force of each push in one environment, whose episode begins from seed 3, over 200 steps of 0.1 s."""
+    told: list[tuple[int, torch.Tensor]] = []
+
+    def push(forces: torch.Tensor, torques: torch.Tensor, body_ids: Any, env_ids: torch.Tensor) -> None:
+        assert not torques.any()
+        told.extend((int(steps[row]), force[0]) for env, force in zip(env_ids, forces, strict=True) if env == row)
+
+    steps = torch.zeros(num_envs, dtype=torch.long)
+    body = SimpleNamespace(permanent_wrench_composer=SimpleNamespace(set_forces_and_torques_index=push))
+    env: Any = SimpleNamespace(
+        num_envs=num_envs, device="cpu", step_dt=0.1, episode_length_buf=steps, scene={"cup": body}
+    )
+    params = {"asset_cfg": SimpleNamespace(name="cup", body_ids=[0]), "force": 0.2, "interval_s": (1.0, 3.0)}
+    term = PushBody(SimpleNamespace(params=params), env)
+    torch.manual_seed(3)
+    term.reset(torch.tensor([row]))
+    for _ in range(200):
+        steps += 1
+        term(env, torch.arange(num_envs), **params)
+    return told
+
+
+def test_pushes_come_every_now_and_then_and_are_those_of_the_episode() -> None:
+    told = pushes(1, 0)
+    times = torch.tensor([0, *(step for step, _ in told)])
+    # 1 to 3 s are 10 to 30 steps, from the start of the episode on.
+    assert bool(((times.diff() >= 10) & (times.diff() <= 30)).all())
+    forces = torch.stack([force for _, force in told])
+    assert forces.abs().max() <= 0.2
+    assert len(forces.unique()) == 3 * len(told) >= 18
+    again = pushes(5, 3)
+    assert [step for step, _ in again] == [step for step, _ in told]
+    assert torch.equal(torch.stack([force for _, force in again]), forces)

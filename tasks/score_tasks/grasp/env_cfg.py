@@ -197,14 +197,10 @@ class EventsCfg:
         },
     )
     object_push = EventTermCfg(
-        func=isaac_mdp.apply_external_force_torque,
+        func=kit_mdp.PushBody,
         mode="interval",
-        interval_range_s=(1.0, 3.0),
-        params={
-            "asset_cfg": SceneEntityCfg("object"),
-            "force_range": (-0.2, 0.2),
-            "torque_range": (0.0, 0.0),
-        },
+        interval_range_s=(0.0, 0.0),
+        params={"asset_cfg": SceneEntityCfg("object"), "force": 0.2, "interval_s": (1.0, 3.0)},
     )
 
 

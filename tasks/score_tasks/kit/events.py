@@ -12,7 +12,8 @@ from isaaclab.envs.mdp import randomize_actuator_gains
 from isaaclab.managers import EventTermCfg, ManagerTermBase
 from isaaclab.utils.math import quat_from_euler_xyz, quat_mul, sample_uniform
 
-from score_tasks.kit.draws import drawn_once
+from score.utils.random import counter_keys, counter_uniform
+from score_tasks.kit.draws import drawn_once, episode_seeds
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedEnv, ManagerBasedRLEnv
@@ -191,3 +192,55 @@ class RandomizeGainsTogether(randomize_actuator_gains):
             operation,
             distribution,
         )
+
+
+class PushBody(ManagerTermBase):
+    """Pushes a body by a constant force, another one every now and then; an event of mode ``interval``, of interval 0.
+
+    Isaac Lab's ``apply_external_force_torque`` would do, but when it pushes and how depends on the other environments.
+    """
+
+    def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
+        super().__init__(cfg, env)
+        self._seeds = episode_seeds(env.num_envs, env.device)
+        self._due = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
+        self.reset()
+
+    def reset(self, env_ids: torch.Tensor | slice | None = None) -> None:
+        """Draws the seeds of the pushes of new episodes, and when the first one comes."""
+        ids = env_indices(self._env, slice(None) if env_ids is None else env_ids)
+        self._seeds[ids] = episode_seeds(len(ids), self.device)
+        self._due[ids] = 0
+        self._due[ids] = self._draw(ids)[1]
+
+    def __call__(
+        self,
+        env: ManagerBasedRLEnv,
+        env_ids: torch.Tensor,
+        asset_cfg: SceneEntityCfg,
+        force: float,
+        interval_s: tuple[float, float],
+    ) -> None:
+        """Changes the forces whose time has come.
+
+        Args:
+            env: The environment.
+            env_ids: All environments, as the interval is 0.
+            asset_cfg: The body.
+            force: Largest force along each axis, N.
+            interval_s: Range of the time between changes, s.
+        """
+        ids = (env.episode_length_buf >= self._due).nonzero().flatten()
+        if len(ids):
+            share, steps = self._draw(ids)
+            forces = (force * (2.0 * share - 1.0)).unsqueeze(1)
+            self._due[ids] += steps
+            env.scene[asset_cfg.name].permanent_wrench_composer.set_forces_and_torques_index(
+                forces=forces, torques=torch.zeros_like(forces), body_ids=asset_cfg.body_ids, env_ids=ids
+            )
+
+    def _draw(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Numbers (n, 3), uniform in [0, 1), for the force that is due, and the steps (n,) for which it stays."""
+        low, high = (seconds / self._env.step_dt for seconds in self.cfg.params["interval_s"])
+        numbers = counter_uniform(counter_keys(self._seeds[ids], self._due[ids]), 4)
+        return numbers[:, :3], (low + (high - low) * numbers[:, 3]).round().long()

@@ -3,7 +3,7 @@
 
 from score_tasks.kit.actions import SafeJointPositionAction, SafeJointPositionActionCfg
 from score_tasks.kit.cloud import SegmentedCloud
-from score_tasks.kit.events import PlaceBodies, RandomizeGainsTogether
+from score_tasks.kit.events import PlaceBodies, PushBody, RandomizeGainsTogether
 from score_tasks.kit.observations import joint_pos, joint_pos_target, joint_tracking_error
 from score_tasks.kit.rewards import ended_by, joint_target_rate_l2, joint_vel_l2
 from score_tasks.kit.stages import HeldFor, StageReached, body_lost
@@ -12,6 +12,7 @@ from score_tasks.kit.terminations import contact_overflow, unsound_physics
 __all__ = [
     "HeldFor",
     "PlaceBodies",
+    "PushBody",
     "RandomizeGainsTogether",
     "SafeJointPositionAction",
     "SafeJointPositionActionCfg",
