@@ -91,7 +91,7 @@ def test_the_far_side_never_appears(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_points_are_others_in_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample, _ = make_cloud(monkeypatch)
+    sample, _ = make_cloud(monkeypatch, num_envs=50)
     first, second = sample()[:, 5:], sample()[:, 5:]
     assert float((first - second).abs().amax(-1).gt(1e-6).float().mean()) > 0.5
     # drawn evenly over the surface, their centroid hardly moves: of 64 independent points it would by 5 mm

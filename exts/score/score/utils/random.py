@@ -109,9 +109,9 @@ def counter_uniform(keys: torch.Tensor, count: int) -> torch.Tensor:
 def counter_normal(keys: torch.Tensor, count: int) -> torch.Tensor:
     """N(0, 1) numbers (*keys.shape, count), float32, that depend on their own key and place alone (Box-Muller)."""
     words = _words(keys, (count + 1) // 2)
-    radius = ((_upper_bits(words) + 1.0) * 2.0**-_BITS).log_().mul_(-2.0).sqrt_()
+    radius = _upper_bits(words).add_(1.0).mul_(2.0**-_BITS).log_().mul_(-2.0).sqrt_()
     angle = (words & (2**_BITS - 1)).float().mul_(2.0 * math.pi * 2.0**-_BITS)
-    return torch.cat((radius * angle.cos(), radius * angle.sin()), dim=-1)[..., :count]
+    return torch.cat((angle.cos().mul_(radius), angle.sin_().mul_(radius)), dim=-1)[..., :count]
 
 
 def _words(keys: torch.Tensor, count: int) -> torch.Tensor:
@@ -119,12 +119,12 @@ def _words(keys: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def _upper_bits(words: torch.Tensor) -> torch.Tensor:
-    return ((words >> (64 - _BITS)) & (2**_BITS - 1)).float()
+    return (words >> (64 - _BITS)).bitwise_and_(2**_BITS - 1).float()
 
 
 def _mix(values: torch.Tensor) -> torch.Tensor:
     """SplitMix64 of int64 numbers, whose products wrap around; a shift is made logical by its mask."""
     values = values + _GOLDEN
     for shift, factor in ((30, _FIRST), (27, _SECOND)):
-        values = (values ^ ((values >> shift) & (2 ** (64 - shift) - 1))) * factor
-    return values ^ ((values >> 31) & (2**33 - 1))
+        values = (values >> shift).bitwise_and_(2 ** (64 - shift) - 1).bitwise_xor_(values).mul_(factor)
+    return (values >> 31).bitwise_and_(2**33 - 1).bitwise_xor_(values)
