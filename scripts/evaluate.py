@@ -24,7 +24,8 @@ from score.utils.cli import run_command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command."""
     command = Command(__doc__)
-    command.add_task(num_envs="the episodes, at most 64")
+    command.add_task(num_envs="half the episodes, at most 128")
+    command.add_processes()
     command.add_base_policy()
     command.add_checkpoint()
     command.add_domain()
@@ -42,27 +43,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
+    from score.cli.processes import run_in_processes
     from score.cli.progress import console_progress, print_whole
     from score.evaluation import evaluate_paired, report_table
     from score.evaluation.picture import save_picture
     from score.open_task import open_task
     from score.policies import require_match
+    from score.utils import ranks
     from score.utils.files import require_writable
 
+    number = args.processes or ranks.count()
+    # Two rounds: a process of few environments is slow, and with one round all wait for the slowest episode.
+    num_envs = args.num_envs or -(-min(-(-args.episodes // 2), 128) // number) * number
     cfg, bundle, checkpoint = artefacts.evaluation_inputs(args, overrides)
     assert cfg.output is not None
     picture = cfg.output.with_suffix(".png")
     require_writable(picture.resolve().parent)
+    if run_in_processes(args, num_envs, __file__, arguments):
+        return 0
     print(f"Base policy {bundle}; steering checkpoint {checkpoint or 'none'}")
     print(f"Writes {cfg.output} and {picture}; finished episodes are kept in {cfg.partial_path} until then")
-    num_envs = args.num_envs or min(args.episodes, 64)
-    with open_task(**task_options(args, overrides, num_envs=num_envs)) as task, console_progress() as progress:
+    device = ranks.own_device(args.device)
+    options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
+    with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
         base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)
         require_match(base_policy.spec, task.spec)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps
         cfg = cfg.with_task(physics=task.engine, chunk_steps=chunk_steps)
         evaluation = evaluate_paired(task, base_policy, steering, cfg, progress)
-    save_picture(evaluation.report, evaluation.results, picture)
+    if ranks.index() == 0:
+        save_picture(evaluation.report, evaluation.results, picture)
     print_whole(report_table(evaluation.report))
     print(f"Wrote {cfg.output} and {picture}")
     return 0

@@ -260,7 +260,7 @@ def open_isaac(
     if num_envs is not None:
         env_cfg.scene.num_envs = num_envs
     env_cfg.sim.device = agent_cfg.device
-    env_cfg.seed = agent_cfg.seed
+    env_cfg.seed = agent_cfg.seed  # of all processes alike: what is drawn once must not depend on their number
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:

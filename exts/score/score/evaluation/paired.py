@@ -13,6 +13,7 @@ from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, cons
 from score.rollout.episodes import run_episodes
 from score.rollout.results import EpisodeResults
 from score.rollout.seeds import Stream, derive_seed, report_seed
+from score.utils import ranks
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
 
@@ -175,7 +176,7 @@ def _evaluate(
         )
         results["constant"] = run(constant_arm(constant.latent))
     report = make_report(results, cfg, num_envs=task.num_envs, chunk_steps=chunk_steps, constant=constant)
-    if cfg.output is not None:
+    if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)
     store.remove()
     return PairedEvaluation(report, results, constant)

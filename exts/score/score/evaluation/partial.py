@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from score.rollout.results import Outcome
+from score.utils import ranks
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
 
@@ -20,6 +22,9 @@ class PartialResults:
 
     The file is JSON lines: the settings, then one line for each episode. The lines of a decision are written and
     flushed to the disk together; a last line that was cut by a kill is dropped.
+
+    Of several processes (:mod:`score.utils.ranks`) each has a file of its own; the first takes over what all of them
+    left, whatever their number was.
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any], *, resume: bool = True) -> None:
@@ -33,16 +38,21 @@ class PartialResults:
         Raises:
             UserError: The file was made with other settings, or is no such file.
         """
-        self._path = path
+        self._path = path if path is None else _own_path(path, ranks.index())
         self._results: dict[tuple[str, int], Outcome] = {}
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         if path is None:
             return
-        if resume and path.exists():
-            lines = self._read(path)
+        if ranks.index() == 0:
+            found = [file for file in [path, *_others(path)] if file.exists()]
+            lines = [line for file in found for line in self._read(file)[1:]] if resume else []
             # Rewritten, so that a cut last line is not continued.
-            self._write(lines)
-        else:
+            self._write([self._settings, *lines])
+            for file in _others(path):
+                file.unlink()
+        # After the first process, which has removed the files of an earlier run.
+        self._results = ranks.gather(self._results)[0]
+        if ranks.index() > 0:
             self._write([self._settings])
 
     def get(self, arm: str, episode: int) -> Outcome | None:
@@ -97,3 +107,13 @@ class PartialResults:
         assert self._path is not None
         with atomic_file(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def _own_path(path: Path, index: int) -> Path:
+    """The file of a process; the first has the plain name."""
+    return path if index == 0 else path.with_name(f"{path.name}.{index}")
+
+
+def _others(path: Path) -> list[Path]:
+    """Files that processes other than the first have left."""
+    return sorted(file for file in path.parent.glob(f"{glob.escape(path.name)}.*") if file.suffix[1:].isdigit())

@@ -10,6 +10,7 @@ An episode is what its index and the seed say, wherever and beside whatever it r
 * An environment whose episode ends takes the next one when the environments' common chunk is over, and holds still
   until then: at most ``chunk_steps - 1`` steps. Decisions of all environments are so made together, in one pass through
   the networks a chunk; a pass for a few rows in every step takes longer than is waited.
+* Of several processes (:mod:`score.utils.ranks`) each runs its share of the episodes, and gets the outcomes of all.
 * Where an observation, a latent or an action is not finite, the guard ends the episode, as in training.
 
 What an engine keeps of an environment's past over a reset is not the task's to undo: docs/RESULTS.md has how often an
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from score.task import finite_observations, finite_rows, sent_action, waiting_action
+from score.utils import ranks
 from score.utils.random import preserved_random_state
 
 from .arms import Arm, Decision
@@ -96,9 +98,10 @@ def run_episodes(
         raise ValueError(f"episodes must be different indices from 0 on, at least 1, got {list(episodes)}.")
     if store is not None and trace:
         raise ValueError("Traces are not stored: give no store.")
-    kept = {} if store is None else {episode: store.get(arm.name, episode) for episode in episodes}
+    own = ranks.share(episodes)
+    kept = {} if store is None else {episode: store.get(arm.name, episode) for episode in own}
     done = {episode: outcome for episode, outcome in kept.items() if outcome is not None}
-    queue = EpisodeQueue([episode for episode in episodes if episode not in done], task.num_envs, seed)
+    queue = EpisodeQueue([episode for episode in own if episode not in done], task.num_envs, seed)
     run = _Run(task, base_policy, arm, seed, chunk_steps, trace, recorder)
     # Training runs in inference mode: buffers that a task makes there can be written in no other.
     with torch.inference_mode(), preserved_random_state(task.device):
@@ -106,12 +109,14 @@ def run_episodes(
             done |= ended
             if store is not None and ended:
                 store.put(arm.name, ended)
-            if progress is not None:
-                progress(len(done), len(episodes))
+            if progress is not None:  # the others are about as far
+                progress(min(len(done) * ranks.count(), len(episodes)), len(episodes))
             if recorder is not None and episodes[0] in ended:
                 recorder.finish(ended[episodes[0]].steps)
-    traces = [run.trace_of(episode) for episode in episodes] if trace else []
-    return EpisodeResults.of([done[episode] for episode in episodes], task.max_episode_length, traces)
+    found = {episode: (outcome, run.trace_of(episode) if trace else None) for episode, outcome in done.items()}
+    of_all = {episode: result for part in ranks.gather(found) for episode, result in part.items()}
+    outcomes, traces = zip(*(of_all[episode] for episode in episodes), strict=True)
+    return EpisodeResults.of(outcomes, task.max_episode_length, traces if trace else ())
 
 
 class _Run:

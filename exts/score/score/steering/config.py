@@ -57,7 +57,7 @@ class SteeringCfg:
     """Discount of one *control step*; a decision of k steps is discounted by gamma^k."""
 
     evaluation_episodes: int = 64
-    """Episodes of the periodic evaluation, at least; rounded up to a multiple of the number of environments."""
+    """Episodes of the periodic evaluation."""
 
 
 @dataclass
