@@ -21,24 +21,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command."""
     command = Command(__doc__)
     command.add_task(num_envs="the episodes, at most 128")
+    command.add_processes()
     command.add_domain("real")
     command.add_argument("--episodes", type=int, default=200, help="episodes to record (default: 200)")
     command.add_argument("--output", type=Path, required=True, help="file to write, .hdf5")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once.
+    from score.cli.processes import run_in_processes
     from score.cli.progress import console_progress
     from score.imitation.recording import record_demonstrations
     from score.open_task import entry_point, open_task
+    from score.utils import ranks
     from score.utils.files import require_writable
 
     require_writable(args.output.resolve().parent)
+    number = args.processes or ranks.count()
+    num_envs = args.num_envs or -(-min(args.episodes, 128) // number) * number
+    if run_in_processes(args, num_envs, __file__, arguments):
+        return 0
     demonstrator_class = entry_point(args.task, "demonstrator_entry_point", args.domain)
     print(f"Recording {args.episodes} episodes of {args.task} in '{args.domain}' to {args.output}")
-    num_envs = args.num_envs or min(args.episodes, 128)
-    with open_task(**task_options(args, overrides, num_envs=num_envs)) as task, console_progress() as progress:
+    device = ranks.own_device(args.device)
+    options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
+    with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
         summary = record_demonstrations(
             task,
-            demonstrator_class(task, seed=args.seed),
+            demonstrator_class(task, seed=ranks.own_seed(args.seed)),
             args.episodes,
             args.output,
             args.seed,

@@ -4,6 +4,7 @@
     ./isaaclab.sh -p scripts/train.py --task SCORE-Insert-v0
 
 Hydra overrides follow the flags: physics=newton_mjwarp, agent.steering.initial_std=1.0, env.episode_length_s=12.
+Several GPUs: torchrun --nproc_per_node=4 scripts/train.py ... (docs/SCALE.md).
 """
 
 from __future__ import annotations
@@ -24,29 +25,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command."""
     command = Command(__doc__)
     command.add_task(num_envs="the task's own", seed=None)
+    command.add_processes()
     command.add_base_policy()
     add = command.add_argument
     add("--method", metavar="NAME", help="score (the latent; default), residual, score_residual: what PPO acts on")
     add("--max_iterations", type=int, metavar="N", help="iterations of the whole run")
     add("--checkpoint", metavar="latest|best|FILE", help="checkpoint to go on from")
     add("--run_name", default="", help="appended to the name of the run's folder")
-    add("--distributed", action="store_true", help="one process per GPU, started by torchrun")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
-    from score.open_task import open_task
+    from score.cli.processes import run_in_processes
+    from score.open_task import default_num_envs, open_task
     from score.policies.bundle import bundle_sha256, load_bundle
     from score.steering.methods import find_method
     from score.steering.run_folder import run_directory
     from score.steering.train import train
+    from score.utils import ranks
 
     if args.method is not None:
         find_method(args.method)
     # No --domain: training in the stand-in for the robot would spoil its numbers.
     bundle, resume = artefacts.find_inputs(args, overrides)
+    num_envs = args.num_envs or default_num_envs(args.task, overrides)
+    if run_in_processes(args, num_envs, __file__, arguments):
+        return 0
     base_policy = load_bundle(bundle, "cpu")
-    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if args.distributed else args.device
-    with open_task(**task_options(args, overrides, device=device)) as task:
+    device = ranks.own_device(args.device)
+    options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
+    with ranks.process_group(device), open_task(**options) as task:
         cfg = task.agent_cfg
         cfg.max_iterations = args.max_iterations or cfg.max_iterations
         cfg.steering.method = args.method or cfg.steering.method

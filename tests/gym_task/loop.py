@@ -44,8 +44,10 @@ def main(folder: Path, *blocked: str) -> dict[str, Any]:
     os.environ[detour.BUNDLE] = "base"
     detour.write_base_policy(Path("base"))
     started = time.perf_counter()
-    run("train", "--task", NAME, "--num_envs", "32", "--seed", "1", "--device", "cpu")
-    run("train", "--task", NAME, "--num_envs", "32", "--device", "cpu", "--checkpoint", "latest", "agent.seed=1")
+    # One process: another would not have the packages blocked.
+    one = ("--task", NAME, "--num_envs", "32", "--processes", "1", "--device", "cpu")
+    run("train", *one, "--seed", "1")
+    run("train", *one, "--checkpoint", "latest", "agent.seed=1")
     run("evaluate", "--task", NAME, "--episodes", "64", "--device", "cpu", "--output", "report.json")
     run("export", "--task", NAME, "--device", "cpu", "--output", "capsule", "--evaluation", "report.json")
     run("verify", "capsule", "--repeats", "2")

@@ -94,6 +94,31 @@ def entry_point(task: str, key: str, domain: str = "sim") -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+def default_num_envs(task: str, overrides: Sequence[str] = (), domain: str = "sim") -> int:
+    """Number of environments that a task has where the user gives none, before it is opened.
+
+    Args:
+        task: Gym id of the task.
+        overrides: Overrides; the last ``env.scene.num_envs=N`` decides, where the task runs on Isaac Lab.
+        domain: ``sim`` or ``real``.
+
+    Raises:
+        UserError: The task is unknown, or the override is no number.
+    """
+    _, kwargs = task_kwargs(task, domain)
+    if "env_cfg_entry_point" not in kwargs or importlib.util.find_spec("isaaclab") is None:
+        from score.gym_task import DEFAULT_ENVS
+
+        return DEFAULT_ENVS
+    key = "env.scene.num_envs="
+    given = [text.removeprefix(key) for text in overrides if text.startswith(key)]
+    if not given:
+        return int(entry_point(task, "env_cfg_entry_point", domain)().scene.num_envs)
+    if not given[-1].isdigit():
+        raise UserError(f"{key}{given[-1]}: it must be a whole number; --num_envs N says the same.")
+    return int(given[-1])
+
+
 @contextlib.contextmanager
 def open_task(
     task: str,

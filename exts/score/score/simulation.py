@@ -23,6 +23,7 @@ from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_se
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
 from score.utils.random import preserved_random_state, seed_global_generators
+from score.utils.ranks import own_seed
 
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
@@ -260,7 +261,7 @@ def open_isaac(
     if num_envs is not None:
         env_cfg.scene.num_envs = num_envs
     env_cfg.sim.device = agent_cfg.device
-    env_cfg.seed = agent_cfg.seed
+    env_cfg.seed = own_seed(agent_cfg.seed)  # what is drawn once, when the scene is built, differs per process
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:

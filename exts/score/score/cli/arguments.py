@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from score.utils.errors import UserError, near_names
 
-_COUNTS = ("num_envs", "episodes", "attempts", "max_iterations", "steps", "repeats")
+_COUNTS = ("num_envs", "episodes", "attempts", "max_iterations", "steps", "repeats", "processes")
 """Flags whose number is at least 1, wherever they occur."""
 
 
@@ -52,6 +52,11 @@ class Command(argparse.ArgumentParser):
         self.add_argument("--num_envs", type=int, metavar="N", help=f"environments (default: {num_envs})", **counts)
         self.add_argument("--seed", type=int, default=seed, help=f"seed of starts and noise (default: {of_task})")
         self.add_argument("--device", help="torch device, e.g. cpu or cuda:0 (default: a GPU if there is one)")
+
+    def add_processes(self) -> None:
+        """Add the number of processes that the environments are shared out to."""
+        what = "processes that share the environments (default: one per core on a CPU, one on a GPU)"
+        self.add_argument("--processes", type=int, metavar="N", help=what)
 
     def add_base_policy(self) -> None:
         """Add the base policy."""

@@ -8,15 +8,21 @@ attribute ``env_args`` of ``data`` says what the numbers are: names, units, rate
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+import contextlib
+import functools
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import h5py
 import torch
 
 from isaaclab.utils.datasets import EpisodeData, HDF5DatasetFileHandler
 
+from score.utils import ranks
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
 from score.utils.targets import clamp_target
@@ -68,12 +74,14 @@ def record_demonstrations(
 ) -> dict[str, float]:
     """Records the first episode of every environment, batch after batch, failures kept.
 
+    Several processes share the episodes; the file holds those of the first, then those of the second, and so on.
+
     Args:
         task: Opened task (``score.simulation.SteerableEnv``).
         demonstrator: The task's demonstrator.
-        episodes: Number of episodes to keep.
+        episodes: Number of episodes to keep, of all processes.
         path: HDF5 file to write; it appears when it is complete.
-        seed: Seed of the first batch; batch b is reset with ``seed + b``.
+        seed: Seed of the first batch; batch b is reset with ``seed + b``. Each process has every so many-th batch.
         progress: Called with (episodes done, episodes in all).
         keys: Observations to store.
 
@@ -81,48 +89,111 @@ def record_demonstrations(
         Counts and means: episodes, success_rate, mean_steps, success_steps, guard_resets.
 
     Raises:
-        UserError: ``episodes`` is not positive, or the file name does not end with .hdf5.
+        UserError: There are fewer ``episodes`` than processes, or the file name does not end with .hdf5.
     """
-    if episodes < 1:
-        raise UserError(f"--episodes must be at least 1, got {episodes}.")
+    if episodes < ranks.count():
+        raise UserError(f"--episodes must be at least {ranks.count()}, one for each process, got {episodes}.")
     if path.suffix != ".hdf5":
         raise UserError(f"--output must end with .hdf5, got '{path}'.")
-    histories = {key: spec.history for key, spec in task.spec.observations.items()}
-    done_count, batch = 0, 0
-    lengths: list[int] = []
-    successes: list[bool] = []
-    guards = 0
-    with atomic_file(path) as temporary:
-        handler = HDF5DatasetFileHandler()
-        handler.create(str(temporary), env_name=task.task)  # the temporary name keeps the suffix that it insists on
-        try:
-            handler.add_env_args(describe_recording(task, keys))
-            while done_count < episodes:
-                steps, success, guard, frames = _record_batch(task, demonstrator, seed + batch, keys, histories)
-                if bool(guard.all()):
-                    raise UserError(
-                        f"The guard ended every episode of batch {batch} (unsound physics or full contact buffers):"
-                        " nothing to record. Check the engine's settings."
-                    )
-                for env in (~guard).nonzero()[: episodes - done_count, 0].tolist():
-                    _write_episode(handler, frames, env, int(steps[env]), bool(success[env]), seed + batch)
-                    lengths.append(int(steps[env]))
-                    successes.append(bool(success[env]))
-                    done_count += 1
-                    if progress is not None:
-                        progress(done_count, episodes)
-                guards += int(guard.sum())
-                batch += 1
-        finally:
-            handler.close()
-    solved = [length for length, success in zip(lengths, successes, strict=True) if success]
+    own = len(ranks.share(range(episodes)))
+    told = None if progress is None else functools.partial(_tell, progress, episodes)
+    with _own_file(path) as file:
+        tally = _record_share(task, demonstrator, own, file, seed, told, keys)
+        others = ranks.gather(file)[1:]
+        if ranks.index() == 0:
+            append_episodes(file, others)
+        tallies = ranks.gather(tally)  # the others keep their files until they are copied
+    lengths = [length for part in tallies for length in part.lengths]
+    solved = [length for part in tallies for length in part.solved]
     return {
-        "episodes": done_count,
-        "success_rate": sum(successes) / done_count,
-        "mean_steps": sum(lengths) / done_count,
+        "episodes": len(lengths),
+        "success_rate": len(solved) / len(lengths),
+        "mean_steps": sum(lengths) / len(lengths),
         "success_steps": sum(solved) / max(1, len(solved)),
-        "guard_resets": guards,
+        "guard_resets": sum(part.guards for part in tallies),
     }
+
+
+def append_episodes(path: Path, sources: Sequence[Path]) -> None:
+    """Copy the episodes of recordings to the end of another one, in their order, and count on.
+
+    Args:
+        path: The recording that grows.
+        sources: Recordings of the same task.
+    """
+    with h5py.File(path, "r+") as file:
+        data = file["data"]
+        for source in sources:
+            with h5py.File(source, "r") as other:
+                for number in range(len(other["data"])):
+                    other.copy(f"data/demo_{number}", data, f"demo_{len(data)}")
+                data.attrs["total"] += other["data"].attrs["total"]
+
+
+@contextlib.contextmanager
+def _own_file(path: Path) -> Iterator[Path]:
+    """Where this process records: the first one to what becomes ``path``, the others to files beside it."""
+    if ranks.index() == 0:
+        with atomic_file(path) as file:
+            yield file
+        return
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.resolve().parent) as folder:
+        yield Path(folder, path.name).resolve()
+
+
+def _tell(progress: Callable[[int, int], None], episodes: int, done: int) -> None:
+    """Take this process' progress for that of all."""
+    progress(min(done * ranks.count(), episodes), episodes)
+
+
+@dataclass
+class _Tally:
+    """What one process recorded."""
+
+    lengths: list[int] = field(default_factory=list)
+    """Control steps of each episode."""
+    solved: list[int] = field(default_factory=list)
+    """Of these, of the successful ones."""
+    guards: int = 0
+    """Episodes that the guard ended; they are not kept."""
+
+
+def _record_share(
+    task: Any,
+    demonstrator: Demonstrator,
+    episodes: int,
+    file: Path,
+    seed: int,
+    progress: Callable[[int], None] | None,
+    keys: tuple[str, ...],
+) -> _Tally:
+    """Records the episodes of this process, in batches whose seeds no other process uses."""
+    histories = {key: spec.history for key, spec in task.spec.observations.items()}
+    tally = _Tally()
+    handler = HDF5DatasetFileHandler()
+    handler.create(str(file), env_name=task.task)  # the temporary name keeps the suffix that it insists on
+    try:
+        handler.add_env_args(describe_recording(task, keys))
+        for batch in itertools.count(ranks.index(), ranks.count()):
+            steps, success, guard, frames = _record_batch(task, demonstrator, seed + batch, keys, histories)
+            if bool(guard.all()):
+                raise UserError(
+                    f"The guard ended every episode of batch {batch} (unsound physics or full contact buffers):"
+                    " nothing to record. Check the engine's settings."
+                )
+            tally.guards += int(guard.sum())
+            for env in (~guard).nonzero()[: episodes - len(tally.lengths), 0].tolist():
+                _write_episode(handler, frames, env, int(steps[env]), bool(success[env]), seed + batch)
+                tally.lengths.append(int(steps[env]))
+                if success[env]:
+                    tally.solved.append(int(steps[env]))
+                if progress is not None:
+                    progress(len(tally.lengths))
+            if len(tally.lengths) == episodes:
+                return tally
+        raise AssertionError("batches never end")
+    finally:
+        handler.close()
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ import scipy.stats
 import torch
 
 from score.task import GUARD, SUCCESS
+from score.utils import ranks
 
 from .distribution import kl_from_prior
 
@@ -125,8 +126,13 @@ class RolloutStatistics:
         self._policy += policy
 
     def drain(self) -> RolloutSummary:
-        """Return what was collected since the last call, and start anew; episodes under way go on."""
-        episodes, successes, guard, nonfinite, reward, steps, *terms = self._totals.tolist()
+        """Return what all processes collected since the last call, and start anew; episodes under way go on.
+
+        Counts are summed over processes, seconds are their mean.
+        """
+        parts = ranks.gather([*self._totals.tolist(), self._physics, self._policy])
+        *totals, physics, policy = (sum(values) for values in zip(*parts, strict=True))
+        episodes, successes, guard, nonfinite, reward, steps, *terms = totals
         summary = RolloutSummary(
             episodes=int(episodes),
             successes=int(successes),
@@ -135,8 +141,8 @@ class RolloutStatistics:
             nonfinite=int(nonfinite),
             mean_reward=reward / episodes if episodes else float("nan"),
             mean_steps=steps / episodes if episodes else float("nan"),
-            physics_seconds=self._physics,
-            policy_seconds=self._policy,
+            physics_seconds=physics / len(parts),
+            policy_seconds=policy / len(parts),
         )
         self._totals.zero_()
         self._physics = self._policy = 0.0

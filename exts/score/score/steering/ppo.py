@@ -1,5 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""rsl_rl's PPO with the two things that chunks need: a discount per sample, and true bootstrapping of time-outs."""
+"""rsl_rl's PPO with the two things that chunks need: a discount per sample, and true bootstrapping of time-outs.
+
+Of several processes, each learns from mini-batches of its own decisions; rsl_rl averages their gradients.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from rsl_rl.algorithms import PPO
 from tensordict import TensorDict
 
 from score.task import GUARD
+from score.utils import ranks
 
 
 def semi_markov_advantages(
@@ -98,4 +102,23 @@ class SemiMarkovPPO(PPO):
         storage.returns = advantages + storage.values
         storage.advantages = advantages
         if not self.normalize_advantage_per_mini_batch:
-            storage.advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+            storage.advantages = self._normalised(advantages)
+
+    def update(self) -> dict[str, float]:
+        """Learn from the stored decisions.
+
+        Returns:
+            Losses by name, means over all mini-batches, and over the processes where there are several.
+        """
+        return ranks.mean(super().update())
+
+    def _normalised(self, advantages: torch.Tensor) -> torch.Tensor:
+        """Advantages with mean 0 and variance 1 over the decisions of all processes."""
+        if not self.is_multi_gpu:
+            return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        sums = torch.stack([advantages.sum(), torch.ones_like(advantages).sum()]).double()
+        torch.distributed.all_reduce(sums)
+        mean, number = (sums[0] / sums[1]).to(advantages.dtype), sums[1]
+        squares = (advantages - mean).square().sum().double()
+        torch.distributed.all_reduce(squares)
+        return (advantages - mean) / ((squares / (number - 1)).sqrt().to(advantages.dtype) + 1e-8)

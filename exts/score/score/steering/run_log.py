@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime
 import io
@@ -13,6 +14,8 @@ from typing import Any
 
 from rsl_rl.utils.log_writer import LogWriter
 from rsl_rl.utils.logger import Logger
+
+from score.utils import ranks
 
 from .diagnostics import IterationTimes, RolloutSummary
 
@@ -39,6 +42,13 @@ class TensorboardWriter(LogWriter):
     def stop(self) -> None:
         """Close the event file."""
         self._writer.close()
+
+
+class SilentWriter(LogWriter):
+    """Writes nothing: that of all but the first of several processes, which count and evaluate like the first."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +84,25 @@ class SteeringLogger(Logger):
     """
 
     writer: Any
-    """Where scalars go; None without a folder, and in all but the first of several processes."""
+    """Where scalars go; None without a folder."""
 
     on_iteration: Callable[[int, IterationTimes], None] | None = None
     """Called after each iteration, with its number."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what :class:`rsl_rl.utils.logger.Logger` takes."""
+        super().__init__(*args, **kwargs)
+        # Those of an iteration are appended, and :meth:`log` keeps the last of all processes.
+        self._kept = self.rewbuffer.maxlen or 100
+        self._known = 0
+        self.rewbuffer: collections.deque[float] = collections.deque()
+        self.lenbuffer: collections.deque[float] = collections.deque()
+
     def init_logging_writer(self) -> None:
         """Open the writer once."""
-        if self.writer is None:
+        if self.writer is None and self.disable_logs and self.log_dir is not None:
+            self.writer = SilentWriter()
+        elif self.writer is None:
             with contextlib.redirect_stdout(io.StringIO()):  # what it finds about git repositories
                 super().init_logging_writer()
 
@@ -95,6 +116,7 @@ class SteeringLogger(Logger):
 
     def log(self, it: int, *args: Any, **kwargs: Any) -> None:
         """Write rsl_rl's scalars without its banner, then call :attr:`on_iteration`."""
+        self._share_episodes()
         with contextlib.redirect_stdout(io.StringIO()):
             super().log(it, *args, **kwargs)
         if self.on_iteration is not None:
@@ -112,6 +134,15 @@ class SteeringLogger(Logger):
         self.cur_reward_sum.zero_()
         self.cur_episode_length.zero_()
 
+    def _share_episodes(self) -> None:
+        """Add the episodes that ended in this iteration in all processes, in their order, to those before."""
+        for buffer in (self.rewbuffer, self.lenbuffer):
+            values = list(buffer)
+            ended = [value for part in ranks.gather(values[self._known :]) for value in part]
+            buffer.clear()
+            buffer.extend([*values[: self._known], *ended][-self._kept :])
+        self._known = len(self.rewbuffer)
+
     def state(self) -> dict[str, Any]:
         """Return what the curves of a resumed run depend on, as plain values."""
         return {
@@ -127,6 +158,7 @@ class SteeringLogger(Logger):
         self.tot_time = state["seconds"]
         self.rewbuffer.extend(state["rewards"])
         self.lenbuffer.extend(state["lengths"])
+        self._known = len(self.rewbuffer)
 
 
 def iteration_line(

@@ -8,6 +8,11 @@ simulator's state cannot be saved.
 
 Starts of training, of its evaluation and of reports come from blocks of seeds that never meet
 (:class:`score.rollout.seeds.SeedSpace`).
+
+Of several processes (:mod:`score.utils.ranks`) each steps its own environments, with starts and noise of its own, and
+evaluates its share of the fixed starts. Gradients are averaged and totals summed, so that networks, scores and counts
+are the same in all of them; the first one writes. Every segment begins with random states that seed, iteration and
+process alone decide, so that a checkpoint holds for any number of processes.
 """
 
 from __future__ import annotations
@@ -25,15 +30,16 @@ from typing import Any
 import torch
 from rsl_rl.runners import OnPolicyRunner
 
-from score.rollout.arms import steered_arm
-from score.rollout.episodes import run_episodes
 from score.rollout.seeds import SeedSpace, Stream, derive_seed, seed_of
-from score.utils.random import random_state, set_random_state
+from score.utils import ranks
+from score.utils.errors import ProcessLost
+from score.utils.random import random_state, seed_everything, set_random_state
 
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
+from .fixed_starts import run_fixed_starts
 from .methods import plan_identity
 from .policy import head_of
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
@@ -111,7 +117,8 @@ class SteeringRunner(OnPolicyRunner):
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
         """Train for a number of further iterations.
 
-        Ctrl-C keeps the state after the last whole iteration, and is raised again with a word on where.
+        Ctrl-C, and the loss of another process, keep the state after the last whole iteration, and are raised again
+        with a word on where.
 
         Args:
             num_learning_iterations: Iterations to add to :attr:`completed`.
@@ -119,12 +126,15 @@ class SteeringRunner(OnPolicyRunner):
 
         Raises:
             KeyboardInterrupt: Ctrl-C; the message names the checkpoint.
+            ProcessLost: Another process has ended; the message names the checkpoint.
             UserError: A checkpoint cannot be written.
         """
         assert not init_at_random_ep_len, "random episode lengths break time limits"
         self._target = self.completed + num_learning_iterations
         self._first, self._clock = self.completed, time.perf_counter()
         self.logger.init_logging_writer()
+        if ranks.count() > 1:
+            self.alg.broadcast_parameters()
         try:
             if self.completed % self.interval == 0 and (self.last is None or self.last.iteration < self.completed):
                 self.save(str(self._checkpoint_path()))
@@ -135,6 +145,10 @@ class SteeringRunner(OnPolicyRunner):
                 super().learn(end - self.completed)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._save_snapshot()) from None
+        except RuntimeError as error:
+            if not ranks.is_loss(error):
+                raise
+            raise ProcessLost(self._save_snapshot()) from error
         finally:
             self.logger.close()
 
@@ -145,19 +159,21 @@ class SteeringRunner(OnPolicyRunner):
             path: The file.
             infos: Not used.
         """
-        if self.logger.writer is None:  # no folder, or not the first of several processes
+        if self.logger.writer is None:  # no folder
             return
+        first = ranks.index() == 0
         score = self.last = self._evaluate()
         if self.best is None or score.better_than(self.best):
             self.best = score
             # The best goes first: a run killed between the two is evaluated again when it is resumed.
-            save_checkpoint(self.state(), Path(path).with_name(BEST_NAME))
-            save_json(
-                asdict(self.best) | {"rate": self.best.rate, "env_steps": self.env.env_steps},
-                Path(path).with_name(BEST_NAME).with_suffix(".json"),
-            )
+            if first:
+                best = Path(path).with_name(BEST_NAME)
+                save_checkpoint(self.state(), best)
+                facts = {"rate": score.rate, "env_steps": self.env.env_steps}
+                save_json(asdict(score) | facts, best.with_suffix(".json"))
         self._snapshot = copy.deepcopy(self.state())
-        save_checkpoint(self._snapshot, Path(path))
+        if first:
+            save_checkpoint(self._snapshot, Path(path))
         self._report(evaluation_line(self._target, score, self.best, Path(path).name))
 
     def load(
@@ -191,6 +207,12 @@ class SteeringRunner(OnPolicyRunner):
             self.cfg["logger"]["purge_step"] = self.completed + 1
         set_random_state(header["random"], self.env.generator)
         self._snapshot = copy.deepcopy(self.state())
+        before = header.get("processes", 1)
+        if before != ranks.count():
+            self._report(
+                f"{path} was trained in {before} processes and goes on in {ranks.count()}: that is right, but not bit"
+                " for bit what the same number would give."
+            )
         return {}
 
     def state(self) -> dict[str, Any]:
@@ -201,6 +223,7 @@ class SteeringRunner(OnPolicyRunner):
             "infos": None,
             "score": {
                 "format": FORMAT,
+                "processes": ranks.count(),
                 "identity": self.identity,
                 "totals": {"env_steps": self.env.env_steps, "decisions": self.env.decisions},
                 "best": asdict(self.best) if self.best else None,
@@ -210,9 +233,15 @@ class SteeringRunner(OnPolicyRunner):
             },
         }
 
-    def _segment_seed(self, iteration: int) -> int:
-        rank = getattr(self, "gpu_global_rank", 0)
-        return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, Stream.START, rank)
+    def _configure_multi_gpu(self) -> None:
+        """Tell rsl_rl which process this is; the group is there already, on a CPU too."""
+        self.gpu_world_size, self.gpu_global_rank, self.gpu_local_rank = ranks.count(), ranks.index(), 0
+        self.is_distributed = False  # or its learn() would print, and send all parameters again in every segment
+        several = {"global_rank": ranks.index(), "local_rank": 0, "world_size": ranks.count()}
+        self.cfg["multi_gpu"] = several if ranks.count() > 1 else None
+
+    def _segment_seed(self, iteration: int, stream: Stream = Stream.START) -> int:
+        return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, stream, ranks.index())
 
     def _set_learning_rate(self) -> None:
         """Set the learning rate of the next iteration, which depends on its number alone; resuming changes nothing."""
@@ -226,13 +255,15 @@ class SteeringRunner(OnPolicyRunner):
         self._set_learning_rate()
         self.env.reset(seed=self._segment_seed(self.completed))
         self.logger.start_episodes()
-        if self.is_distributed:  # ranks load the same random state, and must not act alike
-            torch.manual_seed(self._segment_seed(self.completed))
+        if ranks.count() > 1:  # all begin with the same random states, and must not act alike
+            seed_everything(self._segment_seed(self.completed, Stream.OWN), self.env.generator)
 
     def _checkpoint_path(self) -> Path:
         return Path(self.logger.log_dir or "") / f"model_{self.completed}.pt"
 
     def _save_snapshot(self) -> str:
+        if ranks.index() > 0:
+            return ""
         path = self._checkpoint_path()
         if self.logger.writer is None:
             return "nothing saved, as the run has no folder"
@@ -242,16 +273,10 @@ class SteeringRunner(OnPolicyRunner):
 
     @torch.inference_mode()
     def _evaluate(self) -> EvaluationScore:
-        """Run the mean code on fixed starts; random state and totals of training stay as they are."""
+        """Score the mean code on fixed starts."""
         self.alg.eval_mode()
-        results = run_episodes(
-            self.env.task,
-            self.env.plan.base,
-            steered_arm(head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)),
-            episodes=range(max(self._steering.evaluation_episodes, self.env.num_envs)),
-            seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
-            chunk_steps=self.env.chunk_steps,
-        )
+        head = head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)
+        results = run_fixed_starts(self.env, head, self._steering.evaluation_episodes)
         self.alg.train_mode()
         score = EvaluationScore(
             self.completed, int(results.success.sum()), results.episodes, float(results.steps.mean())
@@ -262,14 +287,14 @@ class SteeringRunner(OnPolicyRunner):
         return score
 
     def _after_iteration(self, iteration: int, times: IterationTimes) -> None:
-        """Log what rsl_rl does not, and keep the state for Ctrl-C."""
+        """Log what rsl_rl does not, of all processes together, and keep the state for Ctrl-C."""
         self.completed = iteration
         self._set_learning_rate()
         summary = self.env.statistics.drain()
         mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
         limit = self.alg.get_policy().distribution.squash.limit
-        support = latent_support(self.alg.storage.actions.flatten(0, 1), mean, std, limit)
-        steps = self.env.env_steps - self._snapshot["score"]["totals"]["env_steps"]
+        support = ranks.mean(latent_support(self.alg.storage.actions.flatten(0, 1), mean, std, limit))
+        steps = self._add_up_steps()
         scalars = iteration_scalars(summary, support, times, self.env.env_steps, self.env.decisions, steps)
         self.logger.add_scalars(scalars, iteration)
         self._snapshot = copy.deepcopy(self.state())
@@ -277,16 +302,18 @@ class SteeringRunner(OnPolicyRunner):
         left = (time.perf_counter() - self._clock) / done * (self._target - iteration)
         self._report(iteration_line(iteration, self._target, summary, support, times, self.env.env_steps, steps, left))
 
+    def _add_up_steps(self) -> int:
+        """Make the totals those of all processes; returns the control steps of all in this iteration."""
+        before, env = self._snapshot["score"]["totals"], self.env
+        steps = sum(ranks.gather(env.env_steps - before["env_steps"]))
+        env.env_steps = before["env_steps"] + steps
+        env.decisions = before["decisions"] + sum(ranks.gather(env.decisions - before["decisions"]))
+        return steps
+
     def _make_logger(self) -> SteeringLogger:
+        env, several = self.env, ranks.count() > 1
         logger = SteeringLogger(
-            log_dir=self.logger.log_dir,
-            cfg=self.cfg,
-            env_cfg=self.env.cfg,
-            num_envs=self.env.num_envs,
-            is_distributed=self.is_distributed,
-            gpu_world_size=self.gpu_world_size,
-            gpu_global_rank=self.gpu_global_rank,
-            device=self.device,
+            self.logger.log_dir, self.cfg, env.cfg, env.num_envs, several, ranks.count(), ranks.index(), self.device
         )
         logger.git_status_repos = [__file__]
         logger.on_iteration = self._after_iteration

@@ -16,6 +16,7 @@ import torch
 from score.policies.base_policy import BasePolicy
 from score.policies.spec import require_match
 from score.task import Task
+from score.utils import ranks
 
 from .checkpoint import BEST_NAME, weights_sha256
 from .chunked_env import ChunkedVecEnv
@@ -37,10 +38,10 @@ class TrainSummary:
     """Iterations done, those before a resume included."""
 
     env_steps: int
-    """Control steps done, summed over environments."""
+    """Control steps done, summed over environments and processes."""
 
     decisions: int
-    """Decisions made, summed over environments."""
+    """Decisions made, summed over environments and processes."""
 
     best: EvaluationScore | None
     """Best evaluation on fixed starts; its checkpoint is model_best.pt."""
@@ -69,7 +70,8 @@ def train(
         task: The task, in its ``sim`` domain.
         base_policy: The base policy; frozen, and moved to the task's device.
         cfg: Settings.
-        log_dir: Folder of the run: a new one, or that of ``resume`` to go on in it; see :mod:`.run_folder`.
+        log_dir: Folder of the run: a new one, or that of ``resume`` to go on in it; see :mod:`.run_folder`. Of several
+            processes, the first one's counts.
         resume: Checkpoint to go on from.
         task_name: Gym id of the task.
         metadata: What else run.json should say, such as ``physics`` and ``base_policy``.
@@ -81,10 +83,11 @@ def train(
     Raises:
         UserError: A setting, the base policy, the checkpoint or the folder does not fit.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was saved; the message names it.
+        ProcessLost: Another process has ended, after a checkpoint was saved; the message names it.
         RuntimeError: The base policy's weights have changed.
     """
     started = time.perf_counter()
-    log_dir = Path(log_dir)
+    log_dir = ranks.gather(Path(log_dir))[0]
     require_match(base_policy.spec, task.spec)
     validate_runner_cfg(cfg, task.num_envs, base_policy.spec.horizon)
     base_policy.to(task.device).eval().requires_grad_(False)
@@ -95,13 +98,15 @@ def train(
     torch.manual_seed(cfg.seed)
     steering = cfg.steering
     plan = make_plan(base_policy, vars(steering)).to(task.device)
-    env = ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=cfg.seed)
+    seed = ranks.own_seed(cfg.seed)
+    env = ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=seed)
     runner = SteeringRunner(env, cfg, log_dir, weights, report)
     if resume is not None:
         runner.load(str(resume))  # refuses a wrong file before anything is written
-    require_free(log_dir, resume)
-    if runner.gpu_global_rank == 0:
-        facts = {"num_envs": str(task.num_envs), "device": str(task.device), "base_policy_sha256": weights}
+    if ranks.index() == 0:
+        require_free(log_dir, resume)
+        facts = {"num_envs": str(task.num_envs * ranks.count()), "processes": str(ranks.count())}
+        facts |= {"device": str(task.device), "base_policy_sha256": weights}
         told = {**facts, "method": steering.method, "files": getattr(task, "files", {}), **(metadata or {})}
         write_run(log_dir, task_name, cfg, getattr(task, "settings", {}), runner.completed, told)
         _announce(report, log_dir, runner, cfg, resume)
@@ -129,15 +134,16 @@ def _announce(
     cfg: SteeringRunnerCfg,
     resume: Path | str | None,
 ) -> None:
-    env = runner.env
-    steps = cfg.num_steps_per_env * cfg.steering.chunk_steps * env.num_envs
+    env, number = runner.env, ranks.count()
+    num_envs, several = env.num_envs * number, f" ({number} processes of {env.num_envs})" if number > 1 else ""
+    steps = cfg.num_steps_per_env * cfg.steering.chunk_steps * num_envs
     report(
         f"Writes to {log_dir}: params/, git/, run.json, TensorBoard events, {BEST_NAME}, and model_<i>.pt every"
         f" {cfg.save_interval} iterations."
     )
     report(
         f"Method {cfg.steering.method} ({METHODS[cfg.steering.method].acts_on}), basis {cfg.steering.basis}: PPO sets"
-        f" {env.num_actions} numbers every {env.chunk_steps} control steps, in {env.num_envs} environments; up to"
+        f" {env.num_actions} numbers every {env.chunk_steps} control steps, in {num_envs} environments{several}; up to"
         f" {steps:,} control steps an iteration."
     )
     if resume is not None:

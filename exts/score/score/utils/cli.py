@@ -3,11 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from .errors import UserError
+from .errors import ProcessLost, UserError
+
+ENDINGS = "SCORE_ENDINGS"
+"""Environment variable: folder where each of several processes writes how it ended; their parent says it once."""
 
 _REMEDIES = {
     errno.ENOSPC: "no space left on the disk; free some, or write to another place",
@@ -18,8 +27,8 @@ _REMEDIES = {
 }
 """What to do about an operating-system error that is about the user's disk and not about our code."""
 
-_INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C: 128 + SIGINT, as shells report it."""
+_STOPPED = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+"""What stops a command; its exit code is then 128 + the signal's number, as shells report it."""
 
 
 def run_command(main: Callable[[], int | None]) -> int:
@@ -32,31 +41,60 @@ def run_command(main: Callable[[], int | None]) -> int:
 
     Returns:
         What ``main`` returned (0 for None); 2 after a :class:`~score.utils.errors.UserError` or a full,
-        read-only or forbidden disk; 130 after Ctrl-C.
+        read-only or forbidden disk; 130 after Ctrl-C and 143 after SIGTERM, which is a ``KeyboardInterrupt`` too.
 
     Raises:
         Exception: Whatever else ``main`` raises: that is a defect, and its traceback is wanted.
     """
+    with _sigterm_as_ctrl_c() as received:
+        try:
+            return main() or 0
+        except ProcessLost as error:
+            return _fail(f"error: {_one_line(str(error))}", error.exit_code, error.left, lost=True)
+        except UserError as error:
+            return _fail(f"error: {_one_line(str(error))}", error.exit_code)
+        except KeyboardInterrupt as interrupt:
+            # A script that has saved something re-raises with a word on what it left.
+            left, stopped = _one_line(str(interrupt)), received[-1] if received else signal.SIGINT
+            line = f"interrupted by {_STOPPED[stopped]}" + (f": {left}" if left else "")
+            return _fail(line, 128 + stopped, left)
+        except OSError as error:
+            remedy = _REMEDIES.get(error.errno or 0)
+            if remedy is None:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            return _fail(f"error: {where}{remedy}", UserError.exit_code)
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[list[signal.Signals]]:
+    """Let SIGTERM, by which schedulers end jobs, save as Ctrl-C does; yields the signals that came."""
+    received: list[signal.Signals] = []
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the saving short
+        received.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        return main() or 0
-    except UserError as error:
-        return _fail(f"error: {_one_line(str(error))}", error.exit_code)
-    except KeyboardInterrupt as interrupt:
-        # A script that has saved something re-raises with a word on what it left.
-        left = _one_line(str(interrupt))
-        return _fail("interrupted by Ctrl-C" + (f": {left}" if left else ""), _INTERRUPTED)
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0)
-        if remedy is None:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"error: {where}{remedy}", UserError.exit_code)
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _fail(line: str, code: int) -> int:
+def _fail(line: str, code: int, left: str = "", *, lost: bool = False) -> int:
     # Progress bars and logs may be waiting in stdout; they belong before the last line.
     sys.stdout.flush()
-    print(line, file=sys.stderr, flush=True)
+    folder = os.environ.get(ENDINGS)
+    if folder is None:
+        print(line, file=sys.stderr, flush=True)
+    else:
+        ending = {"line": line, "code": code, "left": left, "lost": lost}
+        Path(folder, os.environ["RANK"]).write_text(json.dumps(ending), encoding="utf-8")
     return code
 
 

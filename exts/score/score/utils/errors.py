@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""The one exception for a user's mistake, and the list of near names it may carry."""
+"""The exception for a user's mistake, with the list of near names it may carry, and that for a lost process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ class UserError(Exception):
     """
 
     exit_code: int = 2
+
+
+class ProcessLost(UserError):
+    """Another process of the same run has ended, so that this one cannot go on; its message is not the cause.
+
+    Attributes:
+        left: What this process has saved, and how to go on; empty if nothing.
+    """
+
+    def __init__(self, left: str = "") -> None:
+        """Say what is left."""
+        super().__init__("another process of this run has ended" + (f": {left}" if left else "") + ".")
+        self.left = left
 
 
 def near_names(name: str, candidates: Iterable[str]) -> str:

@@ -49,6 +49,14 @@ def set_random_state(state: dict[str, Any], latent: torch.Generator) -> None:
     latent.set_state(state["latent"].cpu())
 
 
+def seed_everything(seed: int, latent: torch.Generator) -> None:
+    """Seed torch, CUDA, NumPy, Python and the latent's generator."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    latent.manual_seed(seed)
+
+
 def seed_global_generators(seed: int, device: torch.device | str) -> None:
     """Seeds torch's global generators of the CPU and of one device.
 
