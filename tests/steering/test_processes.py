@@ -107,7 +107,7 @@ def test_ctrl_c_saves_once(tmp_path: Path) -> None:
 
 
 def test_the_mistake_of_any_process_is_the_message(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^The disc of this machine is too warm.; saved .*model_1.pt; --checkpoint"):
+    with pytest.raises(UserError, match=r"^The disc of this machine is too warm; saved .*model_1.pt; --checkpoint"):
         run(tmp_path / "run", "--end", "refused", "1", "10")
 
 

@@ -145,7 +145,7 @@ def explain(number: int, codes: Mapping[int, int], endings: Mapping[int, Mapping
         cause = f"Process {silent[0] + 1} of {number} failed (exit code {codes[silent[0]]}): its traceback is above"
     else:
         cause = f"One of {number} processes was stopped"
-    return f"{cause}; {left}" if left else cause
+    return f"{cause.rstrip('.')}; {left}" if left else cause
 
 
 def _left(endings: Mapping[int, Mapping[str, Any]]) -> str:
