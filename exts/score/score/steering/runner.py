@@ -21,6 +21,7 @@ import contextlib
 import copy
 import functools
 import io
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -148,6 +149,7 @@ class SteeringRunner(OnPolicyRunner):
         except RuntimeError as error:
             if not ranks.is_loss(error):
                 raise
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # by which the launcher ends the others: let this one save
             raise ProcessLost(self._save_snapshot()) from error
         finally:
             self.logger.close()
@@ -193,8 +195,7 @@ class SteeringRunner(OnPolicyRunner):
         Raises:
             UserError: The file is no such checkpoint.
         """
-        state = load_checkpoint(path, self.device)
-        header = state["score"]
+        header = (state := load_checkpoint(path, self.device))["score"]
         require_same(path, header["identity"], self.identity)
         self.alg.load(state, None, True)
         self.completed = state["iter"]
@@ -305,10 +306,9 @@ class SteeringRunner(OnPolicyRunner):
     def _add_up_steps(self) -> int:
         """Make the totals those of all processes; returns the control steps of all in this iteration."""
         before, env = self._snapshot["score"]["totals"], self.env
-        steps = sum(ranks.gather(env.env_steps - before["env_steps"]))
-        env.env_steps = before["env_steps"] + steps
         env.decisions = before["decisions"] + sum(ranks.gather(env.decisions - before["decisions"]))
-        return steps
+        env.env_steps = before["env_steps"] + sum(ranks.gather(env.env_steps - before["env_steps"]))
+        return env.env_steps - before["env_steps"]
 
     def _make_logger(self) -> SteeringLogger:
         env, several = self.env, ranks.count() > 1
