@@ -16,25 +16,19 @@ from .plan import SteeringHead
 def run_fixed_starts(env: ChunkedVecEnv, head: SteeringHead, episodes: int) -> EpisodeResults:
     """Run the mean code on the fixed starts; random states and totals of training stay as they are.
 
-    Of several processes, each runs its share of the batches; every one gets the results of all.
+    Of several processes, each runs its share; every one gets the results of all, those of the first process first.
 
     Args:
         env: The environment.
         head: The steering policy.
-        episodes: Episodes, at least; rounded up to a multiple of the environments of all processes.
+        episodes: Episodes, at least; no fewer than the environments of all processes.
     """
-    number = ranks.count()
-    rounds = -(-episodes // (env.num_envs * number))
-    own = [
-        run_episodes(
-            env.task,
-            env.plan.base,
-            steered_arm(head),
-            episodes=env.num_envs,
-            seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
-            chunk_steps=env.chunk_steps,
-            first_batch=batch,
-        )
-        for batch in ranks.share(range(rounds * number))
-    ]
-    return EpisodeResults.concatenate([batch for part in ranks.gather(own) for batch in part])
+    own = run_episodes(
+        env.task,
+        env.plan.base,
+        steered_arm(head),
+        episodes=ranks.share(range(max(episodes, env.num_envs * ranks.count()))),
+        seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
+        chunk_steps=env.chunk_steps,
+    )
+    return EpisodeResults.concatenate(ranks.gather(own))
