@@ -50,6 +50,14 @@ class EpisodeResults:
         steps = np.array([outcome.steps for outcome in outcomes], dtype=np.int64)
         return cls(success, steps, names, horizon, tuple(traces))
 
+    @classmethod
+    def interleave(cls, parts: Sequence[EpisodeResults]) -> EpisodeResults:
+        """Puts the shares of n processes together again: that of process i has episodes i, i + n, i + 2 n, ..."""
+        rows = range(max(part.episodes for part in parts))
+        order = [(part, row) for row in rows for part in parts if row < part.episodes]
+        outcomes = [Outcome(ended_by=part.ended_by[row], steps=int(part.steps[row])) for part, row in order]
+        return cls.of(outcomes, parts[0].horizon, [part.traces[row] for part, row in order if part.traces])
+
     @property
     def episodes(self) -> int:
         """Number of episodes."""

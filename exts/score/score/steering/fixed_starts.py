@@ -16,7 +16,7 @@ from .plan import SteeringHead
 def run_fixed_starts(env: ChunkedVecEnv, head: SteeringHead, episodes: int) -> EpisodeResults:
     """Run the mean code on the fixed starts; random states and totals of training stay as they are.
 
-    Of several processes, each runs its share; every one gets the results of all, those of the first process first.
+    Of several processes, each runs its share; every one gets the results of all, in their order.
 
     Args:
         env: The environment.
@@ -31,4 +31,4 @@ def run_fixed_starts(env: ChunkedVecEnv, head: SteeringHead, episodes: int) -> E
         seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
         chunk_steps=env.chunk_steps,
     )
-    return EpisodeResults.concatenate(ranks.gather(own))
+    return EpisodeResults.interleave(ranks.gather(own))
