@@ -46,7 +46,7 @@ class CountTask:
 
     def step(self, action: torch.Tensor) -> tuple[Any, ...]:
         self._steps += 1
-        self._done = self._steps == 2 + torch.arange(self.num_envs) % 3
+        self._done = torch.arange(self.num_envs) % 3 == self._steps - 2
         observations = {"policy": {"joint_pos": self._joints}}
         return observations, torch.ones(self.num_envs), self._done, torch.zeros_like(self._done), {}
 

@@ -19,6 +19,7 @@ from tests.steering.scripted_task import PointTask, TwoWayPolicy
 from score.cli.arguments import Command
 from score.cli.processes import run_in_processes
 from score.steering import train as module
+from score.steering.checkpoint import weights_sha256
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.config import SteeringRunnerCfg
 from score.steering.runner import SteeringRunner
@@ -58,7 +59,7 @@ def facts(runner: SteeringRunner) -> dict[str, Any]:
     optimiser = runner.alg.optimizer.state_dict()["state"]
     moments = torch.cat([value.flatten().double() for state in optimiser.values() for value in state.values()])
     return {
-        "weights": [module.weights_sha256(network) for network in (runner.alg.actor, runner.alg.critic)],
+        "weights": [weights_sha256(network) for network in (runner.alg.actor, runner.alg.critic)],
         "moments": moments.sum().item(),
         "normaliser_count": int(runner.alg.critic.obs_normalizer.count),
         "own": {"steps": env.steps, "ended": env.ended},
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             super().__init__(*args)
             runners.append(self)
 
-    module.ChunkedVecEnv, module.SteeringRunner = WatchedEnv, Watched  # type: ignore[misc]
+    vars(module).update(ChunkedVecEnv=WatchedEnv, SteeringRunner=Watched)
     with ranks.process_group("cpu"):
         task, cfg = PointTask(args.num_envs // ranks.count()), settings(args.learn)
         # Each process names a folder of its own, as clocks do.
