@@ -81,7 +81,8 @@ def test_capsule_is_evaluation_is_training(method: str, sampled: bool) -> None:
     env = ChunkedVecEnv(task, plan, chunk_steps=4, gamma=0.9, seed=8)
     observations = env.reset(seed=2)
     noise = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(8))  # what the step draws
-    decision = Decision(observations["policy"], noise, *torch.zeros(2, 2, dtype=torch.long), seed=3)
+    nothing = torch.zeros(2, dtype=torch.long)
+    decision = Decision(observations["policy"], noise, nothing, nothing, seed=3)
     own = decision.own_noise(plan.own_dim)
     code = actor(observations)
     if sampled:

@@ -51,7 +51,9 @@ def test_latent_noise_is_that_of_its_episode_and_decision_in_whatever_row() -> N
     rows = draw([1, 1, 2], [2, 3, 2])
     assert rows.shape == (3, 4, 2)
     assert torch.equal(draw([2, 7, 1], [2, 0, 2])[[2, 0]], rows[[0, 2]])
-    others = torch.cat([rows, draw([1], [2], Stream.OWN), latent_noise((4, 2), 6, *torch.tensor([[1], [2]]), "cpu")])
+    others = torch.cat(
+        [rows, draw([1], [2], Stream.OWN), latent_noise((4, 2), 6, torch.tensor([1]), torch.tensor([2]), "cpu")]
+    )
     # Another episode, decision, stream or seed: no number is the same.
     assert len(others.flatten().unique()) == 5 * 8
 

@@ -131,7 +131,7 @@ def test_a_method_survives_its_checkpoint(small_cfg: SteeringRunnerCfg, tmp_path
     assert plan_identity(vars(cfg.steering), head.plan) == plan_identity(vars(cfg.steering), expected)
     assert (head.plan.latent_dim, head.plan.own_dim) == (expected.latent_dim, expected.own_dim)
     # It can be evaluated, and goes on under its own method alone.
-    run_episodes(PointTask(8), policy, steered_arm(head, sample=True), episodes=8, seed=5, chunk_steps=4)
+    run_episodes(PointTask(8), policy, steered_arm(head, sample=True), episodes=range(8), seed=5, chunk_steps=4)
     other = copy.deepcopy(cfg)
     other.steering.method = "residual" if method == "score" else "score"
     with pytest.raises(UserError, match=rf"was trained with method {method}, and now it is {other.steering.method}"):

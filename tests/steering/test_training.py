@@ -85,7 +85,7 @@ def test_it_learns(tmp_path: Path) -> None:
     cfg.steering.chunk_steps = 4
     cfg.actor.hidden_dims = cfg.critic.hidden_dims = [64, 64]
     task, policy = PointTask(32), TwoWayPolicy()
-    base = run_episodes(task, policy, base_arm(), episodes=128, seed=5, chunk_steps=4).success.mean()
+    base = run_episodes(task, policy, base_arm(), episodes=range(128), seed=5, chunk_steps=4).success.mean()
     assert 0.35 < base < 0.7
     summary = train(task, policy, cfg, tmp_path / "run", task_name=NAME, report=lambda line: None)
     assert summary.best is not None
@@ -93,7 +93,7 @@ def test_it_learns(tmp_path: Path) -> None:
     # And on other starts, with the checkpoint read back.
     steered = load_steering_policy(tmp_path / "run" / "model_best.pt", policy)
     arm = steered_arm(steered)
-    assert run_episodes(task, policy, arm, episodes=128, seed=5, chunk_steps=4).success.mean() > 0.9
+    assert run_episodes(task, policy, arm, episodes=range(128), seed=5, chunk_steps=4).success.mean() > 0.9
     assert curves(tmp_path / "run")["Steering/success"][10] > 0.8
 
 
@@ -156,7 +156,7 @@ def test_what_training_reports_is_the_mean_latent_on_starts_that_no_report_owns(
     # In the same process, with the same task: evaluated by what evaluate.py calls.
     steered = load_steering_policy(tmp_path / "run" / "model_4.pt", policy)
     seed = SeedSpace.TRAINING_EVALUATION.value[0]
-    found = run_episodes(task, policy, steered_arm(steered), episodes=64, seed=seed, chunk_steps=4)
+    found = run_episodes(task, policy, steered_arm(steered), episodes=range(64), seed=seed, chunk_steps=4)
     assert last == EvaluationScore(4, int(found.success.sum()), 64, float(found.steps.mean()))
     # And training goes on after it.
     small_cfg.max_iterations = 5

@@ -84,7 +84,11 @@ def pushes(num_envs: int, row: int) -> list[tuple[int, torch.Tensor]]:
     env: Any = SimpleNamespace(
         num_envs=num_envs, device="cpu", step_dt=0.1, episode_length_buf=steps, scene={"cup": body}
     )
-    params = {"asset_cfg": SimpleNamespace(name="cup", body_ids=[0]), "force": 0.2, "interval_s": (1.0, 3.0)}
+    params: dict[str, Any] = {
+        "asset_cfg": SimpleNamespace(name="cup", body_ids=[0]),
+        "force": 0.2,
+        "interval_s": (1.0, 3.0),
+    }
     term = PushBody(SimpleNamespace(params=params), env)
     torch.manual_seed(3)
     term.reset(torch.tensor([row]))
