@@ -54,9 +54,13 @@ def test_a_block_leaves_the_global_state_as_it_was() -> None:
 @pytest.mark.parametrize("varied", ["seed", "step", "stream", "index"])
 def test_counted_numbers_are_normal_and_independent(varied: str) -> None:
     many, one = torch.arange(4000), torch.full((4000,), 5)
-    keys: tuple[torch.Tensor, torch.Tensor | int, torch.Tensor | int]
-    keys = {"seed": (many, 1, 2), "step": (one, many, 2), "stream": (one, 1, many), "index": (one[:4], 1, 2)}[varied]
-    numbers = counter_normal(counter_keys(*keys), 16 if varied != "index" else 16_000).double()
+    seed, step, stream = {
+        "seed": (many, one, one),
+        "step": (one, many, one),
+        "stream": (one, one, many),
+        "index": (one[:4], one[:4], one[:4]),
+    }[varied]
+    numbers = counter_normal(counter_keys(seed, step, stream), 16 if varied != "index" else 16_000).double()
     assert numbers.dtype == torch.float64
     flat = numbers.flatten().numpy()
     # 64,000 numbers: standard errors 0.004 of the mean, sqrt(2 / 64,000) = 0.0056 of the variance.
