@@ -175,7 +175,9 @@ def _evaluate(
             store=store,
         )
         results["constant"] = run(constant_arm(constant.latent))
-    report = make_report(results, cfg, num_envs=task.num_envs, chunk_steps=chunk_steps, constant=constant)
+    report = make_report(
+        results, cfg, num_envs=task.num_envs * ranks.count(), chunk_steps=chunk_steps, constant=constant
+    )
     if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)
     store.remove()
