@@ -13,8 +13,8 @@ An episode is what its index and the seed say, wherever and beside whatever it r
 * Of several processes (:mod:`score.utils.ranks`) each runs its share of the episodes, and gets the outcomes of all.
 * Where an observation, a latent or an action is not finite, the guard ends the episode, as in training.
 
-What an engine keeps of an environment's past over a reset is not the task's to undo: docs/RESULTS.md has how often an
-episode differs for it.
+What an engine itself keeps of an environment's past over a reset is not the task's to undo, and may still make episodes
+differ.
 """
 
 from __future__ import annotations
