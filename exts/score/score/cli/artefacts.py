@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from score.utils.errors import UserError
+from score.utils.settings_files import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -179,8 +179,10 @@ def run_facts(checkpoint: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"run": checkpoint.resolve().parent.name, "checkpoint": checkpoint.name}
     manifest = checkpoint.parent / "run.json"
     if manifest.is_file():
-        values = json.loads(manifest.read_text()).get("metadata", {})
-        facts |= {key: values[key] for key in ("seed", "git_commit", "versions", "physics") if key in values}
+        run = read_json(manifest)
+        values = run.get("metadata") if isinstance(run, dict) else None
+        known = values if isinstance(values, dict) else {}
+        facts |= {key: known[key] for key in ("seed", "git_commit", "versions", "physics") if key in known}
     return facts
 
 
