@@ -19,6 +19,7 @@ import score
 from score.deployment.build import MEASURED_KEY, PAST_TARGET_KEY, build_policy
 from score.deployment.golden import GoldenEpisode, write_golden
 from score.deployment.manifest import (
+    CAPSULE_FILES,
     HASHED_FILES,
     LATENCY_BUDGET_MS,
     MANIFEST_FILE,
@@ -92,7 +93,7 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
         pieces: The policy and where it comes from.
         episode: An episode recorded in the simulator with exactly this policy.
         directory: The folder to make.
-        overwrite: Whether an existing folder is replaced.
+        overwrite: Whether an existing capsule is replaced.
 
     Returns:
         ``directory``.
@@ -114,7 +115,7 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
     if sorted(episode.observations) != sorted(wanted):
         raise ValueError(f"The episode holds {sorted(episode.observations)}, the policy takes {sorted(wanted)}.")
     directory = Path(directory)
-    with atomic_directory(directory, overwrite=overwrite) as folder:
+    with atomic_directory(directory, replaces=CAPSULE_FILES if overwrite else ()) as folder:
         # Written by Python, whose error on a full disk is an exception; torch's own writer ends the process.
         buffer = io.BytesIO()
         torch.jit.save(policy, buffer)

@@ -27,6 +27,9 @@ POLICY_FILE = "policy.pt"
 HASHED_FILES = (POLICY_FILE, "golden.safetensors")
 """Files that must be as they were exported. ``run_policy.py`` is not among them: its user fills it in."""
 
+CAPSULE_FILES = (*HASHED_FILES, MANIFEST_FILE, "run_policy.py", "__pycache__")
+"""All that the folder of a capsule holds."""
+
 EXPORT_COMMAND = "./isaaclab.sh -p scripts/export.py --task TASK --checkpoint {checkpoint} --output DIR"
 
 PARITY_TOLERANCE = 1e-5

@@ -24,7 +24,7 @@ from score.policies.spec import MOST_STEPS, Chunk, PolicySpec
 from score.utils.errors import UserError, near_names
 from score.utils.fields import plain, read_fields, whole_number
 from score.utils.file_kinds import FileKind, file_kind
-from score.utils.files import atomic_directory, sha256_of
+from score.utils.files import atomic_directory, require_folder_place, sha256_of
 from score.utils.settings_files import read_yaml
 
 FORMAT = "score-base-policy/2"
@@ -82,7 +82,7 @@ def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any]
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "training": plain(dict(training or {})),
     }
-    with atomic_directory(directory, overwrite=True) as temporary:
+    with atomic_directory(directory, replaces=_files()) as temporary:
         (temporary / kind.weights_file).write_bytes(weights)
         text = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120)
         (temporary / SETTINGS_FILE).write_text(text, encoding="utf-8")
@@ -137,13 +137,11 @@ def require_bundle_place(directory: Path) -> None:
     """
     if directory.is_file():
         raise UserError(f"{directory} is a file: a base policy is written as a folder. Name another one.")
-    ours = {SETTINGS_FILE, *(kind.weights_file for kind in KINDS.values())}
-    foreign = sorted({path.name for path in directory.glob("*")} - ours)
-    if foreign:
-        raise UserError(
-            f"{directory} holds other things than a base policy ({', '.join(foreign[:3])}): writing there would"
-            " replace them. Name a new folder."
-        )
+    require_folder_place(directory, _files())
+
+
+def _files() -> set[str]:
+    return {SETTINGS_FILE, *(kind.weights_file for kind in KINDS.values())}
 
 
 def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:

@@ -32,6 +32,20 @@ FORMAT = "score-asset/1"
 ASSET_FILE = "asset.yaml"
 REPORT_FILE = "report.json"
 
+
+def asset_files(name: str) -> tuple[str, ...]:
+    """All that the folder of an asset holds, as ``reconstruct.py asset`` makes it."""
+    return (
+        ASSET_FILE,
+        REPORT_FILE,
+        f"{name}.usdc",
+        "points.npz",
+        "preview.png",
+        "collision.png",
+        f"{name}_texture.jpg",
+    )
+
+
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names of assets: they become the root prim of a USD file."""
 
