@@ -151,7 +151,7 @@ def test_run_policy_tells_what_to_fill_in(original: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "error: Fill in read_robot() in run_policy.py, or run: python run_policy.py --replay golden"
+        "error: Fill in stop_robot() in run_policy.py, or run: python run_policy.py --replay golden"
     )
 
 
@@ -160,7 +160,9 @@ def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
     program = (capsule / "run_policy.py").read_text()
     head, tail = program.split("def main() -> None:")
     filled = (
-        "def read_robot(manifest):\n    return {'joint_pos': JOINTS, 'point_cloud': torch.zeros(5, 3)}\n"
+        "def read_robot(manifest):\n"
+        "    return {'joint_pos': JOINTS, 'point_cloud': torch.zeros(5, 3)}, time.monotonic()\n"
+        "def stop_robot(manifest):\n    print('stopped')\n"
         "def send_to_robot(action, manifest):\n    JOINTS.copy_(action); print('sent', action.shape)\n"
         "JOINTS = torch.zeros(2)\n"
     )
@@ -171,7 +173,7 @@ def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.count("sent torch.Size([2])") == 3
+    assert done.stdout.splitlines()[:5] == ["stopped", *3 * ["sent torch.Size([2])"], "stopped"]
     assert "run_policy.py" not in HASHED_FILES  # a filled-in program is no damage
 
 

@@ -91,7 +91,7 @@ def test_overwrite_replaces_all_of_the_old(tmp_path: Path) -> None:
     target = tmp_path / "peg"
     target.mkdir()
     (target / "old").write_text("")
-    with atomic_directory(target, overwrite=True) as temporary:
+    with atomic_directory(target, replaces=("*",)) as temporary:
         (temporary / "new").write_text("")
         assert names_in(target) == ["old"]
     assert names_in(target) == ["new"]
@@ -102,7 +102,7 @@ def test_failed_overwrite_keeps_the_old(tmp_path: Path) -> None:
     target = tmp_path / "peg"
     target.mkdir()
     (target / "old").write_text("")
-    with pytest.raises(ValueError, match="stop"), atomic_directory(target, overwrite=True):
+    with pytest.raises(ValueError, match="stop"), atomic_directory(target, replaces=("*",)):
         raise ValueError("stop")
     assert names_in(target) == ["old"]
     assert names_in(tmp_path) == ["peg"]
@@ -112,7 +112,7 @@ def test_directory_onto_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "peg").write_text("")
     with (
         pytest.raises(UserError, match="is a file, and a folder is to be written there"),
-        atomic_directory(tmp_path / "peg", overwrite=True),
+        atomic_directory(tmp_path / "peg", replaces=("*",)),
     ):
         pass
 
