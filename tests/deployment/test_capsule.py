@@ -246,7 +246,7 @@ def test_a_capsule_of_a_task_that_measures_nothing(tmp_path: Path) -> None:
 
 def test_latency_counts_each_step_with_the_least_of_its_replays() -> None:
     # three replays of two steps; step 0 took 9, 2, 3 ms (least 2), step 1 took 1, 1, 8 ms (least 1)
-    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], steps=2)
+    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], [8.0, 1.0, 2.0, 0.5, 3.0, 7.0], steps=2)
     assert latency == {"p50": 2.5, "p99": 9.0, "max": 9.0, "slowest_step": 2.0}
 
 

@@ -130,22 +130,24 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def replay(policy: torch.jit.ScriptModule, manifest: dict, folder: Path, repeats: int = 3) -> dict:
-    """Feeds the recorded episode several times: worst difference, and milliseconds of every control step."""
+    """Feeds the recorded episode several times: worst difference, milliseconds of every step, and those of its core."""
     golden = read_safetensors(folder / "golden.safetensors")
     names = [item["name"] for item in manifest["inputs"]]
-    difference, milliseconds, decided = [], [], []
+    difference, milliseconds, busy, decided = [], [], [], []
     for _ in range(repeats):
         policy.reset()
         for step, wanted in enumerate(golden["outputs.action"]):
             observations = {name: golden["inputs." + name][step] for name in names}
-            start = time.perf_counter()
+            start, core = time.perf_counter(), time.thread_time()
             action = policy(observations)
             milliseconds.append(1000.0 * (time.perf_counter() - start))
+            busy.append(1000.0 * (time.thread_time() - core))
             difference.append((action - wanted).abs().max().item())
             decided.append(policy.decided())
     steps = len(golden["outputs.action"])
     same = decided == golden["decision"].bool().tolist() * repeats
-    return {"steps": steps, "difference": difference, "milliseconds": milliseconds, "decisions": same}
+    timing = {"milliseconds": milliseconds, "core_milliseconds": busy}
+    return {"steps": steps, "difference": difference, "decisions": same, **timing}
 
 
 def main() -> None:

@@ -51,7 +51,8 @@ class CapsuleReport:
 
     latency_ms: dict[str, float]
     """``p50``, ``p99`` and ``max`` over all calls, as measured here and now. ``slowest_step``: the slowest control
-    step, each counted with the least of its replays, which other programs on this computer disturb least."""
+    step by the time that its core worked on it, in the least of its replays, so that other programs on this computer
+    do not count."""
 
     budget_ms: float
     """What ``slowest_step`` may be."""
@@ -125,7 +126,7 @@ def verify_capsule(path: Path, *, repeats: int = REPEATS) -> CapsuleReport:
         tolerance=manifest["parity_tolerance"],
         same_decisions=outcome["decisions"],
         within_limits=_within_limits(episode, manifest["output"]),
-        latency_ms=_latency(outcome["milliseconds"], len(episode)),
+        latency_ms=_latency(outcome["milliseconds"], outcome["core_milliseconds"], len(episode)),
         budget_ms=manifest["latency"]["budget_ms"],
     )
 
@@ -186,9 +187,9 @@ def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
     return bool(((episode.actions - held).abs() <= _LIMIT_TOLERANCE).all())
 
 
-def _latency(milliseconds: list[float], steps: int) -> dict[str, float]:
+def _latency(milliseconds: list[float], core: list[float], steps: int) -> dict[str, float]:
     ordered = sorted(milliseconds)
-    per_step = [min(milliseconds[step::steps]) for step in range(steps)]
+    per_step = [min(core[step::steps]) for step in range(steps)]
     return {
         "p50": statistics.median(ordered),
         "p99": ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],

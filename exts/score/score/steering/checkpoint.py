@@ -192,7 +192,7 @@ def require_same(path: Path | str, saved: dict[str, Any], present: dict[str, Any
             continue
         if key == "base_policy_sha256":
             raise UserError(
-                f"--checkpoint: {path} steers another base policy (weights sha256 {brief(saved.get(key))[:12]},"
+                f"--checkpoint: {path} steers another base policy (weights sha256 {brief(saved.get(key)).strip(chr(39))[:12]},"
                 f" the given one has {str(value)[:12]}), and fits no other. Give the --base_policy that it was trained"
                 " with; the run.json beside it names it."
             )
