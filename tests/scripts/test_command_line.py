@@ -172,6 +172,15 @@ def test_a_missing_module_of_ours_is_a_defect() -> None:
         run_command(main)
 
 
+def test_a_viewer_without_a_display(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    line = refused("play", *TASK, "--viz", "newton_gl")
+    assert line == (
+        "error: --viz newton_gl opens a window, and there is no display: use --viz viser, rerun or --video."
+    )
+
+
 def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
     from score.steering.run_folder import run_directory
 

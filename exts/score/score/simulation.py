@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -234,7 +235,7 @@ def open_isaac(
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
     video_dir: str | None = None,
-    video_length: int = 150,
+    video_episodes: int = 1,
 ) -> Iterator[SteerableEnv]:
     """Launches the physics engine and builds a task.
 
@@ -247,7 +248,7 @@ def open_isaac(
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
         video_dir: Folder for an mp4 of environment 0 seen by the task's camera; no video if None.
-        video_length: Control steps in the video.
+        video_episodes: Episodes in the video, each of the task's greatest length.
 
     Yields:
         The opened task. One process can open one task at a time.
@@ -266,7 +267,8 @@ def open_isaac(
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:
-        env_cfg.add_video_camera(video_dir, video_length)
+        steps = math.ceil(env_cfg.episode_length_s / (env_cfg.decimation * env_cfg.sim.dt))
+        env_cfg.add_video_camera(video_dir, video_episodes * steps)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
     with _launched(launch_simulation(env_cfg, launcher_args)):
         with _quiet(os.environ.get("SCORE_VERBOSE") is None):

@@ -7,6 +7,8 @@ Imports torch and simulators only when asked, so that ``--help`` and a mistyped 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -143,6 +145,19 @@ def require_device(device: str | None) -> None:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"Device '{device}' cannot be used ({reason}): give --device cpu.") from error
+
+
+def require_display(viewers: Sequence[str]) -> None:
+    """Check that a viewer that opens a window can do so.
+
+    Raises:
+        UserError: There is no display.
+    """
+    windows = [viewer for viewer in viewers if viewer in ("newton_gl", "kit")]
+    if windows and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError(
+            f"--viz {windows[0]} opens a window, and there is no display: use --viz viser, rerun or --video."
+        )
 
 
 def task_options(args: argparse.Namespace, overrides: Sequence[str], **changes: Any) -> dict[str, Any]:

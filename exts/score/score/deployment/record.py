@@ -168,8 +168,8 @@ def record_golden(
             )
         if results.steps[0] < 2:
             raise UserError(
-                f"The last of {cfg.attempts} episodes ended in its first control step, which is not recorded: give another"
-                " --seed, or let the task start further from its end."
+                f"The last of {cfg.attempts} episodes ended in its first control step, which is not recorded: give"
+                " another --seed, or let the task start further from its end."
             )
     tensors = recorder.tensors()
     prefix = "observations/"

@@ -191,8 +191,9 @@ def require_same(path: Path | str, saved: dict[str, Any], present: dict[str, Any
         if saved.get(key) == value:
             continue
         if key == "base_policy_sha256":
+            other = brief(saved.get(key)).strip("'")[:12]
             raise UserError(
-                f"--checkpoint: {path} steers another base policy (weights sha256 {brief(saved.get(key)).strip(chr(39))[:12]},"
+                f"--checkpoint: {path} steers another base policy (weights sha256 {other},"
                 f" the given one has {str(value)[:12]}), and fits no other. Give the --base_policy that it was trained"
                 " with; the run.json beside it names it."
             )
