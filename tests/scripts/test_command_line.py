@@ -177,7 +177,7 @@ def test_a_viewer_without_a_display(refused: Callable[..., str], monkeypatch: py
         monkeypatch.delenv(name, raising=False)
     line = refused("play", *TASK, "--viz", "newton_gl")
     assert line == (
-        "error: --viz newton_gl opens a window, and there is no display: use --viz viser, rerun or --video."
+        "error: --viz newton_gl opens a window, and there is no display: use --viz viser or --video."
     )
 
 

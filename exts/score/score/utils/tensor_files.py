@@ -24,7 +24,7 @@ _OPCODES = frozenset({"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT
 """Ways to name or make other things, which ``torch.save`` does not use for tensors and plain values."""
 _LONGEST_PICKLE = 2**22
 """Longest part of plain values that is read [bytes]; a checkpoint's has some ten thousand."""
-_MOST_VALUES = 10**6
+_MOST_VALUES = 2 * 10**5
 """Values that a file may hold; a checkpoint has some hundreds."""
 
 
@@ -125,5 +125,5 @@ def _leaves(state: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
             continue
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        stack += [(f"{name}.{str(key)[:60]}".lstrip("."), item) for key, item in items]
+        stack += [(f"{name}.{str(key)[:60]}".lstrip(".")[:120], item) for key, item in items]
     raise ValueError("it holds far too many values")
