@@ -176,9 +176,7 @@ def test_a_viewer_without_a_display(refused: Callable[..., str], monkeypatch: py
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     line = refused("play", *TASK, "--viz", "newton_gl")
-    assert line == (
-        "error: --viz newton_gl opens a window, and there is no display: use --viz viser or --video."
-    )
+    assert line == ("error: --viz newton_gl opens a window, and there is no display: use --viz viser or --video.")
 
 
 def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:

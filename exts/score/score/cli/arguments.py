@@ -155,9 +155,7 @@ def require_display(viewers: Sequence[str]) -> None:
     """
     windows = [viewer for viewer in viewers if viewer in ("newton_gl", "kit")]
     if windows and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UserError(
-            f"--viz {windows[0]} opens a window, and there is no display: use --viz viser or --video."
-        )
+        raise UserError(f"--viz {windows[0]} opens a window, and there is no display: use --viz viser or --video.")
 
 
 def task_options(args: argparse.Namespace, overrides: Sequence[str], **changes: Any) -> dict[str, Any]:

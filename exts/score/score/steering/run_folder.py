@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from score.utils import ranks
 from score.utils.errors import UserError
 from score.utils.files import atomic_file, require_plain_name, require_writable
 from score.utils.provenance import package_versions, source_commit
@@ -49,6 +50,8 @@ def run_directory(root: Path | str, run_name: str = "", resume: Path | str | Non
     if run_name:
         require_plain_name(run_name, "--run_name")
         name = f"{name}_{run_name}"
+    if ranks.index() > 0:
+        return Path(root)  # the first process makes the folder, and tells the others
     require_writable(Path(root))
     for number in itertools.count(1):
         folder = Path(root) / (name if number == 1 else f"{name}_{number}")
