@@ -197,8 +197,9 @@ def require_same(path: Path | str, saved: dict[str, Any], present: dict[str, Any
                 f" the given one has {str(value)[:12]}), and fits no other. Give the --base_policy that it was trained"
                 " with; the run.json beside it names it."
             )
+        before = brief(saved.get(key)).strip("'")
         raise UserError(
-            f"--checkpoint: {path} was trained with {key.replace('_', ' ')} {brief(saved.get(key))}, and now it is"
+            f"--checkpoint: {path} was trained with {key.replace('_', ' ')} {before}, and now it is"
             f" {value}."
             " Use the settings that it was trained with (params/agent.yaml beside it), or start a new run."
         )

@@ -33,7 +33,7 @@ class FileKind(enum.Enum):
     RUN = "is the folder of a training run"
     FOLDER = "is a folder"
     SPECIAL = "is no regular file (a device or a named pipe)"
-    BOMB = "unpacks to far more than its size, or is encrypted"
+    BOMB = "is an archive that names a part twice, is encrypted, or unpacks to far more than its size"
     OTHER = "is of no known kind"
 
 
