@@ -12,8 +12,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from score_assets import USD_DIR
-from score_assets.usd_files import outdated_usd_files, write_usd_files
+try:
+    from score_assets import USD_DIR
+    from score_assets.usd_files import outdated_usd_files, write_usd_files
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def main(arguments: list[str] | None = None) -> int:

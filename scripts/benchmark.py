@@ -36,9 +36,14 @@ from typing import Any
 # Before torch loads: small networks are many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from score.cli.arguments import Command
-from score.utils.cli import run_command
-from score.utils.errors import UserError, near_names
+try:
+    from score.cli.arguments import Command
+    from score.utils.cli import run_command
+    from score.utils.errors import UserError, near_names
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def make_command() -> Command:
@@ -178,8 +183,9 @@ SUITES = {
 
 
 def _announce(args: argparse.Namespace, what: str) -> None:
-    from score.utils.files import require_writable
+    from score.utils.files import require_file_place, require_writable
 
+    require_file_place(args.output)
     require_writable(args.output.resolve().parent)
     print(f"{what}; writes {args.output}")
 

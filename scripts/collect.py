@@ -13,8 +13,13 @@ from pathlib import Path
 # Before torch loads: small networks are many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from score.cli.arguments import Command, task_options
-from score.utils.cli import run_command
+try:
+    from score.cli.arguments import Command, task_options
+    from score.utils.cli import run_command
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.imitation.recording import record_demonstrations
     from score.open_task import entry_point, open_task
     from score.utils import ranks
-    from score.utils.files import require_writable
+    from score.utils.files import require_new_file
 
-    require_writable(args.output.resolve().parent)
+    require_new_file(args.output, ".hdf5")
     number = args.processes or ranks.count()
     num_envs = args.num_envs or -(-min(args.episodes, 256) // number) * number
     if run_in_processes(args, num_envs, __file__, arguments):

@@ -17,9 +17,14 @@ from pathlib import Path
 # Before torch loads: small networks are many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from score.cli.arguments import Command, task_options
-from score.utils.cli import run_command
-from score.utils.errors import UserError
+try:
+    from score.cli.arguments import Command, task_options
+    from score.utils.cli import run_command
+    from score.utils.errors import UserError
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
     from score.deployment import verify_capsule
+    from score.deployment.manifest import CAPSULE_FILES
     from score.deployment.record import export_policy
     from score.open_task import open_task
-    from score.utils.files import require_writable
+    from score.utils.files import require_folder_place, require_writable
 
     # Everything that can be wrong with files is found before the simulator starts.
     bundle, checkpoint = artefacts.find_inputs(args, overrides)
@@ -49,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if checkpoint is None or steering is None:
         raise UserError("--checkpoint none: a capsule needs a steering policy. Give latest, best or a file.")
     cfg = artefacts.export_cfg(args, bundle, checkpoint, steering.iteration)
-    require_writable(args.output.resolve().parent)
-    if args.output.exists() and not args.overwrite:
+    if args.output.is_dir() and not args.overwrite:
         raise UserError(f"{args.output} already exists: name another folder, or add --overwrite.")
+    require_folder_place(args.output, CAPSULE_FILES if args.overwrite else ())
+    require_writable(args.output.resolve().parent)
     print(f"Base policy: {bundle}")
     print(f"Checkpoint:  {checkpoint} (method {steering.method}, iteration {steering.iteration})")
     print(f"Capsule:     {args.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")

@@ -14,9 +14,14 @@ from pathlib import Path
 # Before torch loads: small networks are many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from score.cli.arguments import Command, task_options
-from score.utils.cli import run_command
-from score.utils.errors import UserError
+try:
+    from score.cli.arguments import Command, require_display, task_options
+    from score.utils.cli import run_command
+    from score.utils.errors import UserError
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 VIEWERS = ("newton_gl", "viser", "rerun", "kit")
 
@@ -36,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args, overrides = command.parse(arguments)
     if not args.video and not args.viz:
         raise UserError("Nothing to show: add --video for an mp4, or --viz newton_gl|viser|rerun|kit for a viewer.")
+    require_display(args.viz)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
     from score.open_task import open_task
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_writable(folder)
         print(f"Writes an mp4 to {folder}")
     print(f"Base policy {bundle}; steering checkpoint {checkpoint or 'none'}; Ctrl-C ends")
-    video = {"video_dir": str(folder), "video_length": args.episodes * 100} if args.video else {}
+    video = {"video_dir": str(folder), "video_episodes": args.episodes} if args.video else {}
     options = task_options(args, overrides, num_envs=args.num_envs or 1, visualizers=args.viz, **video)
     with open_task(**options) as task:
         base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)

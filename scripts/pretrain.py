@@ -15,8 +15,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-from score.cli.arguments import Command, require_device
-from score.utils.cli import run_command
+try:
+    from score.cli.arguments import Command, require_counts, require_device
+    from score.utils.cli import run_command
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -77,11 +82,14 @@ def main(words: Sequence[str] | None = None) -> int:
     from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
     from score.imitation.settings import updates_for_epochs
     from score.imitation.train import training_directory
+    from score.policies.bundle import require_bundle_place
     from score.policies.kinds import kind_named
     from score.policies.settings import FlowNetworkCfg
 
     kind_named(arguments.kind, "--kind", trainable=True)
+    require_counts(arguments)
     require_device(arguments.device)
+    require_bundle_place(arguments.output)
     cloud = None if arguments.no_point_cloud else "point_cloud"
     data = read_demonstrations(arguments.dataset, ["joint_pos"], [cloud] if cloud else [])
     updates = arguments.updates if arguments.updates is not None else PretrainCfg.updates

@@ -18,8 +18,13 @@ from pathlib import Path
 # Before numerical libraries load: small work is many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from score.cli.arguments import Command
-from score.utils.cli import run_command
+try:
+    from score.cli.arguments import Command, require_device
+    from score.utils.cli import run_command
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def make_parser() -> Command:
@@ -55,7 +60,7 @@ def _add_asset(commands: argparse._SubParsersAction[Command]) -> None:
     add("--coacd-timeout", type=float, default=120.0, metavar="S", help="longest time for CoACD (default: 120)")
     add("--points", type=int, default=2048, help="surface points to store (default: 2048)")
     add("--no-drop", action="store_true", help="leave the drop test out")
-    add("--overwrite", action="store_true", help="replace an existing folder")
+    add("--overwrite", action="store_true", help="replace an existing asset")
     command.set_defaults(run=_run_asset)
 
 
@@ -90,8 +95,10 @@ def _add_scene(commands: argparse._SubParsersAction[Command]) -> None:
 
 
 def _run_asset(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.asset_folder import asset_files
     from score.reconstruction.build import build_asset
     from score.reconstruction.settings import AssetCfg, parse_measures
+    from score.utils.files import require_folder_place, require_writable
 
     known = parse_measures([arguments.known_length], "--known-length") if arguments.known_length else {}
     cfg = AssetCfg(
@@ -115,6 +122,8 @@ def _run_asset(arguments: argparse.Namespace) -> int:
         num_points=arguments.points,
         overwrite=arguments.overwrite,
     )
+    require_folder_place(cfg.output, asset_files(cfg.name) if cfg.overwrite else ())
+    require_writable(Path(os.path.abspath(cfg.output)).parent)
     passport = build_asset(cfg, drop=not arguments.no_drop)
     print(passport.summary())
     return 0 if passport.passed else 1
@@ -132,13 +141,10 @@ def _run_fuse(arguments: argparse.Namespace) -> int:
     from score.cli.progress import console_progress
     from score.reconstruction.scan.frames import read_frames
     from score.reconstruction.scan.fusion import FuseCfg, fuse, write_fused
-    from score.utils.errors import UserError
-    from score.utils.files import require_writable
+    from score.utils.files import require_new_file
 
-    if arguments.output.suffix.lower() != ".ply":
-        raise UserError(f"--output must name a .ply file, got {arguments.output}.")
-    if arguments.output.exists():
-        raise UserError(f"{arguments.output} already exists: remove it or name another file.")
+    require_new_file(arguments.output, ".ply")
+    require_device(arguments.device)
     cfg = FuseCfg(
         voxel=arguments.voxel / 1000.0,
         truncation=arguments.truncation / 1000.0 if arguments.truncation is not None else None,
@@ -146,7 +152,6 @@ def _run_fuse(arguments: argparse.Namespace) -> int:
         device=arguments.device,
     )
     frames = read_frames(arguments.frames)
-    require_writable(arguments.output.resolve().parent)
     print(f"Fuses {len(frames.frames)} frames of {arguments.frames}; writes {arguments.output}")
     try:
         with console_progress() as progress:
@@ -164,9 +169,10 @@ def _run_scene(arguments: argparse.Namespace) -> int:
     from score.reconstruction.check.scene_picture import write_scene_picture
     from score.reconstruction.scene import read_scene
     from score.utils.errors import UserError
-    from score.utils.files import require_writable
+    from score.utils.files import require_file_place, require_writable
 
     picture = arguments.picture or arguments.scene.with_suffix(".png")
+    require_file_place(picture)
     if picture.suffix.lower() != ".png":
         raise UserError(f"--picture must name a .png file, got {picture}.")
     scene = read_scene(arguments.scene)

@@ -17,8 +17,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # rsl_rl imports git, which insists on a git binary otherwise.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
-from score.cli.arguments import Command, task_options
-from score.utils.cli import run_command
+try:
+    from score.cli.arguments import Command, task_options
+    from score.utils.cli import run_command
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.steering.run_folder import run_directory
     from score.steering.train import train
     from score.utils import ranks
+    from score.utils.files import require_plain_name
 
+    if args.run_name:
+        require_plain_name(args.run_name, "--run_name")
     if args.method is not None:
         find_method(args.method)
     # No --domain: training in the stand-in for the robot would spoil its numbers.

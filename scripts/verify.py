@@ -12,8 +12,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from score.cli.arguments import Command, require_counts
-from score.utils.cli import run_command
+try:
+    from score.cli.arguments import Command, require_counts
+    from score.utils.cli import run_command
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

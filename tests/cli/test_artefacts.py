@@ -45,7 +45,7 @@ def test_evaluate_refuses_bad_arguments(arguments: list[str], message: str) -> N
     ("arguments", "message"),
     [
         (["--suite", "sped"], r"Unknown suite 'sped'\. Did you mean 'speed'\? There are: speed, soak"),
-        (["--num_envs", "16", "0"], "--num_envs must be at least 1, got 16 0"),
+        (["--num_envs", "16", "0"], "--num_envs must be at least 1, got 0"),
         (["--output", "speed.txt"], r"--output must name a \.json file, got speed\.txt"),
         (["--second", "1"], r"Unknown argument '--second'\. Did you mean '--seconds'"),
     ],

@@ -151,7 +151,7 @@ def test_run_policy_tells_what_to_fill_in(original: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "error: Fill in read_robot() in run_policy.py, or run: python run_policy.py --replay golden"
+        "error: Fill in stop_robot() in run_policy.py, or run: python run_policy.py --replay golden"
     )
 
 
@@ -160,7 +160,9 @@ def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
     program = (capsule / "run_policy.py").read_text()
     head, tail = program.split("def main() -> None:")
     filled = (
-        "def read_robot(manifest):\n    return {'joint_pos': JOINTS, 'point_cloud': torch.zeros(5, 3)}\n"
+        "def read_robot(manifest):\n"
+        "    return {'joint_pos': JOINTS, 'point_cloud': torch.zeros(5, 3)}, time.monotonic()\n"
+        "def stop_robot(manifest):\n    print('stopped')\n"
         "def send_to_robot(action, manifest):\n    JOINTS.copy_(action); print('sent', action.shape)\n"
         "JOINTS = torch.zeros(2)\n"
     )
@@ -171,7 +173,7 @@ def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.count("sent torch.Size([2])") == 3
+    assert done.stdout.splitlines()[:5] == ["stopped", *3 * ["sent torch.Size([2])"], "stopped"]
     assert "run_policy.py" not in HASHED_FILES  # a filled-in program is no damage
 
 
@@ -244,7 +246,7 @@ def test_a_capsule_of_a_task_that_measures_nothing(tmp_path: Path) -> None:
 
 def test_latency_counts_each_step_with_the_least_of_its_replays() -> None:
     # three replays of two steps; step 0 took 9, 2, 3 ms (least 2), step 1 took 1, 1, 8 ms (least 1)
-    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], steps=2)
+    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], [8.0, 1.0, 2.0, 0.5, 3.0, 7.0], steps=2)
     assert latency == {"p50": 2.5, "p99": 9.0, "max": 9.0, "slowest_step": 2.0}
 
 

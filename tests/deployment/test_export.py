@@ -191,6 +191,9 @@ def test_first_success_is_recorded_and_failures_are_named(tmp_path: Path) -> Non
     assert said[0].startswith("No success in 2 episodes: the capsule carries a failed episode.")
     with pytest.raises(UserError, match="--attempts must be at least 1, got 0"):
         export_policy(ReachTask(), steering, ExportCfg(task="Reach", output=tmp_path / "c", attempts=0))
+    with pytest.raises(UserError, match="The last of 2 episodes ended in its first control step, which"):
+        cfg = ExportCfg(task="Reach", output=tmp_path / "d", attempts=2)
+        export_policy(ReachTask(success_steps=1), steering, cfg, said.append)
 
 
 def test_a_base_policy_of_another_task_is_refused(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ FORBIDDEN = {
 """Package or module: what nothing in it may import. Policies and runtime must load on a robot that has only torch,
 evaluations and tasks of Gymnasium where there is no simulator."""
 
-UTILS_WITH_TORCH = {f"exts/score/score/utils/{name}.py" for name in ("random", "ranks", "targets")}
+UTILS_WITH_TORCH = {
+    f"exts/score/score/utils/{name}.py" for name in ("random", "ranks", "targets", "tensor_files", "torchscript")
+}
 """Files of ``score.utils`` that need more than the standard library; the package does not import them."""
 
 BELOW = {

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from score.reconstruction.scan import frames as module
 from score.reconstruction.scan.frames import read_color, read_depth, read_frames
+from score.utils import settings_files
 from score.utils.errors import UserError
 
 SIZE = (8, 6)
@@ -153,13 +153,13 @@ def test_a_link_out_of_the_folder_is_refused(recording: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("text", ["{", "", "[" * 100_000, "\xff"])
 def test_unreadable_json(recording: Path, text: str) -> None:
     (recording / "cameras.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"not readable as JSON|format is None"):
+    with pytest.raises(UserError, match=r"is not JSON|format is None"):
         read_frames(recording)
 
 
 def test_too_long_json(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_JSON_BYTES", 100)
-    with pytest.raises(UserError, match=r"is larger than .*no list of frames"):
+    monkeypatch.setattr(settings_files, "LARGEST_JSON", 100)
+    with pytest.raises(UserError, match=r"cameras.json has .* bytes, far more than it needs"):
         read_frames(recording)
 
 

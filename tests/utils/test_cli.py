@@ -40,6 +40,7 @@ def test_user_error_is_one_line_without_traceback(capsys: pytest.CaptureFixture[
         (errno.ENOSPC, "no space left on the disk"),
         (errno.EROFS, "the file system is read-only"),
         (errno.EACCES, "permission denied"),
+        (errno.ENAMETOOLONG, "the name is too long"),
     ],
 )
 def test_disk_errors_name_the_file_and_a_remedy(number: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,10 +66,19 @@ def test_interrupt_says_what_was_left(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == "interrupted by Ctrl-C: checkpoint model_7.pt is whole\n"
 
 
-def test_a_real_interrupt_ends_in_one_line() -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGUSR1, 138, "SIGUSR1")],
+)
+def test_signals_let_a_command_save_and_end_in_one_line(number: signal.Signals, code: int, name: str) -> None:
+    """A second one from a scheduler, while the command saves, changes nothing."""
     script = (
-        "import time; from score.utils import run_command\n"
-        "def main():\n    print('started', flush=True); time.sleep(60)\n"
+        "import os, time; from score.utils import run_command\n"
+        "def main():\n"
+        "    try:\n        print('started', flush=True); time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        f"        os.kill(os.getpid(), {int(signal.SIGTERM)}); time.sleep(0.1)\n"
+        "        raise KeyboardInterrupt('model_7.pt is whole') from None\n"
         "raise SystemExit(run_command(main))"
     )
     process = subprocess.Popen(
@@ -76,6 +86,18 @@ def test_a_real_interrupt_ends_in_one_line() -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, message = process.communicate(timeout=30)
-    assert (process.returncode, message) == (130, "interrupted by Ctrl-C\n")
+    assert (process.returncode, message) == (code, f"interrupted by {name}: model_7.pt is whole\n")
+
+
+def test_what_a_library_makes_of_an_interrupt_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("core failed to import") from None
+        return 0
+
+    assert run_command(main) == 143
+    assert capsys.readouterr().err == "interrupted by SIGTERM: ImportError: core failed to import\n"

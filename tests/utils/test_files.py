@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from score.utils import UserError, atomic_directory, atomic_file, require_writable, sha256_of
+from score.utils.files import require_folder_place, require_plain_name
 
 
 def names_in(directory: Path) -> list[str]:
@@ -91,7 +92,7 @@ def test_overwrite_replaces_all_of_the_old(tmp_path: Path) -> None:
     target = tmp_path / "peg"
     target.mkdir()
     (target / "old").write_text("")
-    with atomic_directory(target, overwrite=True) as temporary:
+    with atomic_directory(target, replaces=("*",)) as temporary:
         (temporary / "new").write_text("")
         assert names_in(target) == ["old"]
     assert names_in(target) == ["new"]
@@ -102,7 +103,7 @@ def test_failed_overwrite_keeps_the_old(tmp_path: Path) -> None:
     target = tmp_path / "peg"
     target.mkdir()
     (target / "old").write_text("")
-    with pytest.raises(ValueError, match="stop"), atomic_directory(target, overwrite=True):
+    with pytest.raises(ValueError, match="stop"), atomic_directory(target, replaces=("*",)):
         raise ValueError("stop")
     assert names_in(target) == ["old"]
     assert names_in(tmp_path) == ["peg"]
@@ -112,7 +113,7 @@ def test_directory_onto_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "peg").write_text("")
     with (
         pytest.raises(UserError, match="is a file, and a folder is to be written there"),
-        atomic_directory(tmp_path / "peg", overwrite=True),
+        atomic_directory(tmp_path / "peg", replaces=("*",)),
     ):
         pass
 
@@ -194,3 +195,45 @@ def test_equal_hashes_mean_equal_contents(
     (directory / "1").write_bytes(first)
     (directory / "2").write_bytes(second)
     assert (sha256_of(directory / "1") == sha256_of(directory / "2")) == (first == second)
+
+
+def test_only_what_the_command_writes_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "capsule"
+    target.mkdir()
+    (target / "policy.pt").write_text("old")
+    with atomic_directory(target, replaces=("policy.*",)) as temporary:
+        (temporary / "policy.pt").write_text("new")
+    (target / "notes.txt").write_text("mine")
+    with (
+        pytest.raises(UserError, match=r"capsule holds other things .*\(notes.txt\), and they would be lost"),
+        atomic_directory(target, replaces=("policy.*",)),
+    ):
+        pass
+    assert names_in(target) == ["notes.txt", "policy.pt"]
+
+
+def test_temporary_files_of_a_killed_process_are_removed_and_young_ones_are_not(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / name for name in (".model_3.0123abcd.tmp.pt", ".m.0123abce.tmp.pt", ".x.tmp"))
+    for path in (old, young, other):
+        path.write_text("")
+    folder = tmp_path / ".capsule.0123abcf.tmp"
+    folder.mkdir()
+    (folder / "policy.pt").write_text("half")
+    for path in (old, other, folder):
+        os.utime(path, (0, 0))
+    with atomic_file(tmp_path / "model_4.pt") as temporary:
+        temporary.write_text("whole")
+    assert names_in(tmp_path) == [".m.0123abce.tmp.pt", ".x.tmp", "model_4.pt"]
+
+
+def test_names_that_lead_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (".", "..", "/", tmp_path, "a/.."):
+        with pytest.raises(UserError, match="is the folder that the command runs in, or one above it"):
+            require_folder_place(Path(path), ("*",))
+    with pytest.raises(UserError, match="has 201 letters: at most 200 are possible"):
+        require_folder_place(Path("x" * 201, "y"))
+    for name in ("", "../x", "a/b", ".hidden", "a\x00", "a\nb", "é" * 60):
+        with pytest.raises(UserError, match="--run_name is"):
+            require_plain_name(name, "--run_name")
+    require_plain_name("a run of mine-2_b", "--run_name")

@@ -23,6 +23,7 @@ import gymnasium as gym
 import torch
 
 from score.utils.errors import UserError, near_names
+from score.utils.fields import whole_number
 from score.utils.overrides import apply_overrides, split_overrides
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def open_task(
     apply_overrides(agent_cfg, ours)
     if seed is not None:
         agent_cfg.seed = seed
+    whole_number("--seed (agent.seed)", agent_cfg.seed, 0, 2**31 - 1)
     agent_cfg.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     task = task.rpartition(":")[2]
     if "env_cfg_entry_point" not in kwargs:

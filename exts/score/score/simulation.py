@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ from score.physics import allow_unpinned_host_memory, fold_physics_steps
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
+from score.utils.overrides import require_known_keys
 from score.utils.random import preserved_random_state, seed_global_generators
 
 _ENGINE_PACKAGES = {
@@ -232,7 +235,7 @@ def open_isaac(
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
     video_dir: str | None = None,
-    video_length: int = 150,
+    video_episodes: int = 1,
 ) -> Iterator[SteerableEnv]:
     """Launches the physics engine and builds a task.
 
@@ -245,7 +248,7 @@ def open_isaac(
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
         video_dir: Folder for an mp4 of environment 0 seen by the task's camera; no video if None.
-        video_length: Control steps in the video.
+        video_episodes: Episodes in the video, each of the task's greatest length.
 
     Yields:
         The opened task. One process can open one task at a time.
@@ -264,9 +267,10 @@ def open_isaac(
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:
-        env_cfg.add_video_camera(video_dir, video_length)
+        steps = math.ceil(env_cfg.episode_length_s / (env_cfg.decimation * env_cfg.sim.dt))
+        env_cfg.add_video_camera(video_dir, video_episodes * steps)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
-    with launch_simulation(env_cfg, launcher_args):
+    with _launched(launch_simulation(env_cfg, launcher_args)):
         with _quiet(os.environ.get("SCORE_VERBOSE") is None):
             env = gym.make(gym_id, cfg=env_cfg)
         try:
@@ -278,17 +282,42 @@ def open_isaac(
 
 def _resolve(task: str, overrides: Sequence[str]) -> Any:
     """The task's configuration; whatever is wrong with it without overrides is no mistake of the user."""
+    env_cfg = _resolved(task, [])
+    presets = [text for text in overrides if "." not in text.split("=", 1)[0]]
+    try:
+        if presets:
+            env_cfg = _resolved(task, presets)  # other engines have other settings
+        # Isaac Lab takes any key below env, and ignores those that it does not know.
+        require_known_keys(overrides, "env", env_cfg)
+        return _resolved(task, overrides) if len(presets) < len(overrides) else env_cfg
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"Overrides {list(overrides)} do not fit task '{task}': {reason}") from error
+
+
+def _resolved(task: str, overrides: Sequence[str]) -> Any:
     from isaaclab_tasks.utils import resolve_task_config
 
-    env_cfg, _ = resolve_task_config(task, None, overrides=[])
-    if not overrides:
-        return env_cfg
+    said = io.StringIO()
     try:
-        return resolve_task_config(task, None, overrides=list(overrides))[0]
-    except (ValueError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"Overrides {list(overrides)} do not fit task '{task}': {str(error).splitlines()[0]}"
-        ) from error
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            return resolve_task_config(task, None, overrides=list(overrides))[0]
+    except SystemExit as error:  # Hydra prints what it does not understand, and leaves
+        raise ValueError(said.getvalue().strip()) from error
+
+
+@contextlib.contextmanager
+def _launched(launch: contextlib.AbstractContextManager[Any]) -> Iterator[None]:
+    """Isaac Lab's launch, without the traceback that it prints of a mistake that the command says in one line."""
+    launch.__enter__()
+    try:
+        yield
+    except BaseException as error:
+        said = isinstance(error, UserError | OSError)
+        with contextlib.redirect_stderr(io.StringIO()) if said else contextlib.nullcontext():
+            launch.__exit__(type(error), error, error.__traceback__)
+        raise
+    launch.__exit__(None, None, None)
 
 
 @contextlib.contextmanager
@@ -297,12 +326,11 @@ def _quiet(enabled: bool) -> Iterator[None]:
     if not enabled:
         yield
         return
-    import io
-
     captured = io.StringIO()
     try:
         with contextlib.redirect_stdout(captured):
             yield
-    except BaseException:
-        sys.stderr.write(captured.getvalue())
+    except BaseException as error:
+        if not isinstance(error, UserError):
+            sys.stderr.write(captured.getvalue())
         raise

@@ -7,13 +7,18 @@ Imports torch and simulators only when asked, so that ``--help`` and a mistyped 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from score.utils.errors import UserError, near_names
 
-_COUNTS = ("num_envs", "episodes", "attempts", "max_iterations", "steps", "repeats", "processes")
+_COUNTS = (
+    *("num_envs", "episodes", "attempts", "max_iterations", "steps", "repeats", "rounds", "drops"),
+    *("updates", "epochs", "batch_size", "horizon", "processes"),
+)
 """Flags whose number is at least 1, wherever they occur."""
 
 
@@ -110,15 +115,19 @@ def require_overrides(words: Sequence[str], flags: Sequence[str]) -> None:
 
 
 def require_counts(args: argparse.Namespace) -> None:
-    """Check the numbers of things.
+    """Check the numbers of things, and the seed.
 
     Raises:
-        UserError: One is below 1.
+        UserError: A number of things is below 1, or the seed below 0.
     """
     for name in _COUNTS:
-        value = getattr(args, name, None)
-        if isinstance(value, int) and value < 1:
-            raise UserError(f"--{name} must be at least 1, got {value}.")
+        values = getattr(args, name, None)
+        for value in values if isinstance(values, list) else [values]:
+            if isinstance(value, int) and value < 1:
+                raise UserError(f"--{name} must be at least 1, got {value}.")
+    seed = getattr(args, "seed", None)
+    if seed is not None and not 0 <= seed < 2**31:
+        raise UserError(f"--seed must be from 0 to {2**31 - 1}, got {seed}.")
 
 
 def require_device(device: str | None) -> None:
@@ -130,10 +139,23 @@ def require_device(device: str | None) -> None:
     import torch
 
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        kind = torch.empty(0, device=device).device.type
+        if kind not in ("cpu", "cuda"):
+            raise RuntimeError(f"it is of the kind '{kind}'")
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"Device '{device}' cannot be used ({reason}): give --device cpu.") from error
+
+
+def require_display(viewers: Sequence[str]) -> None:
+    """Check that a viewer that opens a window can do so.
+
+    Raises:
+        UserError: There is no display.
+    """
+    windows = [viewer for viewer in viewers if viewer in ("newton_gl", "kit")]
+    if windows and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError(f"--viz {windows[0]} opens a window, and there is no display: use --viz viser or --video.")
 
 
 def task_options(args: argparse.Namespace, overrides: Sequence[str], **changes: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from score.utils.errors import UserError
+from score.utils.files import require_plain_name
+from score.utils.settings_files import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -40,14 +41,17 @@ def find_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[Pat
         Folder of the base policy, and the steering checkpoint or None.
 
     Raises:
-        UserError: There is no such task, domain, base policy or checkpoint.
+        UserError: There is no such task, domain, base policy or checkpoint, or a file is unsound, or the checkpoint
+            steers another base policy.
     """
     from score.open_task import task_kwargs
 
     task_kwargs(args.task, getattr(args, "domain", "sim"))
     experiment = experiment_name(args.task, overrides)
     checkpoint = find_checkpoint(args.checkpoint or NO_CHECKPOINT, args.task, experiment)
-    return args.base_policy or shipped_base_policy(args.task), checkpoint
+    bundle = args.base_policy or shipped_base_policy(args.task)
+    load_policies(bundle, checkpoint, "cpu")
+    return bundle, checkpoint
 
 
 def find_checkpoint(selector: str, task: str, experiment: str) -> Path | None:
@@ -89,6 +93,8 @@ def experiment_name(task: str, overrides: Sequence[str]) -> str:
     from score.open_task import entry_point
 
     given = [text.split("=", 1)[1] for text in overrides if text.startswith("agent.experiment_name=")]
+    if given:
+        require_plain_name(given[-1], "agent.experiment_name")
     return given[-1] if given else str(entry_point(task, "rsl_rl_cfg_entry_point")().experiment_name)
 
 
@@ -179,8 +185,10 @@ def run_facts(checkpoint: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"run": checkpoint.resolve().parent.name, "checkpoint": checkpoint.name}
     manifest = checkpoint.parent / "run.json"
     if manifest.is_file():
-        values = json.loads(manifest.read_text()).get("metadata", {})
-        facts |= {key: values[key] for key in ("seed", "git_commit", "versions", "physics") if key in values}
+        run = read_json(manifest)
+        values = run.get("metadata") if isinstance(run, dict) else None
+        known = values if isinstance(values, dict) else {}
+        facts |= {key: known[key] for key in ("seed", "git_commit", "versions", "physics") if key in known}
     return facts
 
 
@@ -198,8 +206,9 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         UserError: A flag is out of range, or there is no such file.
     """
     from score.evaluation import EvaluationCfg
+    from score.evaluation.schema import read_report
     from score.policies.bundle import bundle_sha256
-    from score.utils.files import sha256_of
+    from score.utils.files import require_file_place, sha256_of
     from score.utils.provenance import command_line, source_commit
 
     cfg = EvaluationCfg(
@@ -221,6 +230,10 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         "overrides": " ".join(overrides),
     }
     output = args.output or default_output(cfg.task, cfg.domain, cfg.starts, cfg.seed, checkpoint)
+    for path in (output, output.with_suffix(".png")):
+        require_file_place(path)
+    if output.exists():
+        read_report(output)  # a report is replaced by its successor, another file is not
     return replace(cfg, output=output, identity=identity), bundle, checkpoint
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import io
 import platform
 import shutil
 from collections.abc import Mapping
@@ -17,7 +18,15 @@ import torch
 import score
 from score.deployment.build import MEASURED_KEY, PAST_TARGET_KEY, build_policy
 from score.deployment.golden import GoldenEpisode, write_golden
-from score.deployment.manifest import HASHED_FILES, MANIFEST_FILE, POLICY_FILE, write_manifest
+from score.deployment.manifest import (
+    CAPSULE_FILES,
+    HASHED_FILES,
+    LATENCY_BUDGET_MS,
+    MANIFEST_FILE,
+    PARITY_TOLERANCE,
+    POLICY_FILE,
+    write_manifest,
+)
 from score.deployment.runtime import NoiseTable
 from score.utils.files import atomic_directory, sha256_of
 
@@ -25,15 +34,9 @@ if TYPE_CHECKING:
     from score.policies.spec import ObservationSpec, PolicySpec
     from score.steering.plan import SteeringHead
 
-LATENCY_BUDGET_MS = 20.0
-"""What the slowest control step may take on one CPU core, milliseconds: a fifth of a 10 Hz period."""
-
 WARM_UP_DECISIONS = 4
 """Decisions to take on zeros before the first episode: TorchScript compiles during the first calls of each of its paths
 (control steps with a decision and without), which takes some 0.3 s."""
-
-PARITY_TOLERANCE = 1e-5
-"""Largest difference from the simulator's own actions, in action units."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
         pieces: The policy and where it comes from.
         episode: An episode recorded in the simulator with exactly this policy.
         directory: The folder to make.
-        overwrite: Whether an existing folder is replaced.
+        overwrite: Whether an existing capsule is replaced.
 
     Returns:
         ``directory``.
@@ -112,8 +115,11 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
     if sorted(episode.observations) != sorted(wanted):
         raise ValueError(f"The episode holds {sorted(episode.observations)}, the policy takes {sorted(wanted)}.")
     directory = Path(directory)
-    with atomic_directory(directory, overwrite=overwrite) as folder:
-        policy.save(str(folder / POLICY_FILE))
+    with atomic_directory(directory, replaces=CAPSULE_FILES if overwrite else ()) as folder:
+        # Written by Python, whose error on a full disk is an exception; torch's own writer ends the process.
+        buffer = io.BytesIO()
+        torch.jit.save(policy, buffer)
+        (folder / POLICY_FILE).write_bytes(buffer.getvalue())
         write_golden(episode, folder / "golden.safetensors")
         shutil.copyfile(Path(__file__).with_name("run_policy.py"), folder / "run_policy.py")
         files = {

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from score.utils.errors import UserError
+from score.utils.fields import brief
+
+_LARGEST = 2**26
+"""Longest manifest that is read [bytes]; it holds an evaluation's report."""
 
 FORMAT = "score-capsule/1"
 """Name and version of the folder format. A reader refuses a version that it does not know."""
@@ -23,7 +27,21 @@ POLICY_FILE = "policy.pt"
 HASHED_FILES = (POLICY_FILE, "golden.safetensors")
 """Files that must be as they were exported. ``run_policy.py`` is not among them: its user fills it in."""
 
+CAPSULE_FILES = (*HASHED_FILES, MANIFEST_FILE, "run_policy.py", "__pycache__")
+"""All that the folder of a capsule holds."""
+
 EXPORT_COMMAND = "./isaaclab.sh -p scripts/export.py --task TASK --checkpoint {checkpoint} --output DIR"
+
+PARITY_TOLERANCE = 1e-5
+"""Largest difference from the simulator's own actions, in action units."""
+
+LATENCY_BUDGET_MS = 20.0
+"""What the slowest control step may take on one CPU core, milliseconds: a fifth of a 10 Hz period."""
+
+_MOST = 10**9
+"""Largest whole number in a manifest."""
+_MOST_WARM_UP = 10**5
+"""Most calls before the first episode."""
 
 _NUMBER = (int, float)
 _OPTIONAL = type(None)
@@ -82,18 +100,25 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         UserError: It is missing, no JSON, of another format, incomplete, or was edited.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} is missing: this folder is no capsule, or was not copied whole.")
+    if path.stat().st_size > _LARGEST:
+        raise UserError(f"{path} has {path.stat().st_size} bytes, far more than a manifest: export the capsule again.")
     try:
-        manifest = json.loads(Path(path).read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: this folder is no capsule, or was not copied whole.") from error
-    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError
-        raise UserError(f"{path} is not JSON ({error}): it was edited or cut off; export the capsule again.") from error
+        manifest = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError
+        reason = f"{path} is not JSON ({brief(error, 150)})"
+        raise UserError(f"{reason}: it was edited or cut off; export the capsule again.") from error
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT:
         raise UserError(_format_message(path, found))
     problem = _misfit(manifest, _SCHEMA, "") or _input_misfit(manifest)
     if problem:
         raise UserError(f"{path} {problem}: it was edited or cut off; export the capsule again.")
+    problem = _loosened(manifest)
+    if problem:
+        raise UserError(f"{path} {problem}: it was edited, or not made by this project; export the capsule again.")
     if manifest.get("manifest_sha256") != manifest_digest(manifest):
         raise UserError(
             f"{path} was edited after the export: its content does not match its manifest_sha256. Limits, names and "
@@ -103,11 +128,27 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def _loosened(manifest: Mapping[str, Any]) -> str:
+    """What the manifest would allow itself, in words: a capsule may be held to less, never to more."""
+    latency, chunk = manifest["latency"], manifest["chunk"]
+    if not 0.0 < manifest["parity_tolerance"] <= PARITY_TOLERANCE:
+        return f"states parity_tolerance {manifest['parity_tolerance']:g}, and at most {PARITY_TOLERANCE:g} is allowed"
+    if not 0.0 < latency["budget_ms"] <= LATENCY_BUDGET_MS:
+        return f"states latency.budget_ms {latency['budget_ms']:g}, and at most {LATENCY_BUDGET_MS:g} is allowed"
+    if latency["warm_up_steps"] > _MOST_WARM_UP:
+        return f"states latency.warm_up_steps {latency['warm_up_steps']}, and at most {_MOST_WARM_UP} is allowed"
+    if not 0.0 < manifest["control_rate_hz"] <= 1e6:
+        return f"states control_rate_hz {manifest['control_rate_hz']:g}"
+    if not 1 <= chunk["executed"] <= chunk["horizon"]:
+        return f"executes {chunk['executed']} steps of a chunk of {chunk['horizon']}"
+    return ""
+
+
 def _format_message(path: Path, found: object) -> str:
-    name, _, version = str(found).partition("/")
-    if name == "score-capsule" and version.isdigit() and int(version) > int(FORMAT.split("/")[1]):
-        return f"{path} has format '{found}', newer than this program reads ('{FORMAT}'): update this project."
-    return f"{path} has format '{found}', not '{FORMAT}': this folder is no capsule of this project."
+    name, _, version = str(found)[:40].partition("/")
+    if name == "score-capsule" and version.isdecimal() and int(version) > int(FORMAT.split("/")[1]):
+        return f"{path} has format {brief(found)}, newer than this program reads ('{FORMAT}'): update this project."
+    return f"{path} has format {brief(found)}, not '{FORMAT}': this folder is no capsule of this project."
 
 
 def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> str:
@@ -121,12 +162,14 @@ def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> 
             problem = _misfit(item, kind, f"{name}.") if isinstance(item, dict) else f"has no table at '{name}'"
             if problem:
                 return problem
-        elif not isinstance(item, kind) or isinstance(item, bool) or _not_finite(item):
-            return f"has a wrong value at '{name}': {item!r}"
+        elif not isinstance(item, kind) or isinstance(item, bool) or _out_of_range(item):
+            return f"has a wrong value at '{name}': {brief(item)}"
     return ""
 
 
-def _not_finite(item: object) -> bool:
+def _out_of_range(item: object) -> bool:
+    if isinstance(item, int):
+        return not 0 <= item <= _MOST
     return isinstance(item, float) and not math.isfinite(item)
 
 
@@ -135,6 +178,8 @@ def _input_misfit(manifest: Mapping[str, Any]) -> str:
         problem = _misfit(item, _INPUT_SCHEMA, f"inputs[{index}].") if isinstance(item, dict) else "has no input table"
         if problem:
             return problem
+        if not item["shape"] or not all(_is_size(size) for size in item["shape"]):
+            return f"has a wrong shape at 'inputs[{index}]': {brief(item['shape'])}"
     names, output = [item["name"] for item in manifest["inputs"]], manifest["output"]
     if (output["offset_from"] is None) != (output["max_offset"] is None):
         return "names only one of 'output.max_offset' and 'output.offset_from'"
@@ -142,4 +187,14 @@ def _input_misfit(manifest: Mapping[str, Any]) -> str:
         return f"clamps to '{output['offset_from']}', which is no input ({', '.join(names)})"
     if not len(output["names"]) == len(output["low"]) == len(output["high"]) > 0:
         return "has limits and names of different lengths at 'output'"
+    if not all(_is_limit(value) for key in ("low", "high") for value in output[key]):
+        return "has a limit at 'output' that is no number"
     return ""
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
+
+
+def _is_limit(value: object) -> bool:
+    return isinstance(value, _NUMBER) and not isinstance(value, bool) and abs(value) <= 1e300

@@ -154,7 +154,7 @@ def record_golden(
             chunk_steps=head.chunk_steps,
             recorder=recorder,
         )
-        if results.success[0]:
+        if results.success[0] and results.steps[0] > 1:
             break
     else:
         report(
@@ -165,6 +165,11 @@ def record_golden(
             raise UserError(
                 f"The guard ended the last of {cfg.attempts} episodes: the physics broke, or the policy gave numbers"
                 " that are not finite. Such a policy is not for a robot; evaluate it, or take an earlier checkpoint."
+            )
+        if results.steps[0] < 2:
+            raise UserError(
+                f"The last of {cfg.attempts} episodes ended in its first control step, which is not recorded: give"
+                " another --seed, or let the task start further from its end."
             )
     tensors = recorder.tensors()
     prefix = "observations/"

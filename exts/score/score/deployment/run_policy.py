@@ -3,26 +3,43 @@
 """Runs the policy of this folder on a robot. Needs Python and torch, nothing else.
 
 python run_policy.py --replay golden     no robot: replays the recorded episode and compares
-python run_policy.py --steps 150         on the robot, once read_robot() and send_to_robot() are filled in
+python run_policy.py --steps 150         on the robot, once read_robot(), send_to_robot() and stop_robot() are filled in
 """
 
 import argparse
 import hashlib
 import json
+import signal
+import sys
+import threading
 import time
 from pathlib import Path
 
 import torch
 
+FAULTS, WINDOW = 3, 20  # a run ends at the third faulty control step of the last 20
+SILENCE = 2.0  # periods without a control step after which the robot is stopped, whatever the loop is waiting for
 
-def read_robot(manifest: dict) -> dict[str, torch.Tensor]:
-    """FILL IN. The newest measurements: names, shapes, units and frames as in manifest["inputs"], float32."""
-    raise NotImplementedError("Fill in read_robot() in run_policy.py, or run: python run_policy.py --replay golden")
+
+def read_robot(manifest: dict) -> tuple[dict[str, torch.Tensor], float]:
+    """FILL IN. The newest measurements, and the time.monotonic() at which the oldest of them was taken.
+
+    Names, shapes, units and frames as in manifest["inputs"], float32.
+    """
+    raise NotImplementedError("Fill in read_robot() in run_policy.py.")
 
 
 def send_to_robot(action: torch.Tensor, manifest: dict) -> None:
     """FILL IN. Send one target: numbers in the order, units and meaning of manifest["output"]."""
     raise NotImplementedError("Fill in send_to_robot() in run_policy.py.")
+
+
+def stop_robot(manifest: dict) -> None:
+    """FILL IN. Make the robot hold where it is.
+
+    Called before the first step and at the end, whatever happens; maybe more than once, and from another thread.
+    """
+    raise NotImplementedError("Fill in stop_robot() in run_policy.py, or run: python run_policy.py --replay golden")
 
 
 def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
@@ -39,18 +56,64 @@ def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
 
 
 def run(policy: torch.jit.ScriptModule, manifest: dict, steps: int) -> None:
-    """The control loop: measure, decide, send, wait for the next tick."""
+    """The control loop: measure, decide, send, wait for the next tick. However it ends, the robot is told to stop.
+
+    A control step is faulty if its observation is older than a period, if its target is further from the measured
+    position than manifest["output"]["max_offset"] (neither is sent), or if it takes longer than a period.
+    """
     period = 1.0 / manifest["control_rate_hz"]
-    policy.reset()
-    tick = time.perf_counter()
-    for step in range(steps):
-        send_to_robot(policy(read_robot(manifest)), manifest)
-        tick += period
-        spare = tick - time.perf_counter()
-        if spare < 0.0:
-            print(f"step {step}: late by {-1000.0 * spare:.1f} ms")
-            tick = time.perf_counter()  # do not rush through missed ticks
-        time.sleep(max(spare, 0.0))
+    alive, silent, faulty = threading.Event(), threading.Event(), []
+
+    def watch() -> None:
+        while alive.wait(SILENCE * period):
+            alive.clear()
+        silent.set()
+        stop_robot(manifest)
+
+    stop_robot(manifest)  # before anything moves: it has to work
+    alive.set()
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        policy.reset()
+        tick = time.monotonic()
+        for step in range(steps):
+            observations, taken = read_robot(manifest)
+            age, fault = time.monotonic() - taken, ""
+            if age > period:
+                fault = f"the observation is {1000.0 * age:.0f} ms old"
+            else:
+                action = policy(observations)
+                if is_far(action, observations, manifest["output"]):
+                    fault = "the target is far from the measured position"
+                elif not silent.is_set():
+                    send_to_robot(action, manifest)
+            tick += period
+            spare = tick - time.monotonic()
+            if spare < 0.0:
+                fault = fault or f"late by {-1000.0 * spare:.1f} ms"
+                tick = time.monotonic()  # do not rush through missed ticks
+            if fault:
+                print(f"step {step}: {fault}", file=sys.stderr)
+                faulty = [other for other in [*faulty, step] if step - other < WINDOW]
+            if silent.is_set() or len(faulty) >= FAULTS:
+                why = f"no step for {SILENCE:g} periods" if silent.is_set() else f"{FAULTS} faults in {WINDOW} steps"
+                raise SystemExit(f"error: stopped at step {step}: {why}")
+            alive.set()
+            time.sleep(max(spare, 0.0))
+    finally:
+        stop_robot(manifest)
+
+
+def is_far(action: torch.Tensor, observations: dict[str, torch.Tensor], output: dict) -> bool:
+    """Whether a target is not what it is clamped to: within max_offset of the measured position, and a number."""
+    if not bool(torch.isfinite(action).all()):
+        return True
+    if output["offset_from"] is None:
+        return False
+    # A position beyond a limit is led back to it, however far.
+    low, high = torch.tensor(output["low"]), torch.tensor(output["high"])
+    measured = torch.minimum(torch.maximum(observations[output["offset_from"]].float(), low), high)
+    return bool(((action - measured).abs() > output["max_offset"] + 1e-4).any())
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -67,22 +130,24 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def replay(policy: torch.jit.ScriptModule, manifest: dict, folder: Path, repeats: int = 3) -> dict:
-    """Feeds the recorded episode several times: worst difference, and milliseconds of every control step."""
+    """Feeds the recorded episode several times: worst difference, milliseconds of every step, and those of its core."""
     golden = read_safetensors(folder / "golden.safetensors")
     names = [item["name"] for item in manifest["inputs"]]
-    difference, milliseconds, decided = [], [], []
+    difference, milliseconds, busy, decided = [], [], [], []
     for _ in range(repeats):
         policy.reset()
         for step, wanted in enumerate(golden["outputs.action"]):
             observations = {name: golden["inputs." + name][step] for name in names}
-            start = time.perf_counter()
+            start, core = time.perf_counter(), time.thread_time()
             action = policy(observations)
             milliseconds.append(1000.0 * (time.perf_counter() - start))
+            busy.append(1000.0 * (time.thread_time() - core))
             difference.append((action - wanted).abs().max().item())
             decided.append(policy.decided())
     steps = len(golden["outputs.action"])
     same = decided == golden["decision"].bool().tolist() * repeats
-    return {"steps": steps, "difference": difference, "milliseconds": milliseconds, "decisions": same}
+    timing = {"milliseconds": milliseconds, "core_milliseconds": busy}
+    return {"steps": steps, "difference": difference, "decisions": same, **timing}
 
 
 def main() -> None:
@@ -95,6 +160,8 @@ def main() -> None:
     args = parser.parse_args()
     folder = Path(__file__).resolve().parent
     policy, manifest = load(folder)
+    for number in (signal.SIGINT, signal.SIGTERM):  # exiting raises in the loop, which then stops the robot
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     if not args.replay:
         try:
             return run(policy, manifest, args.steps)

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,24 +13,13 @@ import torch
 from score.deployment.golden import GOLDEN_FILE, GoldenEpisode, read_golden
 from score.deployment.identify import require_capsule_folder, require_torchscript
 from score.deployment.manifest import HASHED_FILES, MANIFEST_FILE, POLICY_FILE, read_manifest
+from score.deployment.replay import replay_capsule
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
 from score.utils.targets import clamp_target
 
 REPEATS = 5
 """Replays of the golden episode. The first shows parity after loading, the others repeatability after ``reset()``."""
-
-_CHILD = """
-import json, pathlib, runpy, sys
-sys.path.append(sys.argv[4])
-for name in ("score", "isaaclab", "rsl_rl", "safetensors", "numpy"):
-    sys.modules[name] = None  # importing it fails, as on a machine that has torch only
-program = runpy.run_path(sys.argv[1])
-folder = pathlib.Path(sys.argv[2])
-print(json.dumps(program["replay"](*program["load"](folder), folder, int(sys.argv[3]))))
-"""
-"""Runs the shipped loop in a process of its own, with torch alone and one thread. The capsule's own copy of the
-program is not run: its user may have connected it to a robot."""
 
 _LIMIT_TOLERANCE = 1e-6
 
@@ -65,7 +51,8 @@ class CapsuleReport:
 
     latency_ms: dict[str, float]
     """``p50``, ``p99`` and ``max`` over all calls, as measured here and now. ``slowest_step``: the slowest control
-    step, each counted with the least of its replays, which other programs on this computer disturb least."""
+    step by the time that its core worked on it, in the least of its replays, so that other programs on this computer
+    do not count."""
 
     budget_ms: float
     """What ``slowest_step`` may be."""
@@ -128,12 +115,8 @@ def verify_capsule(path: Path, *, repeats: int = REPEATS) -> CapsuleReport:
     if repeats < 1:
         raise UserError(f"At least one replay is needed to check a capsule, got {repeats}.")
     path = Path(path)
-    require_capsule_folder(path)
-    manifest = read_manifest(path / MANIFEST_FILE)
-    _require_files(path, manifest)
-    episode = read_golden(path / GOLDEN_FILE)
-    _require_inputs(path, episode, manifest)
-    outcome = _replay(path, repeats)
+    manifest, episode = read_capsule(path)
+    outcome = replay_capsule(path, repeats)
     difference = max(outcome["difference"], key=lambda value: float("inf") if value != value else value)
     return CapsuleReport(
         capsule=str(path),
@@ -143,9 +126,29 @@ def verify_capsule(path: Path, *, repeats: int = REPEATS) -> CapsuleReport:
         tolerance=manifest["parity_tolerance"],
         same_decisions=outcome["decisions"],
         within_limits=_within_limits(episode, manifest["output"]),
-        latency_ms=_latency(outcome["milliseconds"], len(episode)),
+        latency_ms=_latency(outcome["milliseconds"], outcome["core_milliseconds"], len(episode)),
         budget_ms=manifest["latency"]["budget_ms"],
     )
+
+
+def read_capsule(path: Path) -> tuple[dict[str, Any], GoldenEpisode]:
+    """Read all of a capsule and run nothing of it.
+
+    Args:
+        path: The capsule's folder.
+
+    Returns:
+        Manifest and recorded episode.
+
+    Raises:
+        UserError: See :func:`verify_capsule`.
+    """
+    require_capsule_folder(path)
+    manifest = read_manifest(path / MANIFEST_FILE)
+    _require_files(path, manifest)
+    episode = read_golden(path / GOLDEN_FILE)
+    _require_inputs(path, episode, manifest)
+    return manifest, episode
 
 
 def _require_files(path: Path, manifest: dict[str, Any]) -> None:
@@ -177,19 +180,6 @@ def _require_inputs(path: Path, episode: GoldenEpisode, manifest: dict[str, Any]
         )
 
 
-def _replay(path: Path, repeats: int) -> dict[str, Any]:
-    program = Path(__file__).with_name("run_policy.py")
-    # -I: no PYTHONPATH, no user packages, no current folder.
-    arguments = [str(program), str(path.resolve()), str(repeats)]
-    torch_home = str(Path(torch.__file__).resolve().parents[1])  # for a torch among the user's packages
-    command = [sys.executable, "-I", "-c", _CHILD, *arguments, torch_home]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"{path / POLICY_FILE} does not run in a process that has torch only: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
     low, high = torch.tensor(output["low"]), torch.tensor(output["high"])
     measured = episode.observations[output["offset_from"]] if output["offset_from"] is not None else None
@@ -197,9 +187,9 @@ def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
     return bool(((episode.actions - held).abs() <= _LIMIT_TOLERANCE).all())
 
 
-def _latency(milliseconds: list[float], steps: int) -> dict[str, float]:
+def _latency(milliseconds: list[float], core: list[float], steps: int) -> dict[str, float]:
     ordered = sorted(milliseconds)
-    per_step = [min(milliseconds[step::steps]) for step in range(steps)]
+    per_step = [min(core[step::steps]) for step in range(steps)]
     return {
         "p50": statistics.median(ordered),
         "p99": ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from score.rollout.arms import ARM_NAMES, BASE, STEERED
 from score.utils.errors import UserError
+from score.utils.fields import brief
+from score.utils.settings_files import read_json
 
 REPORT_KEYS = (
     *("task", "domain", "physics", "episodes", "seed", "starts", "arms", "paired"),
@@ -58,13 +59,15 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist: give a file that scripts/evaluate.py wrote.")
+    report = read_json(path, "make it again with scripts/evaluate.py")
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(report, dict):
             raise ValueError("it holds no object.")
         validate_report(report)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no evaluation report: {error} Make it again with scripts/evaluate.py.") from error
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise UserError(
+            f"{path} is no evaluation report: {brief(error, 200)} Make it again with scripts/evaluate.py."
+        ) from error
     return report
 
 

@@ -15,7 +15,6 @@ list of ``{name, points, seen_by}``, see :class:`~score.policies.spec.CloudSegme
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,10 @@ import h5py
 import numpy as np
 import torch
 
+from score.imitation.hdf5_files import child, numbers_at, open_hdf5, text_of
 from score.policies.spec import CloudSegment, read_segments
 from score.utils.errors import UserError, near_names
+from score.utils.fields import brief, finite_number, finite_numbers
 from score.utils.files import sha256_of
 
 ACTIONS = "actions"
@@ -104,22 +105,16 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
     if not path.is_file():
         near = near_names(path.name, (p.name for p in path.parent.glob("*.hdf5")))
         raise UserError(f"Demonstrations {path} do not exist: give a file that collect.py wrote.{near}")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path} is no HDF5 file, or a truncated one ({error}): copy or collect it again.") from error
-    with file:
-        if "data" not in file or not isinstance(file["data"], h5py.Group):
+    with open_hdf5(path) as file:
+        data = child(file, "data", str(path)) if "data" in file.keys() else None  # noqa: SIM118 - no link is followed
+        if not isinstance(data, h5py.Group):
             raise UserError(f"{path} has no group 'data': it is not of Isaac Lab's episode layout.")
-        data = file["data"]
         names = sorted((name for name in data if re.fullmatch(r"demo_\d+", name)), key=lambda name: int(name[5:]))
         if not names:
             raise UserError(f"{path} holds no episodes (no group 'data/demo_<i>'): collect some first.")
         facts = _read_env_args(data, path)
-        try:
-            episodes = tuple(_read_episode(data[name], path, name, keys, cloud_keys) for name in names)
-        except OSError as error:  # h5py reports damaged chunks only when they are read
-            raise UserError(f"{path} is damaged ({error}): copy or collect it again.") from error
+        groups = {name: child(data, name, f"{path}: data") for name in names}
+        episodes = tuple(_read_episode(group, path, name, keys, cloud_keys) for name, group in groups.items())
     _require_same_shapes(path, episodes)
     action_names = tuple(str(name) for name in facts["action_names"])
     if len(action_names) != episodes[0].actions.shape[1]:
@@ -135,11 +130,17 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
         control_rate_hz=facts["control_rate_hz"],
         action_names=action_names,
         units=_units(facts["units"], (ACTIONS, *keys, *cloud_keys), set(cloud_keys), path),
-        frames={str(key): str(frame) for key, frame in dict(facts.get("frames", {})).items()},
+        frames=_frames(facts.get("frames", {}), path),
         segments=_segments(facts.get("segments", {}), cloud_keys, episodes[0], path),
         action_low=low,
         action_high=high,
     )
+
+
+def _frames(given: Any, path: Path) -> dict[str, str]:
+    if not isinstance(given, Mapping):
+        raise UserError(f"{path}: env_args.frames is no mapping from observations to coordinate frames.")
+    return {str(key): str(frame) for key, frame in given.items()}
 
 
 def _segments(
@@ -158,16 +159,22 @@ def _segments(
 
 def _read_env_args(data: h5py.Group, path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(data.attrs.get("env_args", "{}"))
-    except (TypeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path}: attribute 'env_args' of 'data' is no JSON ({error}).") from error
+        facts = json.loads(text_of(data, "env_args", "{}", str(path)))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: attribute 'env_args' of 'data' is no JSON ({brief(error)}).") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"{path}: attribute 'env_args' of 'data' is no JSON object.")
     for key in ("control_rate_hz", "action_names", "units"):
         if key not in facts:
             near = near_names(key, facts)
             raise UserError(f"{path}: attribute 'env_args' of 'data' lacks '{key}': collect.py writes it.{near}")
     rate = facts["control_rate_hz"]
-    if not isinstance(rate, (int, float)) or not math.isfinite(rate) or rate <= 0:
+    if finite_number(f"{path}: env_args.control_rate_hz", rate) <= 0:
         raise UserError(f"{path}: env_args.control_rate_hz is {rate!r}, and must be a positive number.")
+    if not isinstance(facts["action_names"], list):
+        raise UserError(
+            f"{path}: env_args.action_names is {brief(facts['action_names'])}, and must be a list of names."
+        )
     return {**facts, "control_rate_hz": float(rate)}
 
 
@@ -192,15 +199,7 @@ def _read_episode(group: h5py.Group, path: Path, name: str, keys: Sequence[str],
 
 
 def _read_array(group: h5py.Group, key: str, where: str, wanted: str, fits: Any) -> torch.Tensor:
-    if key not in group:
-        folder, _, leaf = key.rpartition("/")
-        parent = group.get(folder) if folder else group
-        siblings = list(parent) if isinstance(parent, h5py.Group) else []
-        near = near_names(leaf, siblings) or (f" It has {', '.join(map(repr, siblings))}." if siblings else "")
-        raise UserError(f"{where} lacks the dataset '{key}'.{near}")
-    dataset = group[key]
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu":
-        raise UserError(f"{where}/{key} is no dataset of numbers.")
+    dataset = numbers_at(group, key, where)
     if not fits(dataset.shape):
         raise UserError(f"{where}/{key} has shape {dataset.shape}, and {wanted} is needed.")
     array = torch.from_numpy(np.asarray(dataset[()], dtype=np.float32))
@@ -230,9 +229,10 @@ def _action_limits(
     every = torch.cat([episode.actions for episode in episodes])
     limits = []
     for key, demonstrated in (("action_low", every.amin(0)), ("action_high", every.amax(0))):
-        values = tuple(float(value) for value in facts.get(key, demonstrated.tolist()))
-        if len(values) != count:
-            raise UserError(f"{path}: env_args.{key} has {len(values)} numbers for {count} actions.")
+        given = facts.get(key, demonstrated.tolist())
+        if isinstance(given, list) and len(given) != count:
+            raise UserError(f"{path}: env_args.{key} has {len(given)} numbers for {count} actions.")
+        values = finite_numbers(f"{path}: env_args.{key}", given, count)
         limits.append(values)
     return limits[0], limits[1]
 
@@ -242,7 +242,9 @@ def _units(units: Any, keys: Sequence[str], clouds: set[str], path: Path) -> dic
         # One string is that of the actions and of vectors like them; Isaac Lab's lengths are metres.
         return {key: "m" if key in clouds else units for key in keys}
     if not isinstance(units, Mapping):
-        raise UserError(f"{path}: env_args.units is {units!r}, and must be a string or a mapping from names to units.")
+        raise UserError(
+            f"{path}: env_args.units is {brief(units)}, and must be a string or a mapping from names to units."
+        )
     for key in keys:
         if key not in units:
             raise UserError(f"{path}: env_args.units lacks '{key}'.{near_names(key, units)}")

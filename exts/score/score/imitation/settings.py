@@ -9,6 +9,9 @@ from score.imitation.augmentation import AugmentationCfg
 from score.policies.settings import FlowNetworkCfg, IntegratorCfg
 from score.utils.errors import UserError
 
+_LONGEST_CHUNK = 1000
+"""Most steps of a chunk: networks grow with it, and demonstrations of some hundred steps cannot fill more."""
+
 
 @dataclass(frozen=True)
 class PretrainCfg:
@@ -75,6 +78,7 @@ class PretrainCfg:
     def __post_init__(self) -> None:
         for name in ("past_action_history", "horizon", "updates", "batch_size", "draws", "validation_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.horizon <= _LONGEST_CHUNK, "horizon", self.horizon, f"at most {_LONGEST_CHUNK}")
         for name in ("validation_windows", "checkpoint_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         _require(0 <= self.emphasis < float("inf"), "emphasis", self.emphasis, "0 or more")

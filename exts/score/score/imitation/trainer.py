@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,11 @@ from score.policies.encoders import segment_ends
 from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.settings import FlowNetworkCfg
 from score.policies.spec import PolicySpec
+from score.utils.archives import DAMAGED
 from score.utils.errors import UserError
+from score.utils.fields import brief
 from score.utils.files import atomic_file
+from score.utils.tensor_files import load_plain
 
 _VALIDATION_SEED = 1
 """Seed of the noise in validations: the same in each, so that curves show the model and not the draw."""
@@ -156,13 +158,17 @@ class Trainer:
             UserError: It is damaged, or belongs to other data or settings.
         """
         try:
-            state = torch.load(path, map_location=self.cfg.device, weights_only=True)
-            saved = json.loads(state["identity"])
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self._restore(load_plain(path), path, identity)
+        except UserError:
+            raise
+        except (*DAMAGED, AttributeError, AssertionError) as error:
+            reason = brief(error, 150) or type(error).__name__
             raise UserError(
                 f"{path} is no checkpoint of pretrain.py ({reason}): start anew without --resume."
             ) from error
+
+    def _restore(self, state: dict[str, Any], path: Path, identity: dict[str, Any]) -> None:
+        saved = json.loads(state["identity"])
         differing = [key for key in identity if json.dumps(identity[key]) != json.dumps(saved.get(key))]
         if differing:
             changes = ", ".join(f"{key} was {saved.get(key)!r} and is {identity[key]!r}" for key in differing[:3])

@@ -24,7 +24,8 @@ from score.policies.spec import MOST_STEPS, Chunk, PolicySpec
 from score.utils.errors import UserError, near_names
 from score.utils.fields import plain, read_fields, whole_number
 from score.utils.file_kinds import FileKind, file_kind
-from score.utils.files import atomic_directory, sha256_of
+from score.utils.files import atomic_directory, require_folder_place, sha256_of
+from score.utils.settings_files import read_yaml
 
 FORMAT = "score-base-policy/2"
 """Value of ``format`` in ``policy.yaml``."""
@@ -32,8 +33,8 @@ _FORMAT_1 = "score-base-policy/1"
 """Without ``chunk`` and ``latent``, which were those of the spec. Still read."""
 STOCHASTIC_SAMPLERS = ("ddpm", "ancestral", "euler_ancestral", "euler_maruyama", "sde")
 """Samplers that draw noise on the way, so that the latent would not decide the action."""
-_LARGEST_SETTINGS = 2**20
-"""Longest settings file that is read [bytes]; one of ours has 3,000."""
+_LARGEST_WEIGHTS = 5 * 2**28
+"""Longest weights file that is read [bytes], 300 million numbers: a policy steers a robot many times a second."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any]
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "training": plain(dict(training or {})),
     }
-    with atomic_directory(directory, overwrite=True) as temporary:
+    with atomic_directory(directory, replaces=_files()) as temporary:
         (temporary / kind.weights_file).write_bytes(weights)
         text = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120)
         (temporary / SETTINGS_FILE).write_text(text, encoding="utf-8")
@@ -136,13 +137,11 @@ def require_bundle_place(directory: Path) -> None:
     """
     if directory.is_file():
         raise UserError(f"{directory} is a file: a base policy is written as a folder. Name another one.")
-    ours = {SETTINGS_FILE, *(kind.weights_file for kind in KINDS.values())}
-    foreign = sorted({path.name for path in directory.glob("*")} - ours)
-    if foreign:
-        raise UserError(
-            f"{directory} holds other things than a base policy ({', '.join(foreign[:3])}): writing there would"
-            " replace them. Name a new folder."
-        )
+    require_folder_place(directory, _files())
+
+
+def _files() -> set[str]:
+    return {SETTINGS_FILE, *(kind.weights_file for kind in KINDS.values())}
 
 
 def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
@@ -158,7 +157,7 @@ def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
         )
         state = "has no" if directory.is_dir() else "does not exist, so there is no"
         raise UserError(f"Base policy {directory} {state} {SETTINGS_FILE}: give the folder of a base policy.{near}")
-    data = _read_yaml(path)
+    data = read_yaml(path)
     _refuse_stochastic(data, path)
     found = str(data.get("format") if isinstance(data, Mapping) else None)[:40]
     if found not in (FORMAT, _FORMAT_1):
@@ -171,26 +170,6 @@ def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
         if (key in data) != (found == FORMAT):
             raise UserError(f"{path} {'lacks' if found == FORMAT else 'has an unknown'} key '{key}' for its format.")
     return settings, kind
-
-
-class _Loader(yaml.SafeLoader):
-    """Without aliases, with which a few lines can stand for a structure of any size."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias (*name), and a base policy needs none")
-        return super().compose_node(parent, index)
-
-
-def _read_yaml(path: Path) -> Any:
-    if path.stat().st_size > _LARGEST_SETTINGS:
-        raise UserError(f"{path} has {path.stat().st_size} bytes, far more than settings need. Restore the file.")
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    # Its constructors raise whatever Python does on `!!int abc`, an impossible date or 5,000 digits.
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} is not readable as YAML: {reason}. Restore the file.") from error
 
 
 def _refuse_stochastic(data: Any, path: Path) -> None:
@@ -239,6 +218,8 @@ def _read_weights(path: Path, wanted: FileKind, expected_sha256: str) -> bytes:
         )
     if found is not wanted:
         raise UserError(f"{path} {found.value}; a file is needed that {wanted.value}: copy it again.")
+    if path.stat().st_size > _LARGEST_WEIGHTS:
+        raise UserError(f"{path} has {path.stat().st_size / 2**30:.1f} GiB, more than a policy for a robot may have.")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != expected_sha256:
         raise UserError(

@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from score.policies.spec import Chunk, PolicySpec
+from score.utils.archives import DAMAGED
 from score.utils.errors import UserError
+from score.utils.fields import brief
 
 SETTINGS_FILE = "policy.yaml"
 
@@ -50,8 +52,10 @@ def read_tensors(contents: BundleContents) -> dict[str, torch.Tensor]:
     """
     try:
         tensors = load_tensors(contents.weights)
-    except SafetensorError as error:
-        raise UserError(f"{contents.weights_path} is no sound safetensors file ({error}): copy it again.") from error
+    except (SafetensorError, *DAMAGED) as error:
+        raise UserError(
+            f"{contents.weights_path} is no sound safetensors file ({brief(error, 200)}): copy it again."
+        ) from error
     require_finite(tensors, contents.weights_path)
     return tensors
 
@@ -65,30 +69,3 @@ def require_finite(tensors: dict[str, torch.Tensor], path: Path | str) -> None:
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise UserError(f"{path}: '{name}' is not finite. Write the base policy anew.")
-
-
-def require_tensors(found: dict[str, torch.Tensor], needed: dict[str, torch.Tensor], path: Path) -> None:
-    """Check that weights are those that the settings describe: names, shapes and types.
-
-    Args:
-        found: The tensors of a file.
-        needed: The tensors that the policy has; their values do not matter.
-        path: The file.
-
-    Raises:
-        UserError: They differ; the message names the differences.
-    """
-    missing, extra = sorted(set(needed) - set(found)), sorted(set(found) - set(needed))
-    problems = [f"misses {', '.join(map(repr, missing[:3]))} ({len(missing)} in all)"] if missing else []
-    problems += [f"has the unknown {', '.join(map(repr, extra[:3]))} ({len(extra)} in all)"] if extra else []
-    for name in sorted(set(needed) & set(found)):
-        if found[name].shape != needed[name].shape or found[name].dtype != needed[name].dtype:
-            problems.append(
-                f"'{name}' is {tuple(found[name].shape)} {found[name].dtype} and must be"
-                f" {tuple(needed[name].shape)} {needed[name].dtype}"
-            )
-    if problems:
-        raise UserError(
-            f"{path} does not hold the tensors that {SETTINGS_FILE} describes: {'; '.join(problems[:4])}. Write the"
-            " base policy anew."
-        )

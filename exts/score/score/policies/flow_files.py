@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from safetensors.torch import save as dump_tensors
 
-from score.policies.contents import BundleContents, read_tensors, require_tensors
+from score.policies.contents import SETTINGS_FILE, BundleContents, read_tensors
 from score.policies.flow_matching import FlowMatchingPolicy, parameter_count, statistic_shapes
 from score.policies.normalisation import Statistic, checked_axes, checked_statistic
 from score.policies.settings import FlowNetworkCfg, IntegratorCfg
 from score.utils.errors import UserError
 from score.utils.fields import plain, read_fields
+from score.utils.tensor_files import require_tensors
 
 _BUFFERS = {"features": "feature_normaliser", "actions": "action_normaliser", "cloud": "cloud_normaliser"}
 """Statistic -> module that keeps it."""
@@ -48,7 +49,7 @@ def read_flow(contents: BundleContents) -> FlowMatchingPolicy:
             " belongs to another network. Write the base policy anew."
         )
     policy = FlowMatchingPolicy(spec, network, integrator, statistics)
-    require_tensors(tensors, policy.state_dict(), path)
+    require_tensors(tensors, policy.state_dict(), path, SETTINGS_FILE, "Write the base policy anew.")
     checked_axes(tensors["action_axes"], len(spec.actions.names), f"{path}: action_axes")
     policy.load_state_dict(tensors, strict=True)
     return policy

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from score.policies.base_policy import BasePolicy
 from score.policies.contents import BundleContents, require_finite
-from score.policies.operators import load_checked, one_line
 from score.policies.spec import Chunk, PolicySpec
 from score.utils.errors import UserError
+from score.utils.torchscript import load_checked, one_line
 
 _NOT_SCRIPTABLE = (RuntimeError, TypeError, ValueError, AttributeError, OSError)
 """What torch raises on a module that it cannot compile; OSError where it finds no source."""
@@ -24,7 +24,7 @@ class TorchScriptPolicy(BasePolicy):
     """A TorchScript module with the methods ``encode`` and ``decode`` of a base policy.
 
     Normalisation, networks and sampler are all inside the module. It is loaded only if it does nothing but compute with
-    tensors, see :mod:`score.policies.operators`; there too, why loading one runs no Python code. Only parameters and
+    tensors, see :mod:`score.utils.torchscript`; there too, why loading one runs no Python code. Only parameters and
     buffers follow :meth:`to` onto another device: constants (of a trace, or of ``torch.jit.freeze``) and the weights of
     GRU and LSTM stay where they are.
     """
@@ -52,7 +52,7 @@ class TorchScriptPolicy(BasePolicy):
         Raises:
             UserError: The module is refused, or does not return what the spec says.
         """
-        module = load_checked(archive, where)
+        module = load_checked(archive, where, ("encode", "decode"))
         require_finite(module.state_dict(), where)
         shape = latent_shape or (spec.horizon, len(spec.actions.names))
         super().__init__(spec, _condition_dim(module, spec, shape, where), latent_shape, chunk)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +22,29 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from score.utils.archives import DAMAGED, check_archive
 from score.utils.errors import UserError, near_names
-from score.utils.fields import finite_number, finite_numbers, read_fields
+from score.utils.fields import brief, finite_number, finite_numbers, read_fields
+from score.utils.settings_files import read_yaml
 
 FORMAT = "score-asset/1"
 """Value of ``format`` in ``asset.yaml``."""
 ASSET_FILE = "asset.yaml"
 REPORT_FILE = "report.json"
+
+
+def asset_files(name: str) -> tuple[str, ...]:
+    """All that the folder of an asset holds, as ``reconstruct.py asset`` makes it."""
+    return (
+        ASSET_FILE,
+        REPORT_FILE,
+        f"{name}.usdc",
+        "points.npz",
+        "preview.png",
+        "collision.png",
+        f"{name}_texture.jpg",
+    )
+
 
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names of assets: they become the root prim of a USD file."""
@@ -188,12 +205,15 @@ class Asset:
             raise UserError(f"{self.directory / ASSET_FILE}: the key 'points' is empty: this asset has no points.")
         path = self.directory / self.record.points
         try:
+            # Deflated numbers are a little smaller than plain ones, and no array is made that is larger than its file.
+            check_archive(path, slack=64 * path.stat().st_size)
             with np.load(path, allow_pickle=False) as data:
                 arrays = {name: np.asarray(data[name]) for name in ("points", "normals")}
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise UserError(f"{path} is missing or is no file of points ({error}): make the asset again.") from error
+        except (*DAMAGED, SyntaxError, tokenize.TokenError) as error:  # headers of arrays are read as Python
+            reason = brief(error, 100)
+            raise UserError(f"{path} is missing or is no file of points ({reason}): make the asset again.") from error
         for name, array in arrays.items():
-            if array.shape != (len(array), 3) or array.dtype != np.float32 or not np.isfinite(array).all():
+            if array.ndim != 2 or array.shape[1] != 3 or array.dtype != np.float32 or not np.isfinite(array).all():
                 raise UserError(f"{path}: '{name}' must be finite float32 of shape (N, 3): make the asset again.")
         if len(arrays["points"]) != len(arrays["normals"]):
             raise UserError(f"{path} does not have one normal per point: make the asset again.")
@@ -240,13 +260,10 @@ def read_asset(directory: Path) -> Asset:
     if not path.is_file():
         near = near_names(directory.name, (p.name for p in directory.parent.glob("*/"))) if not path.exists() else ""
         raise UserError(f"{directory} has no {ASSET_FILE}: give a folder made by 'reconstruct.py asset'.{near}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable as YAML: {error}. Restore the file.") from error
+    data = read_yaml(path)
     found = data.pop("format", None) if isinstance(data, dict) else None
     if found != FORMAT:
-        raise UserError(f"{path} has format {found!r}, and this version reads '{FORMAT}'. Make the asset again.")
+        raise UserError(f"{path} has format {brief(found)!r}, and this version reads '{FORMAT}'. Make the asset again.")
     try:
         record = _parse(data, str(path))
     except UserError as error:

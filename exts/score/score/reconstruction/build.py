@@ -18,6 +18,7 @@ from score.reconstruction.asset_folder import (
     AssetRecord,
     CollisionRecord,
     SourceRecord,
+    asset_files,
     write_asset,
 )
 from score.reconstruction.check.check import examine
@@ -76,7 +77,7 @@ def build_asset(cfg: AssetCfg, *, drop: bool = True, progress: Progress = print)
             require_engine(engine)
     started = time.monotonic()
     passport = Passport(cfg.name, str(cfg.output))
-    with atomic_directory(cfg.output, overwrite=cfg.overwrite) as folder:
+    with atomic_directory(cfg.output, replaces=asset_files(cfg.name) if cfg.overwrite else ()) as folder:
         say = _Clock(progress)
         record = _make(cfg, folder, passport.steps, say)
         say("check" if drop else "check (no drop test)")

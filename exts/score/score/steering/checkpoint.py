@@ -12,16 +12,17 @@ import errno
 import hashlib
 import io
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from score.utils.errors import UserError, near_names
+from score.utils.fields import brief, whole_number
 from score.utils.file_kinds import FileKind, file_kind, newest_model
 from score.utils.file_kinds import iteration_of as iteration_of
 from score.utils.files import atomic_file
+from score.utils.tensor_files import ForeignObjectsError, NotFiniteError, load_plain
 
 FORMAT = "score.steering/1"
 """Value of ``state["score"]["format"]``."""
@@ -42,15 +43,15 @@ BEST_NAME = "model_best.pt"
 """File of the checkpoint with the best evaluation; its score is in the .json beside it."""
 
 
-def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint of a steering run.
+def load_checkpoint(path: Path | str) -> dict[str, Any]:
+    """Read a checkpoint of a steering run onto the CPU.
 
     Args:
         path: The file.
-        device: Where its tensors go.
 
     Returns:
-        What :class:`~score.steering.runner.SteeringRunner` saved.
+        What :class:`~score.steering.runner.SteeringRunner` saved; ``iter`` and ``score.identity`` are of their types,
+        all tensors finite, and nothing else is checked.
 
     Raises:
         UserError: The path is anything but such a file; the message says what it is, and what to do.
@@ -60,22 +61,27 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> dic
     if kind is not FileKind.ARCHIVE:
         raise UserError(_message(kind, path))
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
-    except pickle.UnpicklingError as error:
+        state = load_plain(path)
+    except ForeignObjectsError as error:
         raise UserError(
             f"--checkpoint: {path} holds Python objects beside tensors and is never opened, as they could run any code."
             " Give a model_<i>.pt that train.py of this project wrote."
         ) from error
-    except (RuntimeError, EOFError) as error:
+    except NotFiniteError as error:
+        raise UserError(f"--checkpoint: {path}: {error} is not finite.{_remedy(FileKind.TRUNCATED, path)}") from error
+    except ValueError as error:
         raise UserError(_message(FileKind.TRUNCATED, path)) from error
     header = state.get("score") if isinstance(state, dict) else None
     if isinstance(header, dict) and header.get("format") == FORMAT:
+        whole_number(f"--checkpoint: {path}: iter", state.get("iter"), 0, 2**62)
+        if not isinstance(header.setdefault("identity", {}), dict):
+            raise UserError(f"--checkpoint: {path} was edited: its identity is no mapping.")
         # Before there were methods there was one.
-        header.setdefault("identity", {}).setdefault("method", "score")
+        header["identity"].setdefault("method", "score")
         return state
     if isinstance(header, dict):
         raise UserError(
-            f"--checkpoint: {path} has the format '{header.get('format')}', and this version reads '{FORMAT}'."
+            f"--checkpoint: {path} has the format {brief(header.get('format'))}, and this version reads '{FORMAT}'."
             " Use the version of the project that trained it (run.json names its commit)."
         )
     if isinstance(state, dict) and ("actor_state_dict" in state or "model_state_dict" in state):
@@ -185,20 +191,26 @@ def require_same(path: Path | str, saved: dict[str, Any], present: dict[str, Any
         if saved.get(key) == value:
             continue
         if key == "base_policy_sha256":
+            other = brief(saved.get(key)).strip("'")[:12]
             raise UserError(
-                f"--checkpoint: {path} steers another base policy (weights sha256 {str(saved.get(key))[:12]},"
+                f"--checkpoint: {path} steers another base policy (weights sha256 {other},"
                 f" the given one has {str(value)[:12]}), and fits no other. Give the --base_policy that it was trained"
                 " with; the run.json beside it names it."
             )
+        before = brief(saved.get(key)).strip("'")
         raise UserError(
-            f"--checkpoint: {path} was trained with {key.replace('_', ' ')} {saved.get(key)}, and now it is {value}."
+            f"--checkpoint: {path} was trained with {key.replace('_', ' ')} {before}, and now it is"
+            f" {value}."
             " Use the settings that it was trained with (params/agent.yaml beside it), or start a new run."
         )
 
 
+_UNUSABLE = {getattr(FileKind, name) for name in ("MISSING", "EMPTY", "TRUNCATED", "PICKLE", "SPECIAL", "BOMB")}
+
+
 def _message(kind: FileKind, path: Path) -> str:
     what = "is" if kind is FileKind.OTHER else f"{kind.value},"
-    unusable = kind in (FileKind.MISSING, FileKind.EMPTY, FileKind.TRUNCATED, FileKind.PICKLE)
+    unusable = kind in _UNUSABLE
     return f"--checkpoint: {path} {kind.value if unusable else f'{what} not a checkpoint'}.{_remedy(kind, path)}"
 
 

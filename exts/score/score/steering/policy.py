@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 
 from score.policies.base_policy import BasePolicy
+from score.utils.errors import UserError
 
 from .checkpoint import load_checkpoint, require_same, weights_sha256
+from .checkpoint_checks import REMEDY, checked_identity, require_network, sound_or_refused
 from .config import OBSERVATION_GROUPS
 from .distribution import BoundedGaussianDistribution
 from .methods import make_plan
@@ -55,11 +58,20 @@ def load_steering_policy(path: Path | str, base_policy: BasePolicy, device: torc
     Raises:
         UserError: The file is no checkpoint, or steers another base policy.
     """
-    state = load_checkpoint(path, device)
-    identity = state["score"]["identity"]
+    state = load_checkpoint(path)
+    identity = checked_identity(path, state)
     rows, columns = base_policy.latent_shape
     present = {"base_policy_sha256": weights_sha256(base_policy), "horizon": rows, "action_dim": columns}
     require_same(path, identity, present)
+    if identity["chunk_steps"] > base_policy.spec.horizon:
+        raise UserError(f"--checkpoint: {path} executes more steps of a chunk than the base policy makes. {REMEDY}")
+    with sound_or_refused(path):
+        return _make_head(path, state, identity, base_policy).to(device).eval().requires_grad_(False)
+
+
+def _make_head(
+    path: Path | str, state: dict[str, Any], identity: dict[str, Any], base_policy: BasePolicy
+) -> SteeringHead:
     plan = make_plan(base_policy, identity)
     observations = TensorDict({"policy": torch.zeros(1, identity["condition_dim"])}, batch_size=[1])
     # The class is named here and not in the file: a file must not choose what is imported.
@@ -74,6 +86,6 @@ def load_steering_policy(path: Path | str, base_policy: BasePolicy, device: torc
         obs_normalization=identity["actor_obs_normalization"],
         distribution_cfg=distribution,
     )
+    require_network(path, state.get("actor_state_dict"), actor)
     actor.load_state_dict(state["actor_state_dict"])
-    head = head_of(actor, plan, identity["chunk_steps"], identity["method"], state["iter"])
-    return head.to(device).eval().requires_grad_(False)
+    return head_of(actor, plan, identity["chunk_steps"], identity["method"], state["iter"])

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,8 +17,9 @@ from typing import Any
 
 import yaml
 
+from score.utils import ranks
 from score.utils.errors import UserError
-from score.utils.files import atomic_file, require_writable
+from score.utils.files import atomic_file, require_plain_name, require_writable
 from score.utils.provenance import package_versions, source_commit
 
 from .checkpoint import LIBRARY, RUN_FILE, RUN_VERSION, iteration_of, load_checkpoint, save_json
@@ -24,7 +27,7 @@ from .config import SteeringRunnerCfg
 
 
 def run_directory(root: Path | str, run_name: str = "", resume: Path | str | None = None) -> Path:
-    """Choose the folder of a run: that of the checkpoint to resume if it is the last one there, or else a new one.
+    """Choose the folder of a run: that of the checkpoint to resume if it is the last one there, or else make a new one.
 
     Going on from an earlier checkpoint is another run, which must not mix with what came after in the old one.
 
@@ -32,13 +35,30 @@ def run_directory(root: Path | str, run_name: str = "", resume: Path | str | Non
         root: Folder of the experiment, ``logs/rsl_rl/<experiment>``.
         run_name: Appended to the time that names a new folder.
         resume: Checkpoint to go on from.
+
+    Returns:
+        The folder. A new one is made at once, so that no other run of the same second can get it.
+
+    Raises:
+        UserError: The name leads elsewhere, or the folder cannot be made.
     """
     if resume is not None:
         folder = Path(resume).resolve().parent
         if (folder / RUN_FILE).exists() and not _later_checkpoints(Path(resume)):
             return folder
     name = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    return Path(root) / (f"{name}_{run_name}" if run_name else name)
+    if run_name:
+        require_plain_name(run_name, "--run_name")
+        name = f"{name}_{run_name}"
+    if ranks.index() > 0:
+        return Path(root)  # the first process makes the folder, and tells the others
+    require_writable(Path(root))
+    for number in itertools.count(1):
+        folder = Path(root) / (name if number == 1 else f"{name}_{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError
 
 
 def require_free(log_dir: Path, resume: Path | str | None) -> None:

@@ -39,6 +39,7 @@ from score.utils.errors import ProcessLost
 from score.utils.random import random_state, seed_everything, set_random_state
 
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
+from .checkpoint_checks import refuse_unsound, require_resumable
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
@@ -179,6 +180,7 @@ class SteeringRunner(OnPolicyRunner):
             save_checkpoint(self._snapshot, Path(path))
         self._report(evaluation_line(self._target, score, self.best, Path(path).name))
 
+    @refuse_unsound
     def load(
         self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
     ) -> dict:
@@ -196,8 +198,9 @@ class SteeringRunner(OnPolicyRunner):
         Raises:
             UserError: The file is no such checkpoint.
         """
-        header = (state := load_checkpoint(path, self.device))["score"]
+        header = (state := load_checkpoint(path))["score"]
         require_same(path, header["identity"], self.identity)
+        require_resumable(path, state, self.alg)
         self.alg.load(state, None, True)
         self.completed = state["iter"]
         self.best = EvaluationScore(**header["best"]) if header["best"] else None

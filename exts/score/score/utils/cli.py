@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import ProcessLost, UserError
+from .signals import STOPPING, stopping_signals
 
 ENDINGS = "SCORE_ENDINGS"
 """Environment variable: folder where each of several processes writes how it ended; their parent says it once."""
@@ -24,11 +23,14 @@ _REMEDIES = {
     errno.EROFS: "the file system is read-only; write to another place",
     errno.EACCES: "permission denied; check who owns it, or use another place",
     errno.EPERM: "operation not permitted; check who owns it, or use another place",
+    errno.EFBIG: "the file would be larger than allowed here (ulimit -f); raise the limit, or write to another place",
+    errno.ENAMETOOLONG: "the name is too long; give a shorter one",
+    errno.ENOTDIR: "a file is in the place of a folder; check the path",
+    errno.ELOOP: "links that lead to each other; check the path",
 }
 """What to do about an operating-system error that is about the user's disk and not about our code."""
 
-_STOPPED = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-"""What stops a command; its exit code is then 128 + the signal's number, as shells report it."""
+_OURS = ("score", "score_tasks", "score_assets")
 
 
 def run_command(main: Callable[[], int | None]) -> int:
@@ -40,13 +42,13 @@ def run_command(main: Callable[[], int | None]) -> int:
         main: The script. It returns its exit code, or None for success.
 
     Returns:
-        What ``main`` returned (0 for None); 2 after a :class:`~score.utils.errors.UserError` or a full,
-        read-only or forbidden disk; 130 after Ctrl-C and 143 after SIGTERM, which is a ``KeyboardInterrupt`` too.
+        What ``main`` returned (0 for None); 2 after a :class:`~score.utils.errors.UserError`, a full, read-only or
+        forbidden disk, or where a package is missing; 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1.
 
     Raises:
         Exception: Whatever else ``main`` raises: that is a defect, and its traceback is wanted.
     """
-    with _sigterm_as_ctrl_c() as received:
+    with stopping_signals() as received:
         try:
             return main() or 0
         except ProcessLost as error:
@@ -55,35 +57,35 @@ def run_command(main: Callable[[], int | None]) -> int:
             return _fail(f"error: {_one_line(str(error))}", error.exit_code)
         except KeyboardInterrupt as interrupt:
             # A script that has saved something re-raises with a word on what it left.
-            left, stopped = _one_line(str(interrupt)), received[-1] if received else signal.SIGINT
-            line = f"interrupted by {_STOPPED[stopped]}" + (f": {left}" if left else "")
-            return _fail(line, 128 + stopped, left)
+            left, stopped = _one_line(str(interrupt)), received[0] if received else signal.SIGINT
+            return _stopped(stopped, left)
+        except ModuleNotFoundError as error:
+            if (error.name or "score").partition(".")[0] in _OURS:
+                raise
+            return _fail(f"error: {missing_package(error)}", UserError.exit_code)
         except OSError as error:
             remedy = _REMEDIES.get(error.errno or 0)
             if remedy is None:
                 raise
-            where = f"{error.filename}: " if error.filename else ""
+            where = f"{str(error.filename)[:300]}: " if error.filename else ""
             return _fail(f"error: {where}{remedy}", UserError.exit_code)
+        except Exception as error:
+            if not received:
+                raise
+            # A library that is interrupted while it loads raises what it likes.
+            return _stopped(received[0], f"{type(error).__name__}: {_one_line(str(error))}")
 
 
-@contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[list[signal.Signals]]:
-    """Let SIGTERM, by which schedulers end jobs, save as Ctrl-C does; yields the signals that came."""
-    received: list[signal.Signals] = []
+def _stopped(by: signal.Signals, left: str) -> int:
+    return _fail(f"interrupted by {STOPPING[by]}" + (f": {left}" if left else ""), 128 + by, left)
 
-    def stop(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the saving short
-        received.append(signal.Signals(number))
-        raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def missing_package(error: ModuleNotFoundError) -> str:
+    """Say what to do where a Python lacks what a command needs."""
+    return (
+        f"this Python ({sys.executable}) has no package '{error.name}': start the command with ./isaaclab.sh -p"
+        f" {sys.argv[0]} ..., which makes an environment that has it."
+    )
 
 
 def _fail(line: str, code: int, left: str = "", *, lost: bool = False) -> int:

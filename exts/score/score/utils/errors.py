@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
 
 
@@ -30,7 +31,7 @@ class ProcessLost(UserError):
         self.left = left
 
 
-def near_names(name: str, candidates: Iterable[str]) -> str:
+def near_names(name: object, candidates: Iterable[object]) -> str:
     """Suggest what a mistyped name may have meant, ready to be appended to a message.
 
     Args:
@@ -41,6 +42,8 @@ def near_names(name: str, candidates: Iterable[str]) -> str:
         An empty string when nothing is near, else for example ``" Did you mean 'train' or 'trains'?"``:
         at most three names, the nearest first. Case and the choice of ``-`` or ``_`` count as near.
     """
+    # What a file holds in the place of a name may be anything, and of any length.
+    name, candidates = str(name)[:100], [str(candidate)[:100] for candidate in itertools.islice(candidates, 10_000)]
     # Candidates that differ only in case or dash share a key, so keep each one's own spelling.
     spellings: dict[str, list[str]] = {}
     for candidate in dict.fromkeys(candidates):

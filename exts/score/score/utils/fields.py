@@ -30,13 +30,23 @@ def read_fields(kind: type, data: Any, where: str) -> dict[str, Any]:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for key in data:
         if key not in fields:
-            near = near_names(str(key), fields) or f" It may have {', '.join(map(repr, fields))}."
-            raise UserError(f"{where} has an unknown key '{key}'.{near}")
+            near = near_names(key, fields) or f" It may have {', '.join(map(repr, fields))}."
+            raise UserError(f"{where} has an unknown key {brief(key)}.{near}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in data:
             raise UserError(f"{where} lacks the key '{name}'.")
     return dict(data)
+
+
+def brief(value: Any, most: int = 60) -> str:
+    """What a file holds, for a message: on one line, cut to ``most`` letters; an error stands for what it says."""
+    try:
+        text = str(value) if isinstance(value, Exception) else repr(value)
+    except (ValueError, RecursionError):  # Python refuses to print an integer of some thousand digits
+        text = "a huge value"
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def finite_number(key: str, value: Any) -> float:
@@ -53,7 +63,7 @@ def finite_number(key: str, value: Any) -> float:
         UserError: It is no finite number.
     """
     if not _is_finite_number(value):
-        raise UserError(f"{key} holds {value!r}: give a finite number.")
+        raise UserError(f"{key} holds {brief(value)}: give a finite number.")
     return float(value)
 
 
@@ -73,7 +83,7 @@ def finite_numbers(key: str, values: Any, count: int) -> tuple[float, ...]:
     """
     numbers = values if isinstance(values, list | tuple) else ()
     if len(numbers) != count or not all(_is_finite_number(value) for value in numbers):
-        raise UserError(f"{key} holds {values}: give {count} finite numbers.")
+        raise UserError(f"{key} holds {brief(values)}: give {count} finite numbers.")
     return tuple(float(value) for value in numbers)
 
 
@@ -93,14 +103,15 @@ def whole_number(key: str, value: Any, least: int, most: int) -> int:
         UserError: It is no whole number, or out of bounds.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        # Python refuses to print an integer of some thousand digits.
-        shown = "a huge number" if isinstance(value, int) and abs(value) > 10**30 else repr(value)[:40]
-        raise UserError(f"{key} holds {shown}: give a whole number of at least {least}, at most {most}.")
+        raise UserError(f"{key} holds {brief(value)}: give a whole number of at least {least}, at most {most}.")
     return value
 
 
 def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond 1e308
+        return False
 
 
 def plain(value: Any) -> Any:

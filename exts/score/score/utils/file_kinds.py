@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import enum
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
+from .archives import ArchiveError, check_archive
+
 _ZIP_START = b"PK\x03\x04"
-_LARGEST_HEADER = 100_000_000
-"""Longest header of a safetensors file [bytes], the format's own limit."""
+_LARGEST_HEADER = 2**24
+"""Longest header of a safetensors file that is read [bytes]; one with 10,000 tensors has a million."""
 
 
 class FileKind(enum.Enum):
@@ -32,6 +32,8 @@ class FileKind(enum.Enum):
     BUNDLE = "is a base policy bundle"
     RUN = "is the folder of a training run"
     FOLDER = "is a folder"
+    SPECIAL = "is no regular file (a device or a named pipe)"
+    BOMB = "is an archive that names a part twice, is encrypted, or unpacks to far more than its size"
     OTHER = "is of no known kind"
 
 
@@ -42,6 +44,8 @@ def file_kind(path: Path) -> FileKind:
         return _folder_kind(path)
     if not path.exists():
         return FileKind.MISSING
+    if not path.is_file():
+        return FileKind.SPECIAL  # opening a named pipe would wait for somebody to write into it
     with path.open("rb") as file:
         head = file.read(9)
     if not head:
@@ -76,12 +80,9 @@ def _folder_kind(path: Path) -> FileKind:
 
 def _archive_kind(path: Path) -> FileKind:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.partition("/")[2] for name in archive.namelist()]
-            if archive.testzip() is not None:
-                return FileKind.TRUNCATED
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error):
-        return FileKind.TRUNCATED
+        names = [name.partition("/")[2] for name in check_archive(path)]
+    except ArchiveError as error:
+        return FileKind.TRUNCATED if "damaged" in str(error) else FileKind.BOMB
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         return FileKind.TORCHSCRIPT
     return FileKind.ARCHIVE if "data.pkl" in names else FileKind.OTHER
@@ -94,6 +95,6 @@ def _safetensors_kind(path: Path, length: int) -> FileKind:
             header: dict[str, Any] = json.loads(file.read(length))
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
             whole = 8 + length + max(ends, default=0) == path.stat().st_size
-        except (ValueError, TypeError, LookupError, RecursionError):
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             whole = False
     return FileKind.SAFETENSORS if whole else FileKind.TRUNCATED

@@ -4,17 +4,27 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from .errors import UserError
 
 MINIMUM_FREE_BYTES = 50 * 1024 * 1024
 """Least free space [bytes] that :func:`require_writable` accepts: one checkpoint and its log, with room to spare."""
+
+LONGEST_NAME = 200
+"""Longest name of a file or folder to write [bytes]: file systems take 255, and names beside it are longer."""
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\..*)?")
+_STALE_SECONDS = 3600.0
+"""Temporary files that nobody has written to for so long were left by a process that was killed."""
 
 
 @contextlib.contextmanager
@@ -29,13 +39,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
         when the block ends, and is removed when the block raises.
 
     Raises:
-        UserError: ``path`` is a folder, or its parent cannot be one.
+        UserError: ``path`` is a folder, or its parent cannot be one, or no file can have its name.
         FileNotFoundError: The block wrote nothing to the temporary path.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, and a file is to be written there: name another file.")
+    require_file_place(path)
     _make_directory(path.parent)
+    _remove_leftovers(path.parent)
     temporary = _name_beside(path)
     try:
         yield temporary
@@ -47,34 +57,111 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_directory(path: Path, *, replaces: Collection[str] = ()) -> Iterator[Path]:
     """Fill a folder so that it appears whole or not at all.
 
     Args:
         path: The folder to make. Missing parent folders are made.
-        overwrite: Whether an existing folder is replaced. The old one stays until the new one is whole.
+        replaces: See :func:`require_folder_place`. The old folder stays until the new one is whole.
 
     Yields:
         An empty temporary folder beside ``path``. It becomes ``path`` when the block ends, and is removed with
         all that it holds when the block raises.
 
     Raises:
-        UserError: ``path`` exists and ``overwrite`` is False, or it is a file, or its parent cannot be a folder.
+        UserError: See :func:`require_folder_place`; or the parent cannot be a folder.
     """
     path = Path(path)
-    _refuse_existing(path, overwrite)
+    require_folder_place(path, replaces)
     _make_directory(path.parent)
+    _remove_leftovers(path.parent)
     temporary = _name_beside(path)
     temporary.mkdir()
     try:
         yield temporary
         for file in _files_below(temporary):
             _sync(file)
-        _refuse_existing(path, overwrite)  # another process may have made it meanwhile
+        require_folder_place(path, replaces)  # another process may have made it meanwhile
         _replace_directory(temporary, path)
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_file_place(path: Path) -> None:
+    """Check that a file may be written to a path; one that is there would be replaced.
+
+    Raises:
+        UserError: It is a folder, or no file can have that name.
+    """
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder, and a file is to be written there: name another file.")
+    _require_name(Path(path))
+
+
+def require_new_file(path: Path, suffix: str) -> None:
+    """Check that a file can be written where none is, before long work depends on it.
+
+    Args:
+        path: The file.
+        suffix: How its name must end, for example ``.hdf5``.
+
+    Raises:
+        UserError: It has another ending, is there, or its folder cannot be written.
+    """
+    path = Path(path)
+    require_file_place(path)
+    if path.suffix.lower() != suffix:
+        raise UserError(f"--output must name a {suffix} file, got {path}.")
+    if path.exists():
+        raise UserError(f"{path} already exists: remove it or name another file.")
+    require_writable(Path(os.path.abspath(path)).parent)
+
+
+def require_plain_name(name: str, what: str) -> None:
+    """Check that a name of the user is one name below a folder, and cannot lead out of it.
+
+    Args:
+        name: The name.
+        what: Where it was given, for the message.
+
+    Raises:
+        UserError: It is empty, hidden, has a separator, or is too long.
+    """
+    if not name or name.startswith(".") or not name.isprintable() or set(name) & set('/\\:*?"<>|'):
+        raise UserError(
+            f"{what} is '{name[:60]}': give one name of a folder, without path, of letters, digits, - and _."
+        )
+    if len(os.fsencode(name)) > LONGEST_NAME // 2:
+        raise UserError(f"{what} is '{name[:40]}...', of {len(name)} letters: give at most {LONGEST_NAME // 2}.")
+
+
+def require_folder_place(path: Path, replaces: Collection[str] = ()) -> None:
+    """Check that a folder may be made at a path.
+
+    Args:
+        path: The folder.
+        replaces: Patterns of the names that a folder which is there may hold to be replaced: those that the command
+            itself writes. Empty: no folder may be there.
+
+    Raises:
+        UserError: Something is there that would be lost, or no folder can have that name.
+    """
+    path = Path(path)
+    _require_name(path)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file, and a folder is to be written there: remove it or name another folder.")
+    if not path.exists():
+        return
+    if not replaces:
+        raise UserError(f"{path} already exists: remove it or name another folder.")
+    names = sorted(item.name for item in path.iterdir())
+    foreign = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in replaces)]
+    if foreign:
+        raise UserError(
+            f"{path} holds other things than what is to be written there ({', '.join(foreign[:3])}), and they would be"
+            " lost: name another folder."
+        )
 
 
 def require_writable(directory: Path) -> None:
@@ -151,11 +238,21 @@ def _make_directory(directory: Path) -> None:
         raise UserError(_cannot("make the folder", directory, error)) from error
 
 
-def _refuse_existing(path: Path, overwrite: bool) -> None:
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file, and a folder is to be written there: remove it or name another folder.")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} already exists: remove it or name another folder.")
+def _require_name(path: Path) -> None:
+    here, whole = Path.cwd(), Path(os.path.abspath(path))
+    if whole == here or whole in here.parents:
+        raise UserError(f"{path} is the folder that the command runs in, or one above it: name a new one.")
+    for part in whole.parts:
+        if len(os.fsencode(part)) > LONGEST_NAME:
+            raise UserError(f"The name '{part[:40]}...' has {len(part)} letters: at most {LONGEST_NAME} are possible.")
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Remove the temporary files and folders of processes that were killed."""
+    for item in directory.glob(".*.tmp*"):
+        with contextlib.suppress(OSError):
+            if _TEMPORARY.fullmatch(item.name) and time.time() - item.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(item) if item.is_dir() else item.unlink()
 
 
 def _replace_directory(new: Path, path: Path) -> None:

@@ -35,13 +35,48 @@ def split_overrides(overrides: Sequence[str], root: str) -> tuple[list[str], lis
     return ours, [text for text in overrides if text not in ours]
 
 
+def require_known_keys(overrides: Sequence[str], root: str, settings: Any) -> None:
+    """Check that settings exist before a library accepts any key that is written to it.
+
+    Args:
+        overrides: ``key=value`` each; a key without a dot is a preset, which the library knows.
+        root: First word of the keys, for example ``env``.
+        settings: What it stands for: nested objects, dicts and lists.
+
+    Raises:
+        UserError: There is no such setting; near names are listed.
+    """
+    for override in overrides:
+        key = override.split("=", 1)[0]
+        first, *names = key.split(".")
+        if not first.isidentifier() or (names and first != root):
+            near = near_names(first.lstrip("+~"), (root, "agent")) or f" Settings begin with {root}. or agent."
+            raise UserError(f"Override '{key}': there is no group '{first}'.{near}")
+        target = settings
+        for name in names:
+            known = _children(target)
+            if name not in known:
+                near = near_names(name, known) or (f" There are: {', '.join(list(known)[:30])}." if known else "")
+                raise UserError(f"Override '{key}': there is no setting '{name}'.{near}")
+            target = known[name]
+
+
+def _children(settings: Any) -> dict[str, Any]:
+    if isinstance(settings, dict):
+        return {str(name): value for name, value in settings.items()}
+    if isinstance(settings, (list, tuple)):
+        return {str(index): value for index, value in enumerate(settings)}
+    values = getattr(settings, "__dict__", {})
+    return {name: value for name, value in values.items() if not name.startswith("_")}
+
+
 def parse_value(text: str) -> Any:
     """Read a value: a number, true, false, none, a list or dict of Python, and otherwise the text itself."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 

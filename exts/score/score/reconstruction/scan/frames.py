@@ -27,7 +27,6 @@ Poses map camera coordinates to a world in metres. With ``opencv`` the camera lo
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,7 @@ from PIL import Image
 
 from score.utils.errors import UserError, near_names
 from score.utils.fields import read_fields
+from score.utils.settings_files import read_json
 
 __all__ = [
     "CAMERAS_FILE",
@@ -55,8 +55,6 @@ __all__ = [
 CAMERAS_FILE = "cameras.json"
 FRAMES_FORMAT = "score-frames/1"
 CONVENTIONS = ("opencv", "opengl")
-MAX_JSON_BYTES = 64 * 1024 * 1024
-"""Largest ``cameras.json``: some 100,000 frames; anything longer is no list of frames."""
 MAX_PIXELS = 100_000_000
 """Largest picture: a smaller file may unpack to gigabytes."""
 MIN_FRAMES = 3
@@ -138,7 +136,7 @@ def read_frames(directory: Path) -> FrameSet:
     path = Path(directory) / CAMERAS_FILE
     if not path.is_file():
         raise UserError(f"{directory} has no {CAMERAS_FILE}: give a folder of RGB-D frames (docs/RECONSTRUCTION.md).")
-    data = _read_json(path)
+    data = read_json(path)
     where = str(path)
     if not isinstance(data, dict) or data.get("format") != FRAMES_FORMAT:
         found = data.get("format") if isinstance(data, dict) else None
@@ -215,15 +213,6 @@ def _decode(path: Path, intrinsics: Intrinsics, formats: tuple[str, ...], modes:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         wanted = " or ".join(formats)
         raise UserError(f"{path} is not a whole {wanted} picture ({error}): record or copy it again.") from error
-
-
-def _read_json(path: Path) -> Any:
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise UserError(f"{path} is larger than {MAX_JSON_BYTES // 2**20} MB: it is no list of frames.")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not readable as JSON: {error}. Restore the file.") from error
 
 
 def _frame(entry: Any, root: Path, where: str, convention: str) -> Frame:

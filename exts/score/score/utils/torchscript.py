@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Which TorchScript is let in: archives that can do nothing but compute with tensors.
+"""Which TorchScript is let in: archives that can do nothing but compute with tensors. Needs torch.
 
 A TorchScript archive is no pickle of Python objects: ``torch.jit.load`` reads it with an unpickler of its own that
 knows tensors, plain values and the classes that the archive defines in TorchScript, so no Python code runs. What could
@@ -12,18 +12,13 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
 
+from score.utils.archives import DAMAGED, ArchiveError, check_archive
 from score.utils.errors import UserError
-
-METHODS = ("encode", "decode")
-"""Methods that a policy has."""
-
-_LARGEST_CODE = 64 * 2**20
-"""What the compressed parts of an archive, its code, may unpack to [bytes]."""
 
 _PRIM = """
 Constant DictConstruct GetAttr If ListConstruct ListUnpack Loop NumToTensor RaiseException TupleConstruct TupleIndex
@@ -73,12 +68,22 @@ _SWITCHES = {
 """Operator -> index of the argument that must be off: on, it draws random numbers or mixes the rows of a batch."""
 
 
-def load_checked(archive: bytes, where: str) -> Any:
+STATEFUL = frozenset({"prim::SetAttr", "aten::clear", "aten::join"})
+"""What a module needs beside :data:`ALLOWED` to keep a state of its own, and to name it in a message."""
+
+
+def load_checked(
+    archive: bytes, where: str, methods: Collection[str], *, stateful: bool = False, what: str = "a base policy"
+) -> Any:
     """Load a TorchScript module onto the CPU, in evaluation mode, if it does nothing but compute with tensors.
 
     Args:
         archive: Content of the file.
         where: The file, for messages.
+        methods: Methods that it must have.
+        stateful: Whether it may keep a state. If not, an operator that is switched to training is refused too: it draws
+            random numbers, or mixes the rows of a batch.
+        what: What it is to be, for messages.
 
     Returns:
         The module.
@@ -87,23 +92,24 @@ def load_checked(archive: bytes, where: str) -> Any:
         UserError: The archive is none, or does more; the message names the operator.
     """
     _require_quiet_archive(archive, where)
+    allowed = ALLOWED | STATEFUL if stateful else ALLOWED
     try:
         module: Any = torch.jit.load(io.BytesIO(archive), map_location="cpu").eval()
-        for name in METHODS:
+        for name in methods:
             if not module._c._has_method(name):
-                raise UserError(f"{where} has no method '{name}': a base policy needs {' and '.join(METHODS)}.")
+                raise UserError(f"{where} has no method '{name}': {what} needs {' and '.join(methods)}.")
         used = {node.kind() for node in _all_nodes(module)}
-        unknown = sorted(name for name in used if name not in ALLOWED and not _is_inplace(name))
+        unknown = sorted(name for name in used if name not in allowed and not _is_inplace(name))
         if unknown:
             raise UserError(
-                f"{where} uses {', '.join(unknown[:5])}: a base policy may only use operators that compute with tensors"
-                " (score.policies.operators.ALLOWED), none that draws random numbers, keeps state or touches files."
+                f"{where} uses {', '.join(unknown[:5])}: {what} may only use operators that compute with tensors"
+                " (score.utils.torchscript.ALLOWED), none that draws random numbers, keeps state or touches files."
             )
-        if {name.removesuffix("_") for name in used} & set(_SWITCHES):
+        if not stateful and {name.removesuffix("_") for name in used} & set(_SWITCHES):
             # Frozen, what a module's state decides has become a constant.
-            frozen: Any = torch.jit.freeze(module, preserved_attrs=list(METHODS), optimize_numerics=False)
+            frozen: Any = torch.jit.freeze(module, preserved_attrs=list(methods), optimize_numerics=False)
             _require_switched_off(frozen, where)
-    except RuntimeError as error:
+    except DAMAGED as error:
         raise UserError(f"{where} cannot be loaded as TorchScript: {one_line(error)}.") from error
     return module
 
@@ -115,17 +121,13 @@ def one_line(error: Exception) -> str:
 
 def _require_quiet_archive(archive: bytes, where: str) -> None:
     try:
+        names = check_archive(io.BytesIO(archive))
+        if len({name.split("/")[0] for name in names}) > 1:
+            raise ArchiveError("has parts of two archives")
         with zipfile.ZipFile(io.BytesIO(archive)) as file:
-            entries = file.infolist()
-            names = [entry.filename for entry in entries]
-            # Two readers may differ on which of two entries of one name counts; torch's ignores case.
-            if len({name.lower() for name in names}) < len(names) or len({name.split("/")[0] for name in names}) > 1:
-                raise UserError(f"{where} names a part twice, or has parts of two archives: it is not loaded.")
-            if sum(entry.file_size for entry in entries) > len(archive) + _LARGEST_CODE:
-                raise UserError(f"{where} unpacks to far more than its size: it is not loaded.")
             parts = [file.read(name) for name in names if name.endswith((".py", ".pkl"))]
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
-        raise UserError(f"{where} is no TorchScript archive ({one_line(error)}): copy it again.") from error
+    except ArchiveError as error:
+        raise UserError(f"{where} {error}: it is not loaded. Copy it again.") from error
     for word in (b"__setstate__", b"torch.classes"):
         if any(word in part for part in parts):
             raise UserError(f"{where} holds '{word.decode()}', which runs while it is loaded: it is not loaded.")

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The loop on the robot, with a robot that runs in real time: whatever happens, it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from score.deployment import run_policy
+
+PERIOD = 0.2
+"""Long, as the computer of these tests is not a robot's."""
+MANIFEST = {
+    "control_rate_hz": 1.0 / PERIOD,
+    "output": {"offset_from": "joint_pos", "max_offset": 0.1, "low": [-1.0, -1.0], "high": [1.0, 1.0]},
+}
+
+
+class Robot:
+    """Notes what it is told and when, seconds after its start."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began = time.monotonic()
+        self.said: list[tuple[str, float]] = []
+        self.reads = 0
+        self.before_reading: Callable[[int], object] = lambda step: None
+        self.age: Callable[[int], float] = lambda step: 0.0
+        for name, function in (("read_robot", self.read), ("send_to_robot", self.send), ("stop_robot", self.stop)):
+            monkeypatch.setattr(run_policy, name, function)
+
+    @property
+    def words(self) -> list[str]:
+        return [word for word, _ in self.said]
+
+    def note(self, word: str) -> None:
+        self.said.append((word, time.monotonic() - self.began))
+
+    def read(self, manifest: dict) -> tuple[dict[str, torch.Tensor], float]:
+        self.reads += 1
+        self.before_reading(self.reads - 1)
+        return {"joint_pos": torch.zeros(2)}, time.monotonic() - self.age(self.reads - 1)
+
+    def send(self, action: torch.Tensor, manifest: dict) -> None:
+        self.note("sent")
+
+    def stop(self, manifest: dict) -> None:
+        self.note("stop")
+
+
+class Policy:
+    """Calls a function with the number of the step."""
+
+    def __init__(self, act: Callable[[int], torch.Tensor] = lambda step: torch.full((2,), 0.05)) -> None:
+        self.act, self.steps = act, 0
+
+    def reset(self) -> None:
+        self.steps = 0
+
+    def __call__(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        self.steps += 1
+        return self.act(self.steps - 1)
+
+
+@pytest.fixture
+def robot(monkeypatch: pytest.MonkeyPatch) -> Robot:
+    return Robot(monkeypatch)
+
+
+def test_an_episode_is_sent_at_the_control_rate_between_two_stops(robot: Robot) -> None:
+    run_policy.run(Policy(), MANIFEST, 4)
+    assert robot.words[:6] == ["stop", "sent", "sent", "sent", "sent", "stop"]
+    # The fourth target is sent three periods after the first, 0.6 s.
+    assert robot.said[4][1] - robot.said[1][1] == pytest.approx(3 * PERIOD, abs=PERIOD / 2)
+
+
+def test_a_policy_that_raises_stops_the_robot(robot: Robot) -> None:
+    def act(step: int) -> torch.Tensor:
+        if step == 1:
+            raise ValueError("Observation 'joint_pos' holds NaN or infinity.")
+        return torch.zeros(2)
+
+    with pytest.raises(ValueError, match="holds NaN"):
+        run_policy.run(Policy(act), MANIFEST, 4)
+    assert robot.words[:3] == ["stop", "sent", "stop"]
+
+
+def test_a_robot_that_cannot_be_read_is_stopped(robot: Robot) -> None:
+    def cut(step: int) -> None:
+        raise ConnectionError("the network is cut")
+
+    robot.before_reading = cut
+    with pytest.raises(ConnectionError):
+        run_policy.run(Policy(), MANIFEST, 4)
+    assert robot.words[:2] == ["stop", "stop"]
+
+
+def test_the_robot_is_stopped_while_the_loop_waits_for_a_cloud_that_does_not_come(robot: Robot) -> None:
+    robot.before_reading = lambda step: time.sleep(5 * PERIOD if step == 1 else 0.0)
+    with pytest.raises(SystemExit, match="stopped at step 1: no step for 2 periods"):
+        run_policy.run(Policy(), MANIFEST, 4)
+    assert robot.words[:3] == ["stop", "sent", "stop"]
+    # Two periods after the last step, and not when the cloud comes, five periods after the next tick.
+    assert robot.said[2][1] - robot.said[1][1] < 4 * PERIOD
+    assert "sent" not in robot.words[2:]
+
+
+def test_old_observations_move_nothing_and_end_the_run(robot: Robot, capsys: pytest.CaptureFixture[str]) -> None:
+    robot.age = lambda step: 2 * PERIOD if step >= 1 else 0.0
+    policy = Policy()
+    with pytest.raises(SystemExit, match="stopped at step 3: 3 faults in 20 steps"):
+        run_policy.run(policy, MANIFEST, 9)
+    assert robot.words[:3] == ["stop", "sent", "stop"]
+    assert policy.steps == 1
+    assert capsys.readouterr().err.count("the observation is 4") == 3  # 400 ms and a little
+
+
+@pytest.mark.parametrize("target", [0.11, float("nan")])
+def test_targets_far_from_the_measured_position_are_not_sent(robot: Robot, target: float) -> None:
+    with pytest.raises(SystemExit, match="stopped at step 2: 3 faults"):
+        run_policy.run(Policy(lambda step: torch.tensor([0.0, target])), MANIFEST, 9)
+    assert "sent" not in robot.words
+
+
+def test_a_position_beyond_a_limit_is_led_back_to_it() -> None:
+    observations = {"joint_pos": torch.tensor([1.5, 0.0])}
+    assert not run_policy.is_far(torch.tensor([1.0, 0.1]), observations, MANIFEST["output"])
+    assert run_policy.is_far(torch.tensor([1.0, 0.2]), observations, MANIFEST["output"])
+
+
+def test_late_steps_are_counted_and_end_the_run(robot: Robot, capsys: pytest.CaptureFixture[str]) -> None:
+    def act(step: int) -> torch.Tensor:
+        time.sleep(1.3 * PERIOD)
+        return torch.zeros(2)
+
+    with pytest.raises(SystemExit, match="stopped at step 2: 3 faults"):
+        run_policy.run(Policy(act), MANIFEST, 9)
+    assert capsys.readouterr().err.count("late by") == 3
+    assert robot.words[-1] == "stop"
+
+
+def test_two_faults_do_not_end_a_run(robot: Robot) -> None:
+    robot.age = lambda step: 2 * PERIOD if step in (0, 2) else 0.0
+    run_policy.run(Policy(), MANIFEST, 5)
+    assert robot.words.count("sent") == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_robot(tmp_path: Path, number: signal.Signals) -> None:
+    source = Path(run_policy.__file__).read_text()
+    filled = """
+def read_robot(manifest): return {"joint_pos": torch.zeros(2)}, time.monotonic()
+def send_to_robot(action, manifest): print("sent", flush=True)
+def stop_robot(manifest): print("stop", flush=True)
+class Policy:
+    def reset(self): pass
+    def __call__(self, observations): return torch.zeros(2)
+def load(folder): return Policy(), MANIFEST
+"""
+    head, tail = source.split("def main() -> None:")
+    program = tmp_path / "run_policy.py"
+    program.write_text(f"{head}MANIFEST = {MANIFEST!r}\n{filled}\ndef main() -> None:{tail}")
+    process = subprocess.Popen(
+        [sys.executable, str(program), "--steps", "500"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline().strip() for _ in range(2)] == ["stop", "sent"]
+    os.kill(process.pid, number)
+    said, _ = process.communicate(timeout=60)
+    assert re.fullmatch(r"(sent\n)*(stop\n)+", said)
+    assert process.returncode != 0

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Mistakes on the command line: one line, exit code 2, before a simulator is opened, and nothing is lost or left."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from score.utils import run_command
+from score.utils.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+TASK = ("--task", "SCORE-Insert-v0")
+LONG = "x" * 300
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a script in an empty folder, and returns the one line that it ends with."""
+    import score.open_task
+
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("the simulator was opened")
+
+    monkeypatch.setattr(score.open_task, "open_task", opened)
+    monkeypatch.chdir(tmp_path)
+
+    def run(script: str, *words: object) -> str:
+        path = ROOT / "scripts" / f"{script}.py"
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, words)])
+        before = sorted(tmp_path.rglob("*"))
+        assert run_command(runpy.run_path(str(path))["main"]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1, lines
+        left = [item for item in sorted(tmp_path.rglob("*")) if item not in before and item.is_file()]
+        assert left == []
+        return lines[0]
+
+    return run
+
+
+BASES = {
+    "train": TASK,
+    "evaluate": (*TASK, "--checkpoint", "none"),
+    "collect": (*TASK, "--output", "x.hdf5"),
+    "play": (*TASK, "--checkpoint", "none", "--video"),
+    "export": (*TASK, "--output", "capsule"),
+    "benchmark": ("--suite", "soak"),
+    "pretrain": ("--dataset", "x.hdf5", "--output", "x"),
+    "verify": ("x",),
+}
+
+
+@pytest.mark.parametrize("script", BASES)
+def test_an_abbreviated_flag_is_none(script: str, refused: Callable[..., str]) -> None:
+    flag = {"verify": "--rep", "pretrain": "--see"}.get(script, "--dev")
+    assert flag in refused(script, *BASES[script], flag, "1")
+
+
+@pytest.mark.parametrize("script", [name for name in BASES if name != "verify"])
+def test_seeds_below_zero(script: str, refused: Callable[..., str]) -> None:
+    line = refused(script, *BASES[script], "--seed", "-3000000")
+    assert line == "error: --seed must be from 0 to 2147483647, got -3000000."
+
+
+@pytest.mark.parametrize("device", ["meta", "nonsense", "cuda:99"])
+@pytest.mark.parametrize("script", ["train", "evaluate", "collect", "pretrain"])
+def test_devices(script: str, device: str, refused: Callable[..., str]) -> None:
+    line = refused(script, *BASES[script], "--device", device)
+    assert line.startswith(f"error: Device '{device}' cannot be used (")
+    assert line.endswith("give --device cpu.")
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "message"),
+    [
+        ("evaluate", ("--output", "folder.json"), "folder.json is a folder, and a file is to be written there"),
+        ("evaluate", ("--output", f"{LONG}.json"), "has 305 letters: at most 200 are possible"),
+        ("evaluate", ("--output", "notes.json"), "notes.json is no evaluation report"),
+        ("collect", ("--output", "folder.hdf5"), "folder.hdf5 is a folder"),
+        ("collect", ("--output", "taken.hdf5"), "taken.hdf5 already exists: remove it or name another file."),
+        ("collect", ("--output", "demos"), "--output must name a .hdf5 file, got demos."),
+        ("collect", ("--output", f"{LONG}.hdf5"), "at most 200 are possible"),
+        ("pretrain", ("--output", "."), ". is the folder that the command runs in, or one above it"),
+        ("pretrain", ("--output", ".."), ".. is the folder that the command runs in, or one above it"),
+        ("pretrain", ("--output", LONG), "at most 200 are possible"),
+        ("pretrain", ("--output", "mine"), "mine holds other things than what is to be written there (thesis.tex)"),
+        ("pretrain", ("--updates", "0"), "--updates must be at least 1, got 0."),
+        ("benchmark", ("--steps", "-1"), "--steps must be at least 1, got -1."),
+        ("benchmark", ("--num_envs", "4", "0"), "--num_envs must be at least 1, got 0."),
+        ("benchmark", ("--output", "folder.json"), "folder.json is a folder"),
+        ("train", ("--run_name", "../../x"), "--run_name is '../../x': give the name of a folder"),
+        ("train", ("--run_name", LONG), "--run_name is 'xxx"),
+        ("train", ("agent.experiment_name=../../x",), "agent.experiment_name is '../../x'"),
+        ("train", ("--base_policy", "mine"), "mine has no policy.yaml"),
+        ("train", ("--base_policy", LONG), "the name is too long; give a shorter one"),
+    ],
+)
+def test_outputs_names_and_numbers(
+    script: str, words: tuple[str, ...], message: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    for folder in ("folder.json", "folder.hdf5", "mine"):
+        (tmp_path / folder).mkdir()
+    for file in ("taken.hdf5", "mine/thesis.tex"):
+        (tmp_path / file).write_text("kept")
+    (tmp_path / "notes.json").write_text(json.dumps({"shopping": []}))
+    assert message in refused(script, *BASES[script], *words)
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "kept"
+
+
+def test_a_folder_of_other_things_is_never_overwritten(refused: Callable[..., str], tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("kept")
+    scan = tmp_path / "mug.obj"
+    scan.write_text("")
+    words = ("asset", scan, "--name", "mug", "--output", mine)
+    assert "mine already exists" in refused("reconstruct", *words)
+    line = refused("reconstruct", *words, "--overwrite")
+    assert "mine holds other things than what is to be written there (thesis.tex), and they would be lost" in line
+    assert "is the folder that the command runs in" in refused("reconstruct", *words[:-1], ".", "--overwrite")
+    assert (mine / "thesis.tex").read_text() == "kept"
+
+
+def test_a_checkpoint_of_another_base_policy_is_refused_before_the_simulator(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    from tests.hostile.subjects import _make_checkpoint
+
+    _make_checkpoint(tmp_path)
+    for script in ("train", "evaluate", "export", "play"):
+        words = [word for word in BASES[script] if word not in ("--checkpoint", "none")]
+        line = refused(script, *words, "--checkpoint", "model_0.pt")
+        assert "model_0.pt steers another base policy" in line
+
+
+def test_a_python_without_the_packages_is_told_of_the_launcher(tmp_path: Path) -> None:
+    for script in sorted((ROOT / "scripts").glob("*.py")):
+        # -S: no site-packages; -I: no PYTHONPATH.
+        done = subprocess.run([sys.executable, "-I", "-S", script], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: No module named 'score")
+        assert done.stderr.endswith(f"start this with ./isaaclab.sh -p {script} ...\n")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_missing_package_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+
+        return 0
+
+    assert run_command(main) == 2
+    assert "has no package 'no_such_package': start the command with ./isaaclab.sh -p" in capsys.readouterr().err
+
+
+def test_a_missing_module_of_ours_is_a_defect() -> None:
+    def main() -> int:
+        import score.no_such_module  # type: ignore[import-not-found]  # noqa: F401
+
+        return 0
+
+    with pytest.raises(ModuleNotFoundError):
+        run_command(main)
+
+
+def test_a_viewer_without_a_display(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    line = refused("play", *TASK, "--viz", "newton_gl")
+    assert line == ("error: --viz newton_gl opens a window, and there is no display: use --viz viser or --video.")
+
+
+def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
+    from score.steering.run_folder import run_directory
+
+    folders = [run_directory(tmp_path, "a") for _ in range(4)]
+    assert len(set(folders)) == 4
+    assert all(folder.is_dir() for folder in folders)
+    with pytest.raises(UserError, match=r"--run_name is '\.\./x'"):
+        run_directory(tmp_path, "../x")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("env.foo=1", "Override 'env.foo': there is no setting 'foo'."),
+        ("env.decimaton=1", "there is no setting 'decimaton'. Did you mean 'decimation'?"),
+        ("env.scene.num_env=1", "there is no setting 'num_env'. Did you mean 'num_envs'?"),
+        ("env.rewards.0.weigt=1", "there is no setting 'weigt'. Did you mean 'weight'?"),
+        ("evn.decimation=1", "there is no group 'evn'. Did you mean 'env'?"),
+        ("+env.decimation=1", "there is no group '+env'. Did you mean 'env'?"),
+    ],
+)
+def test_unknown_settings_of_an_environment(override: str, message: str) -> None:
+    from types import SimpleNamespace
+
+    from score.utils.overrides import require_known_keys
+
+    cfg: Any = SimpleNamespace(decimation=12, scene={"num_envs": 4}, rewards=[SimpleNamespace(weight=1.0)], _own=1)
+    with pytest.raises(UserError) as caught:
+        require_known_keys([override], "env", cfg)
+    assert message in str(caught.value)
+    require_known_keys(["env.decimation=1", "env.scene.num_envs=1", "env.rewards.0.weight=2", "physics=x"], "env", cfg)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX's")
+def test_an_export_that_does_not_fit_on_the_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    program = """
+import resource, signal
+from pathlib import Path
+from tests.hostile.subjects import _make_capsule
+from score.utils import run_command
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+raise SystemExit(run_command(lambda: _make_capsule(Path("."))))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "the file would be larger than allowed here" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
