@@ -7,11 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from isaaclab_ov.physics import OvPhysxCfg
 from isaaclab_physx.physics import PhysxCfg
 
-from score_tasks.kit.derived import once_a_state
+from score_tasks.kit.derived import constant, once_a_state
 
 
 def make_env(physics: Any) -> Any:
@@ -58,3 +59,12 @@ def test_an_engine_that_does_not_count_writes_is_asked_every_time(value: float) 
     assert doubled(env) == 2.0
     env.joint = value
     assert doubled(env) == 2.0 * value
+
+
+def test_a_constant_that_was_made_in_inference_mode_works_outside_of_it() -> None:
+    with torch.inference_mode():
+        inside = constant((1.0, 2.5), "cpu")
+    assert constant((1.0, 2.5), "cpu") is inside
+    weight = torch.ones(2, requires_grad=True)
+    (weight * inside).sum().backward()
+    assert weight.grad.tolist() == [1.0, 2.5]

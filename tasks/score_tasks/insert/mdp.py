@@ -21,6 +21,7 @@ from score_tasks.insert.frames import (
     socket_pose_e,
     tcp_pose_e,
 )
+from score_tasks.kit.derived import constant
 from score_tasks.kit.events import ArmStarts, env_indices, pose_bounds, write_body_pose
 from score_tasks.kit.mdp import joint_tracking_error
 
@@ -87,7 +88,7 @@ def inserted(
 def peg_lost(env: ManagerBasedRLEnv, max_slip: float) -> torch.Tensor:
     """The peg's centre left its place between the fingers by more than ``max_slip`` (m), (N,) bool."""
     peg_pos, _ = peg_in_tool(env)
-    nominal = torch.tensor((0.0, 0.0, GEOMETRY.grasp_offset), device=peg_pos.device)
+    nominal = constant((0.0, 0.0, GEOMETRY.grasp_offset), peg_pos.device)
     return (peg_pos - nominal).norm(dim=-1) > max_slip
 
 

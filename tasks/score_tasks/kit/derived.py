@@ -1,11 +1,13 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Values that several terms need of one state of the physics, computed once for it."""
+"""Values that terms share: computed once for a state of the physics, or constant."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from isaaclab_physx.physics import PhysxCfg
 
@@ -40,3 +42,15 @@ def once_a_state[Value](function: Callable[[ManagerBasedRLEnv], Value]) -> Calla
         return value
 
     return kept
+
+
+@functools.cache
+def constant(values: tuple[Any, ...], device: torch.device | str) -> torch.Tensor:
+    """Numbers as a float32 tensor on a device; made once, as sending them to a GPU waits for it. Not to be written to.
+
+    Args:
+        values: Numbers, or tuples of numbers.
+        device: The device.
+    """
+    with torch.inference_mode(False):  # usable in and out of it
+        return torch.tensor(values, dtype=torch.float32, device=device)

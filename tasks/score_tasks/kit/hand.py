@@ -25,7 +25,7 @@ from score_assets.robots.franka_leap_kinematics import (
     palm_inverse_kinematics,
     palm_of_hand,
 )
-from score_tasks.kit.derived import once_a_state
+from score_tasks.kit.derived import constant, once_a_state
 from score_tasks.kit.events import ArmStarts, env_indices
 from score_tasks.kit.frames import Pose, body_lin_vel, body_pose_e, body_state_e, points_in
 
@@ -116,7 +116,7 @@ def body_true_state(
         (
             10.0 * in_palm[:, 0],
             (palm[1].mT @ rot)[..., :2].flatten(1),
-            10.0 * (torch.tensor(target_pos, device=position.device) - position),
+            10.0 * (constant(tuple(target_pos), position.device) - position),
             10.0 * rise[:, None],
             body_lin_vel(env, entity),
             10.0 * pads.flatten(1),
@@ -135,7 +135,7 @@ def rest_height(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
 
 def in_hand(body_pos_p: torch.Tensor, radius: float = 0.075) -> torch.Tensor:
     """Whether a body at (N, 3) in the palm's frame is where the pads meet, (N,) bool."""
-    center = torch.tensor(HAND_CENTER_P, device=body_pos_p.device)
+    center = constant(HAND_CENTER_P, body_pos_p.device)
     return (body_pos_p - center).norm(dim=-1) <= radius
 
 
@@ -162,7 +162,7 @@ def held_at_target(
         max_speed: Greatest speed, m/s: a body in flight does not count.
     """
     position, _ = body_state_e(env, entity)
-    distance = (position - torch.tensor(target_pos, device=position.device)).norm(dim=-1)
+    distance = (position - constant(tuple(target_pos), position.device)).norm(dim=-1)
     slow = body_lin_vel(env, entity).norm(dim=-1) <= max_speed
     return (distance <= radius) & in_hand(body_in_palm(env, entity)) & slow
 
@@ -174,7 +174,7 @@ def wrist_on_table(env: ManagerBasedRLEnv, margin: float) -> torch.Tensor:
     """
     arm = arm_pose_e(env)
     start, end, radius = _WRIST_CAPSULE
-    ends = torch.tensor((start, end), device=arm.link_pos.device)
+    ends = constant((start, end), arm.link_pos.device)
     height = (arm.link_pos[:, 6, None] + ends @ arm.link_rot[:, 6].mT)[..., 2].amin(-1) - radius
     return (height < margin).float()
 

@@ -17,7 +17,6 @@ What makes it a semi-Markov decision process, and where implementations go wrong
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import torch
@@ -99,6 +98,8 @@ class ChunkedVecEnv(VecEnv):
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self.env_steps = 0
         self.decisions = 0
+        # Asking a GPU whether all have ended would wait for it in every control step, and hardly ever spare one.
+        self._stops_early = torch.device(self.device).type == "cpu"
         self.statistics = RolloutStatistics(self.num_envs, tuple(task.ended_by()), self.device)
         self._observations = TensorDict({}, batch_size=[self.num_envs])
         self._condition = torch.empty(0)
@@ -140,12 +141,13 @@ class ChunkedVecEnv(VecEnv):
             * ``success`` (N,), bool: ended by success, and not by the guard.
             * ``ended_by``: termination term -> (N,) bool.
         """
-        started = time.perf_counter()
+        clock = self.statistics.clock
+        started = clock.now()
         noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
         actions_chunk = self.plan(self._condition, actions, noise)
         sound = self._sound & finite_rows(actions_chunk)
         chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma, sound)
-        decoded = time.perf_counter()
+        decoded = clock.now()
 
         for index in range(self.chunk_steps):
             action = waiting_action(self.task, chunk.ended, actions_chunk[:, index])
@@ -154,19 +156,17 @@ class ChunkedVecEnv(VecEnv):
             if isinstance(self.task, RobotTask):
                 # A new episode that only holds still must not use up its time.
                 self.task.episode_length_buf.masked_fill_(chunk.renewed, 0)
-            if index + 1 < self.chunk_steps and bool(chunk.ended.all()):  # the one host sync of the loop
+            if self._stops_early and bool(chunk.ended.all()):
                 break
         observations = self.task.after_waiting(chunk.ended, observations)
-        simulated = time.perf_counter()
+        simulated = clock.now()
 
         self.env_steps += self.num_envs * (index + 1)
         self.decisions += self.num_envs
         self._observe(observations)
         result = chunk.finish(observations["critic"], self._sound)
         self.statistics.add_decision(chunk)
-        self.statistics.add_seconds(
-            physics=simulated - decoded, policy=decoded - started + time.perf_counter() - simulated
-        )
+        self.statistics.add_moments(started, decoded, simulated, clock.now())
         return self._observations, result.reward, chunk.ended.long(), result.extras()
 
     def _observe(self, observations: TaskObservations) -> TensorDict:
