@@ -160,10 +160,10 @@ def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     return 1 if any("error" in row for row in report["rows"]) else 0
 
 
-def _worker(args: argparse.Namespace, overrides: Sequence[str], **changes: Any) -> list[str]:
-    """The command of a worker: the flags of this process, but for what it measures."""
+def _worker(args: argparse.Namespace, overrides: Sequence[str], *, worker: Path, **changes: Any) -> list[str]:
+    """The command of a worker that writes to a file: the flags of this process, but for what it measures."""
     given = ("suite", "task", "domain", "seed", "seconds", "rounds", "decisions", "device", "base_policy")
-    flags = {name: getattr(args, name) for name in given} | changes
+    flags = {name: getattr(args, name) for name in given} | changes | {"worker": worker}
     words = [str(word) for name, value in flags.items() if value is not None for word in (f"--{name}", value)]
     return [sys.executable, __file__, *words, *overrides]
 

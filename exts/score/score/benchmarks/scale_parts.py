@@ -51,11 +51,15 @@ class PartClock:
             with self.timed(part):
                 return original(*args, **kwargs)
 
-        object.__setattr__(owner, method, timed)
+        own = vars(owner).get(method)
+        setattr(owner, method, timed)
         try:
             yield
         finally:
-            object.__delattr__(owner, method)
+            if own is None:
+                delattr(owner, method)
+            else:
+                setattr(owner, method, own)
 
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:
@@ -75,7 +79,7 @@ class PartClock:
 
 def watched_methods(env: ChunkedVecEnv, runner: SteeringRunner) -> list[tuple[Any, str, str]]:
     """Object, method and part of everything that is watched; a task that is no Isaac Lab task is one part."""
-    watched = [(env.task, "step", "managers"), (env.plan, "encode", "encoder"), (env.plan, "forward", "decode")]
+    watched = [(env.task, "step", "managers"), (env, "encode", "encoder"), (env, "decode", "decode")]
     watched.append((runner.alg, "update", "learner"))
     managed = getattr(env.task, "env", None)
     if managed is not None and hasattr(managed, "observation_manager"):

@@ -17,6 +17,7 @@ What makes it a semi-Markov decision process, and where implementations go wrong
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,6 +51,8 @@ class ChunkedVecEnv(VecEnv):
     Attributes:
         env_steps: Control steps simulated so far, summed over environments, holding included.
         decisions: Decisions so far, summed over environments.
+        encode: The plan's ``encode``, maybe compiled.
+        decode: The plan's ``forward``, maybe compiled.
         statistics: Outcomes since they were last drained.
     """
 
@@ -61,6 +64,7 @@ class ChunkedVecEnv(VecEnv):
         chunk_steps: int,
         gamma: float,
         seed: int = 0,
+        compile_mode: str | None = None,
     ) -> None:
         """Wrap a task. The environment has to be :meth:`reset` before use.
 
@@ -70,6 +74,8 @@ class ChunkedVecEnv(VecEnv):
             chunk_steps: Control steps executed of each chunk, k, from 1 to the policy's horizon.
             gamma: Discount of one control step.
             seed: Seed of the noise that the plan gets.
+            compile_mode: Mode of :func:`torch.compile` for encoding and decoding, e.g. ``reduce-overhead``, which
+                replays them as CUDA graphs; None compiles nothing.
 
         Raises:
             UserError: The chunk is longer than the horizon, or the task lacks a termination term the method needs.
@@ -88,6 +94,11 @@ class ChunkedVecEnv(VecEnv):
             )
         self.task = task
         self.plan = plan
+        self.encode: Callable[[dict[str, torch.Tensor]], torch.Tensor] = plan.encode
+        self.decode: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] = plan.forward
+        if compile_mode is not None:
+            self.encode = torch.compile(plan.encode, mode=compile_mode)
+            self.decode = torch.compile(plan.forward, mode=compile_mode)
         self.chunk_steps = chunk_steps
         self.gamma = gamma
         self.num_envs = task.num_envs
@@ -144,7 +155,7 @@ class ChunkedVecEnv(VecEnv):
         clock = self.statistics.clock
         started = clock.now()
         noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
-        actions_chunk = self.plan(self._condition, actions, noise)
+        actions_chunk = self.decode(self._condition, actions, noise)
         sound = self._sound & finite_rows(actions_chunk)
         chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma, sound)
         decoded = clock.now()
@@ -171,7 +182,7 @@ class ChunkedVecEnv(VecEnv):
 
     def _observe(self, observations: TaskObservations) -> TensorDict:
         """Encode once, and keep what the next decision needs; what is not finite becomes zero and ends its episode."""
-        condition = self.plan.encode(observations["policy"])
+        condition = self.encode(observations["policy"])
         critic = observations["critic"]
         self._sound = finite_observations(observations) & finite_rows(condition)
         # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.
