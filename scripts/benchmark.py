@@ -6,6 +6,11 @@
 Environment steps per second of the bare engine, of the task, and of the task under steering, with peak memory, for 1,
 16, 64 and 256 environments, each in a process of its own.
 
+    ./isaaclab.sh -p scripts/benchmark.py --suite scale --devices cpu cuda:0 --budget 480 --decisions 4
+
+Control steps per second of engine, task, steering and training for 1 to 16,384 environments on both engines, and where
+the time goes. Stops when the budget is used up; the same command with --resume goes on (docs/SCALE.md).
+
     ./isaaclab.sh -p scripts/benchmark.py --suite soak
 
 Many steps of random latents and of random actions: does a number that is not finite reach the learner?
@@ -49,13 +54,20 @@ except KeyboardInterrupt:
 def make_command() -> Command:
     """Describes the command line."""
     command = Command(__doc__)
-    command.add_task("SCORE-Insert-v0", num_envs="speed 1 16 64 256, soak 64, cloud 4096", several=True)
+    command.add_task(
+        "SCORE-Insert-v0", num_envs="speed 1 16 64 256, scale 1 to 16384, soak 64, cloud 4096", several=True
+    )
     command.add_base_policy()
     command.add_domain()
     add = command.add_argument
     add("--suite", default="speed", help=f"what to measure: {', '.join(SUITES)} (default: speed)")
     add("--steps", type=int, default=500_000, help="soak: environment steps of each mode (default: 500000)")
-    add("--rounds", type=int, default=3, help="speed: turns, whose medians are reported (default: 3)")
+    add("--rounds", type=int, help="speed, scale: turns, whose medians are reported (default: 3, scale 1)")
+    add("--physics", nargs="+", metavar="PRESET", help="scale: engines (default: ovphysx newton_mjwarp)")
+    add("--devices", nargs="+", metavar="DEVICE", help="scale: torch devices (default: that of --device)")
+    add("--decisions", type=int, help="scale: decisions of an iteration of training (default: the task's own)")
+    add("--budget", type=float, metavar="SECONDS", help="scale: stop when they are used up, with what there is")
+    add("--resume", action="store_true", help="scale: go on with the report of --output")
     add("--seconds", type=float, default=5.0, help="least time of one measurement (default: 5)")
     add("--output", type=Path, metavar="FILE.json", help="report (default: logs/benchmark/SUITE.json)")
     add("--objects", nargs="+", metavar="NAME", help="reconstruction: objects (default: all)")
@@ -83,7 +95,9 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     from score.cli.progress import print_whole
     from score.open_task import task_kwargs
 
-    cfg = speed.SpeedCfg(tuple(args.num_envs or speed.SPEED_ENVS), args.rounds, args.seconds)
+    cfg = speed.SpeedCfg(
+        tuple(args.num_envs or speed.SPEED_ENVS), 3 if args.rounds is None else args.rounds, args.seconds
+    )
     if args.worker:
         with open_steered(args, overrides, num_envs=cfg.envs[0]) as (task, env):
             row = speed.measure_speed(env, speed.engine_stepper(task.env), cfg, args.seed)
@@ -94,10 +108,7 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     _announce(args, f"Measures {counts} environments one after the other, at least {cfg.least_minutes:.0f} min")
 
     def command(num_envs: int, output: Path) -> list[str]:
-        given = ("task", "domain", "seed", "seconds", "rounds", "device", "base_policy")
-        flags = [(f"--{name}", getattr(args, name)) for name in given if getattr(args, name) is not None]
-        flags += [("--num_envs", num_envs), ("--worker", output)]
-        return [sys.executable, __file__, *(str(word) for flag in flags for word in flag), *overrides]
+        return _worker(args, overrides, num_envs=num_envs, worker=output)
 
     rows = speed.run_workers(command, cfg, lambda text: print(f"  {text} ...", flush=True))
     report = speed.speed_report(rows, cfg, task=args.task, domain=args.domain, **_facts())
@@ -107,6 +118,59 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     for broken in failed:
         print(f"{broken['num_envs']} environments failed, {broken['error']}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
+    """Measures all cells, each by a worker; or one of them, as such a worker."""
+    from score.benchmarks import scale, scale_report, speed
+    from score.cli.arguments import require_device
+    from score.cli.artefacts import open_steered
+    from score.cli.progress import print_whole
+    from score.open_task import task_kwargs
+    from score.steering.checkpoint import save_json
+
+    cfg = scale.ScaleCfg(
+        tuple(args.num_envs or scale.SCALE_ENVS),
+        tuple(args.physics or scale.SCALE_ENGINES),
+        tuple(args.devices or [args.device or "cpu"]),
+        1 if args.rounds is None else args.rounds,
+        args.seconds,
+        args.decisions,
+        args.budget,
+    )
+    if args.worker:
+        with open_steered(args, overrides, num_envs=cfg.envs[0]) as (task, env):
+            stepper = speed.engine_stepper(task.env)
+            scale.measure_scale(env, stepper, task.agent_cfg, cfg, lambda row: save_json(row, args.worker), args.seed)
+        return 0
+    task_kwargs(args.task, args.domain)
+    for device in cfg.devices:
+        require_device(device)
+    facts = {"task": args.task, "domain": args.domain, "seed": args.seed, "overrides": overrides, **_facts()}
+    report = scale_report.scale_report(cfg, **facts)
+    if args.resume:
+        report = scale_report.resume_report(report, args.output)
+    picture = args.output.with_suffix(".png")
+    _announce(args, f"Measures {len(list(cfg.cells()))} cells one after the other; draws {picture}")
+
+    def work(cell: scale.Cell, left: float | None) -> dict[str, Any]:
+        words = [*overrides, f"physics={cell.physics}"]
+        changes = {"num_envs": cell.num_envs, "device": cell.device}
+        return speed.run_worker(lambda output: _worker(args, words, worker=output, **changes), left)
+
+    scale.run_cells(cfg, work, report, args.output, lambda text: print(f"  {text} ...", flush=True))
+    scale_report.save_scale_picture(report, picture)
+    print(f"Wrote {args.output} and {picture}")
+    print_whole(scale_report.scale_table(report))
+    return 1 if any("error" in row for row in report["rows"]) else 0
+
+
+def _worker(args: argparse.Namespace, overrides: Sequence[str], *, worker: Path, **changes: Any) -> list[str]:
+    """The command of a worker that writes to a file: the flags of this process, but for what it measures."""
+    given = ("suite", "task", "domain", "seed", "seconds", "rounds", "decisions", "device", "base_policy")
+    flags = {name: getattr(args, name) for name in given} | changes | {"worker": worker}
+    words = [str(word) for name, value in flags.items() if value is not None for word in (f"--{name}", value)]
+    return [sys.executable, __file__, *words, *overrides]
 
 
 def run_soak(args: argparse.Namespace, overrides: Sequence[str]) -> int:
@@ -175,6 +239,7 @@ def run_cloud(args: argparse.Namespace, _: Sequence[str]) -> int:
 
 SUITES = {
     "speed": run_speed,
+    "scale": run_scale,
     "soak": run_soak,
     "reconstruction": run_reconstruction,
     "seating": run_seating,

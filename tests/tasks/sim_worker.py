@@ -14,6 +14,7 @@ from isaaclab.physics import PhysicsManager
 from score.open_task import open_task
 from score.simulation import SteerableEnv
 from score_tasks.insert.frames import in_frame, peg_in_socket, peg_pose_e, socket_pose_e, tcp_pose_e
+from score_tasks.insert.mdp import true_state
 
 
 def look(task: SteerableEnv) -> dict[str, object]:
@@ -63,8 +64,26 @@ def look(task: SteerableEnv) -> dict[str, object]:
     facts["same_start"] = max(
         (repeated["policy"][key] - again[key]).abs().max().item() for key in ("joint_pos", "point_cloud")
     )
+    facts["stale"] = stale_after_reset(task)
     facts |= demonstrate(task)
     return facts
+
+
+def stale_after_reset(task: SteerableEnv) -> dict[str, float]:
+    """Half of the environments end within a step: how far is what terms were given from what they should have been?"""
+    task.episode_length_buf[::2] = task.max_episode_length - 1
+    before = tcp_pose_e(task.env)[0].clone()
+    observations, _, _, truncated, extras = task.step(task.hold_action())
+    assert truncated[::2].all()
+    kept = true_state(task.env)
+    vars(task.env)["_once_a_state"].clear()
+    fresh = true_state(task.env)
+    return {
+        "after": (kept - fresh).abs().max().item(),
+        "observed": (observations["critic"][:, -26:] - fresh).abs().max().item(),
+        "moved": (tcp_pose_e(task.env)[0] - before)[::2].norm(dim=-1).min().item(),
+        "final": (extras["final_obs"]["critic"] - observations["critic"])[::2, -26:].abs().amax(-1).min().item(),
+    }
 
 
 def demonstrate(task: SteerableEnv) -> dict[str, object]:

@@ -83,6 +83,13 @@ def test_random_actions_stay_finite(facts: dict[str, Any]) -> None:
     assert facts["guards"] == 0
 
 
+def test_terms_see_the_new_episode_after_a_reset_within_the_step(facts: dict[str, Any]) -> None:
+    stale = facts["stale"]
+    assert stale["after"] == stale["observed"] == 0.0
+    assert stale["moved"] > 1e-3  # another start of the arm
+    assert stale["final"] > 0.1  # and the last observation is that of the old episode
+
+
 def test_a_perfect_demonstrator_solves_it_and_is_paid_once(facts: dict[str, Any]) -> None:
     assert facts["success"] >= 0.85
     assert all(0.95 < reward <= 1.0 for reward in facts["reward_at_success"])

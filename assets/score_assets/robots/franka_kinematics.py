@@ -11,6 +11,7 @@ Units: metres and radians. Quaternions (x, y, z, w) with w >= 0.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -36,16 +37,25 @@ class FrankaPose:
 
     tcp_pos: Tensor
     """Position of the TCP [m], shape (N, 3)."""
-    tcp_quat: Tensor
-    """Orientation of the TCP, equal to the hand's (x, y, z, w), shape (N, 4)."""
     tcp_rot: Tensor
     """Orientation of the TCP as a matrix, shape (N, 3, 3)."""
-    jacobian: Tensor
-    """Geometric Jacobian of the TCP, shape (N, 6, 7): rows 0-2 linear [m/rad], rows 3-5 angular, base frame."""
     link_pos: Tensor
     """Positions of ``panda_link0`` to ``panda_link7``, then ``panda_hand`` [m], shape (N, 9, 3)."""
     link_rot: Tensor
     """Orientations of the same links, shape (N, 9, 3, 3)."""
+
+    @functools.cached_property
+    def tcp_quat(self) -> Tensor:
+        """Orientation of the TCP, equal to the hand's (x, y, z, w), shape (N, 4)."""
+        return quat_from_matrix(self.tcp_rot)
+
+    @functools.cached_property
+    def jacobian(self) -> Tensor:
+        """Geometric Jacobian of the TCP, shape (N, 6, 7): rows 0-2 linear [m/rad], rows 3-5 angular, base frame."""
+        # A joint's axis is the z axis of its child link, which does not change when that joint turns.
+        axes, origins = self.link_rot[:, 1:8, :, 2], self.link_pos[:, 1:8]
+        linear = torch.linalg.cross(axes, self.tcp_pos[:, None] - origins)
+        return torch.cat((linear, axes), dim=-1).transpose(1, 2)
 
 
 @dataclass(frozen=True)
@@ -120,9 +130,17 @@ def rotation_z(angle: Tensor) -> Tensor:
 
 def _chain(like: Tensor) -> tuple[Tensor, Tensor]:
     """Fixed transforms of the seven arm joints and the hand: positions [m] (8, 3), rotations (8, 3, 3)."""
+    return _chain_on(like.dtype, like.device)
+
+
+@functools.cache
+def _chain_on(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Made once, as sending it to a GPU waits for it, and outside of inference mode, to be usable in and out of it."""
     joints = franka.JOINTS[:8]
-    positions = like.new_tensor([joint.position for joint in joints])
-    return positions, matrix_from_quat(like.new_tensor([joint.quat for joint in joints]))
+    with torch.inference_mode(False):
+        positions = torch.tensor([joint.position for joint in joints], dtype=dtype, device=device)
+        quats = torch.tensor([joint.quat for joint in joints], dtype=dtype, device=device)
+        return positions, matrix_from_quat(quats)
 
 
 def forward_kinematics(joint_pos: Tensor, tcp_offset: float = franka.TCP_OFFSET) -> FrankaPose:
@@ -154,12 +172,7 @@ def _forward(joint_pos: Tensor, tcp_offset: float, chain: tuple[Tensor, Tensor])
         positions.append(pos)
         rotations.append(rot)
     link_pos, link_rot = torch.stack(positions, dim=1), torch.stack(rotations, dim=1)
-    tcp_pos = pos + tcp_offset * rot[..., 2]
-    # A joint's axis is the z axis of its child link, which does not change when that joint turns.
-    axes, origins = link_rot[:, 1:8, :, 2], link_pos[:, 1:8]
-    linear = torch.linalg.cross(axes, tcp_pos[:, None] - origins)
-    jacobian = torch.cat((linear, axes), dim=-1).transpose(1, 2)
-    return FrankaPose(tcp_pos, quat_from_matrix(rot), rot, jacobian, link_pos, link_rot)
+    return FrankaPose(pos + tcp_offset * rot[..., 2], rot, link_pos, link_rot)
 
 
 def inverse_kinematics(

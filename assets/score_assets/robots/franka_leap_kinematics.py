@@ -11,6 +11,7 @@ radians. Quaternions (x, y, z, w) with w >= 0.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from score_assets.robots import franka, franka_leap
 from score_assets.robots.franka_kinematics import (
+    FrankaPose,
     IkResult,
     forward_kinematics,
     inverse_kinematics,
@@ -27,7 +29,16 @@ from score_assets.robots.franka_kinematics import (
     rotation_error,
 )
 
-__all__ = ["PalmPose", "hand_link_poses", "pad_normals", "pad_points", "palm_inverse_kinematics", "palm_pose"]
+__all__ = [
+    "PalmPose",
+    "hand_link_poses",
+    "pad_normals",
+    "pad_points",
+    "pads_of_links",
+    "palm_inverse_kinematics",
+    "palm_of_hand",
+    "palm_pose",
+]
 
 
 @dataclass(frozen=True)
@@ -46,21 +57,35 @@ def _matrix(quat: tuple[float, float, float, float]) -> np.ndarray:
     return matrix_from_quat(torch.tensor(quat, dtype=torch.float64)).numpy()
 
 
-# Constants live in numpy: a tensor made inside torch.inference_mode could not be used outside of it later.
 _HAND_JOINT = franka.JOINTS[7]
-_PALM_ROT = _matrix(_HAND_JOINT.quat).T @ _matrix(franka_leap.MOUNT.quat)
-_PALM_POS = _matrix(_HAND_JOINT.quat).T @ (np.array(franka_leap.MOUNT.position) - np.array(_HAND_JOINT.position))
-"""Pose of ``palm_lower`` in ``panda_hand``, the frame that the arm's kinematics ends with."""
 _TABLE = {joint.name: joint for joint in franka_leap.JOINTS}
 _CHAIN = [name for finger in franka_leap.FINGER_JOINT_NAMES for name in finger]
+_CONSTANTS: dict[str, np.ndarray] = {
+    # pose of palm_lower in panda_hand, the frame that the arm's kinematics ends with
+    "palm_rot": _matrix(_HAND_JOINT.quat).T @ _matrix(franka_leap.MOUNT.quat),
+    "palm_pos": _matrix(_HAND_JOINT.quat).T @ (np.array(franka_leap.MOUNT.position) - np.array(_HAND_JOINT.position)),
+    "chain_pos": np.array([_TABLE[name].position for name in _CHAIN]).reshape(4, 4, 3),
+    "chain_rot": np.stack([_matrix(_TABLE[name].quat) for name in _CHAIN]).reshape(4, 4, 3, 3),
+    "pads": np.array([franka_leap.PAD_POINTS[name] for name in franka_leap.FINGERTIP_LINK_NAMES]),
+}
 _CHAIN_INDEX = np.array([franka_leap.HAND_JOINT_NAMES.index(name) for name in _CHAIN])
-_CHAIN_POS = np.array([_TABLE[name].position for name in _CHAIN]).reshape(4, 4, 3)
-_CHAIN_ROT = np.stack([_matrix(_TABLE[name].quat) for name in _CHAIN]).reshape(4, 4, 3, 3)
-_PADS = np.array([franka_leap.PAD_POINTS[name] for name in franka_leap.FINGERTIP_LINK_NAMES])
 
 
-def _like(values: np.ndarray, like: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=like.dtype, device=like.device)
+def _constant(name: str, like: Tensor) -> Tensor:
+    return _constant_on(name, like.dtype, like.device)
+
+
+@functools.cache
+def _constant_on(name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Made once, as sending it to a GPU waits for it, and outside of inference mode, to be usable in and out of it."""
+    with torch.inference_mode(False):
+        return torch.as_tensor(_CONSTANTS[name], dtype=dtype, device=device)
+
+
+@functools.cache
+def _chain_index(device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.as_tensor(_CHAIN_INDEX, device=device)
 
 
 def palm_pose(arm_joint_pos: Tensor) -> PalmPose:
@@ -72,9 +97,14 @@ def palm_pose(arm_joint_pos: Tensor) -> PalmPose:
     Raises:
         ValueError: ``arm_joint_pos`` has another shape.
     """
-    hand = forward_kinematics(arm_joint_pos, tcp_offset=0.0)
-    rot = hand.tcp_rot @ _like(_PALM_ROT, arm_joint_pos)
-    return PalmPose(hand.tcp_pos + hand.tcp_rot @ _like(_PALM_POS, arm_joint_pos), quat_from_matrix(rot), rot)
+    return palm_of_hand(forward_kinematics(arm_joint_pos, tcp_offset=0.0))
+
+
+def palm_of_hand(hand: FrankaPose) -> PalmPose:
+    """Pose of the palm in the base frame, from the arm's kinematics with ``panda_hand`` itself as the tool."""
+    like = hand.tcp_rot
+    rot = hand.tcp_rot @ _constant("palm_rot", like)
+    return PalmPose(hand.tcp_pos + hand.tcp_rot @ _constant("palm_pos", like), quat_from_matrix(rot), rot)
 
 
 def palm_inverse_kinematics(
@@ -112,9 +142,9 @@ def palm_inverse_kinematics(
         rest_joint_pos = initial_joint_pos.new_tensor(franka_leap.REST_ARM_POS)
     if joint_limits is None:
         joint_limits = initial_joint_pos.new_tensor(franka_leap.COMMAND_LIMITS)
-    hand_rot = target_rot @ _like(_PALM_ROT.T, target_rot)
+    hand_rot = target_rot @ _constant("palm_rot", target_rot).mT
     found = inverse_kinematics(
-        target_pos - hand_rot @ _like(_PALM_POS, target_rot),
+        target_pos - hand_rot @ _constant("palm_pos", target_rot),
         hand_rot,
         initial_joint_pos,
         iterations=iterations,
@@ -134,10 +164,9 @@ def _finger_poses(hand_joint_pos: Tensor) -> tuple[Tensor, Tensor]:
     """Poses of the fingers' links in the palm frame: (N, 4 fingers, 4 links, 3) [m] and (N, 4, 4, 3, 3)."""
     if hand_joint_pos.ndim != 2 or hand_joint_pos.shape[1] != 16:
         raise ValueError(f"hand_joint_pos must have shape (N, 16), got {tuple(hand_joint_pos.shape)}.")
-    index = torch.as_tensor(_CHAIN_INDEX, device=hand_joint_pos.device)
-    angle = hand_joint_pos.index_select(1, index).view(-1, 4, 4, 1)
+    angle = hand_joint_pos.index_select(1, _chain_index(hand_joint_pos.device)).view(-1, 4, 4, 1)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    fixed, offsets = _like(_CHAIN_ROT, hand_joint_pos), _like(_CHAIN_POS, hand_joint_pos)
+    fixed, offsets = _constant("chain_rot", hand_joint_pos), _constant("chain_pos", hand_joint_pos)
     x, y, z = fixed.unbind(-1)
     # Fixed rotation times a turn by -angle about z, column by column: the axis is (0, 0, -1).
     local = torch.stack((x * cos - y * sin, x * sin + y * cos, z.expand_as(x * cos)), dim=-1)
@@ -185,8 +214,13 @@ def pad_points(hand_joint_pos: Tensor) -> Tensor:
     Raises:
         ValueError: ``hand_joint_pos`` has another shape.
     """
-    positions, rotations = _finger_poses(hand_joint_pos)
-    return positions[:, :, 3] + (rotations[:, :, 3] @ _like(_PADS, hand_joint_pos)[..., None]).squeeze(-1)
+    return pads_of_links(*hand_link_poses(hand_joint_pos))
+
+
+def pads_of_links(positions: Tensor, rotations: Tensor) -> Tensor:
+    """Same from the poses of the hand's links, see :func:`hand_link_poses`."""
+    tips = rotations[:, 1:].unflatten(1, (4, 4))[:, :, 3] @ _constant("pads", positions)[..., None]
+    return positions[:, 1:].unflatten(1, (4, 4))[:, :, 3] + tips.squeeze(-1)
 
 
 def pad_normals(hand_joint_pos: Tensor) -> Tensor:

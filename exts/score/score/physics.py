@@ -74,6 +74,34 @@ def allow_unpinned_host_memory() -> None:
         cpu.pinned_allocator = cpu.default_allocator
 
 
+_PER_ENV = {
+    "gpu_max_rigid_contact_count": 512,
+    "gpu_max_rigid_patch_count": 128,
+    "gpu_found_lost_pairs_capacity": 256,
+    "gpu_found_lost_aggregate_pairs_capacity": 256,
+    "gpu_total_aggregate_pairs_capacity": 128,
+    "gpu_collision_stack_size": 16 * 1024,
+}
+"""What an environment may need of PhysX's buffers on a GPU (points, patches of about four points, pairs, bytes). A hand
+around an object made of 42 pieces fits MuJoCo-Warp's 150 contacts; PhysX keeps more points for a contact."""
+
+
+def size_gpu_buffers(physics_cfg: Any, num_envs: int) -> None:
+    """Enlarges the buffers that PhysX has for contacts on a GPU to what so many environments may need, in place.
+
+    Isaac Lab's sizes do not depend on the number of environments: its patches are 10 for each of 16,384. What does not
+    fit is lost, with a line on the screen. A buffer that is larger already stays as it is.
+
+    Args:
+        physics_cfg: Settings of an engine; those of an engine without such buffers stay as they are.
+        num_envs: Number of environments.
+    """
+    for name, count in _PER_ENV.items():
+        if hasattr(physics_cfg, name):
+            needed = 1 << (count * num_envs - 1).bit_length()
+            setattr(physics_cfg, name, max(getattr(physics_cfg, name), min(needed, 2**31)))
+
+
 class FoldedSteps:
     """Isaac Lab's manager of ovphysx, but that one call does all physics steps of a control step.
 

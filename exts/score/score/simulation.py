@@ -20,7 +20,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 
-from score.physics import allow_unpinned_host_memory, fold_physics_steps
+from score.physics import allow_unpinned_host_memory, fold_physics_steps, size_gpu_buffers
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
@@ -264,6 +264,8 @@ def open_isaac(
         env_cfg.scene.num_envs = num_envs
     env_cfg.sim.device = agent_cfg.device
     env_cfg.seed = agent_cfg.seed  # of all processes alike: what is drawn once must not depend on their number
+    if str(agent_cfg.device).startswith("cuda"):
+        size_gpu_buffers(env_cfg.sim.physics, env_cfg.scene.num_envs)
     if engine == "ovphysx":
         allow_unpinned_host_memory()
     if video_dir is not None:

@@ -26,6 +26,7 @@ from score_assets.robots.franka import (
     gripper_points,
 )
 from score_assets.robots.franka_kinematics import forward_kinematics
+from score_tasks.kit.derived import once_a_state
 from score_tasks.kit.frames import Pose, body_state_e
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class PegInSocket:
     """Angle (N,) between the peg's axis and the hole's axis, rad."""
 
 
+@once_a_state
 def tcp_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
     """Tool centre point by forward kinematics of the measured joint positions: position (N, 3), quaternion (N, 4).
 
@@ -73,11 +75,18 @@ def socket_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
     return body_state_e(env, SceneEntityCfg("socket"))
 
 
+@once_a_state
 def peg_in_socket(env: ManagerBasedRLEnv) -> PegInSocket:
     """The peg's tip and tilt relative to the socket."""
     peg_pos, peg_quat = peg_pose_e(env)
     socket_pos, socket_quat = socket_pose_e(env)
     return relative_to_socket(peg_pos, peg_quat, socket_pos, socket_quat)
+
+
+@once_a_state
+def peg_in_tool(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
+    """Peg position (N, 3) and quaternion (N, 4) in the tool frame."""
+    return in_frame(*peg_pose_e(env), *tcp_pose_e(env))
 
 
 def relative_to_socket(
@@ -98,6 +107,7 @@ def in_frame(
     return subtract_frame_transforms(frame_pos, frame_quat, pos, quat)
 
 
+@once_a_state
 def tcp_frame_e(env: ManagerBasedRLEnv) -> Pose:
     """The tool frame ``panda_tcp``, as the cloud wants it."""
     pos, quat = tcp_pose_e(env)

@@ -17,10 +17,11 @@ from score_tasks.insert.frames import (
     GEOMETRY,
     in_frame,
     peg_in_socket,
-    peg_pose_e,
+    peg_in_tool,
     socket_pose_e,
     tcp_pose_e,
 )
+from score_tasks.kit.derived import constant
 from score_tasks.kit.events import ArmStarts, env_indices, pose_bounds, write_body_pose
 from score_tasks.kit.mdp import joint_tracking_error
 
@@ -37,7 +38,7 @@ def true_state(env: ManagerBasedRLEnv) -> torch.Tensor:
     relation = peg_in_socket(env)
     tcp = tcp_pose_e(env)
     socket_pos, socket_quat = in_frame(*socket_pose_e(env), *tcp)
-    peg_pos, peg_quat = in_frame(*peg_pose_e(env), *tcp)
+    peg_pos, peg_quat = peg_in_tool(env)
     axes = torch.cat([matrix_from_quat(quat)[..., :2].flatten(1) for quat in (socket_quat, peg_quat)], dim=-1)
     velocity = env.scene["peg"].data.root_lin_vel_w.torch
     # centimetres and decimetres: differences that matter are millimetres
@@ -86,8 +87,8 @@ def inserted(
 
 def peg_lost(env: ManagerBasedRLEnv, max_slip: float) -> torch.Tensor:
     """The peg's centre left its place between the fingers by more than ``max_slip`` (m), (N,) bool."""
-    peg_pos, _ = in_frame(*peg_pose_e(env), *tcp_pose_e(env))
-    nominal = torch.tensor((0.0, 0.0, GEOMETRY.grasp_offset), device=peg_pos.device)
+    peg_pos, _ = peg_in_tool(env)
+    nominal = constant((0.0, 0.0, GEOMETRY.grasp_offset), peg_pos.device)
     return (peg_pos - nominal).norm(dim=-1) > max_slip
 
 

@@ -10,6 +10,8 @@ import torch
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat
 
+from score_tasks.kit.derived import constant
+
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
@@ -21,8 +23,7 @@ def body_state_e(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> tuple[torch.
     """Position (N, 3), m, and quaternion (N, 4), x y z w, of a rigid object, an articulation's body, or colliders."""
     static = getattr(env.scene.cfg, entity.name).init_state if entity.name in env.scene.extras else None
     if static is not None:
-        pose = (torch.tensor(part, device=env.device) for part in (static.pos, static.rot))
-        pos, quat = (part.expand(env.num_envs, -1) for part in pose)
+        pos, quat = (constant(tuple(part), env.device).expand(env.num_envs, -1) for part in (static.pos, static.rot))
         return pos, quat
     data = env.scene[entity.name].data
     if entity.body_names is None:

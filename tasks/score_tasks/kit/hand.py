@@ -16,15 +16,16 @@ import torch
 from isaaclab.managers import ManagerTermBase, RewardTermCfg, SceneEntityCfg
 from isaaclab.utils.math import matrix_from_quat, quat_from_euler_xyz
 
-from score_assets.robots.franka_kinematics import IkResult, forward_kinematics
+from score_assets.robots.franka_kinematics import FrankaPose, IkResult, forward_kinematics
 from score_assets.robots.franka_leap import HAND_LINK_NAMES, JOINT_NAMES, RESET_JOINT_POS, hand_points
 from score_assets.robots.franka_leap_kinematics import (
     PalmPose,
     hand_link_poses,
-    pad_points,
+    pads_of_links,
     palm_inverse_kinematics,
-    palm_pose,
+    palm_of_hand,
 )
+from score_tasks.kit.derived import constant, once_a_state
 from score_tasks.kit.events import ArmStarts, env_indices
 from score_tasks.kit.frames import Pose, body_lin_vel, body_pose_e, body_state_e, points_in
 
@@ -49,9 +50,25 @@ def joint_pos(env: ManagerBasedRLEnv) -> torch.Tensor:
     return env.scene["robot"].data.joint_pos.torch[:, term._joint_ids]
 
 
+@once_a_state
+def arm_pose_e(env: ManagerBasedRLEnv) -> FrankaPose:
+    """Poses of the arm's links, and of ``panda_hand`` as its tool, by forward kinematics of the measured joints.
+
+    Computed, not read from the engine: body poses are stale between a reset and the next physics step.
+    """
+    return forward_kinematics(joint_pos(env)[:, :7], tcp_offset=0.0)
+
+
+@once_a_state
 def palm_pose_e(env: ManagerBasedRLEnv) -> PalmPose:
-    """Pose of the palm by forward kinematics of the measured joints; body poses are stale right after a reset."""
-    return palm_pose(joint_pos(env)[:, :7])
+    """Pose of the palm, as :func:`arm_pose_e`."""
+    return palm_of_hand(arm_pose_e(env))
+
+
+@once_a_state
+def hand_poses_p(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
+    """Positions (N, 17, 3), m, and rotations (N, 17, 3, 3) of the hand's links in the palm's frame."""
+    return hand_link_poses(joint_pos(env)[:, 7:])
 
 
 def palm_frame_e(env: ManagerBasedRLEnv) -> Pose:
@@ -74,7 +91,7 @@ def hand_segment(env: ManagerBasedRLEnv, count: int) -> Callable[[], torch.Tenso
     owner = torch.tensor(owners, device=env.device)
 
     def moved() -> torch.Tensor:
-        pos, rot = hand_link_poses(joint_pos(env)[:, 7:])
+        pos, rot = hand_poses_p(env)
         return (rot[:, owner] @ points).squeeze(-1) + pos[:, owner]
 
     return moved
@@ -92,14 +109,14 @@ def body_true_state(
     palm = palm_frame_e(env)
     position, rot = body_pose_e(env, entity)
     in_palm = points_in(palm, position[:, None])
-    pads = pad_points(joint_pos(env)[:, 7:]) - in_palm
+    pads = pads_of_links(*hand_poses_p(env)) - in_palm
     error = env.action_manager.get_term(ACTION).commanded - joint_pos(env)
     rise = position[:, 2] - rest_height(env, entity)
     state = torch.cat(
         (
             10.0 * in_palm[:, 0],
             (palm[1].mT @ rot)[..., :2].flatten(1),
-            10.0 * (torch.tensor(target_pos, device=position.device) - position),
+            10.0 * (constant(tuple(target_pos), position.device) - position),
             10.0 * rise[:, None],
             body_lin_vel(env, entity),
             10.0 * pads.flatten(1),
@@ -118,7 +135,7 @@ def rest_height(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
 
 def in_hand(body_pos_p: torch.Tensor, radius: float = 0.075) -> torch.Tensor:
     """Whether a body at (N, 3) in the palm's frame is where the pads meet, (N,) bool."""
-    center = torch.tensor(HAND_CENTER_P, device=body_pos_p.device)
+    center = constant(HAND_CENTER_P, body_pos_p.device)
     return (body_pos_p - center).norm(dim=-1) <= radius
 
 
@@ -145,7 +162,7 @@ def held_at_target(
         max_speed: Greatest speed, m/s: a body in flight does not count.
     """
     position, _ = body_state_e(env, entity)
-    distance = (position - torch.tensor(target_pos, device=position.device)).norm(dim=-1)
+    distance = (position - constant(tuple(target_pos), position.device)).norm(dim=-1)
     slow = body_lin_vel(env, entity).norm(dim=-1) <= max_speed
     return (distance <= radius) & in_hand(body_in_palm(env, entity)) & slow
 
@@ -155,9 +172,9 @@ def wrist_on_table(env: ManagerBasedRLEnv, margin: float) -> torch.Tensor:
 
     Published as a contact force with a double minus, which paid for pressing the wrist down.
     """
-    arm = forward_kinematics(joint_pos(env)[:, :7])
+    arm = arm_pose_e(env)
     start, end, radius = _WRIST_CAPSULE
-    ends = torch.tensor((start, end), device=arm.tcp_pos.device)
+    ends = constant((start, end), arm.link_pos.device)
     height = (arm.link_pos[:, 6, None] + ends @ arm.link_rot[:, 6].mT)[..., 2].amin(-1) - radius
     return (height < margin).float()
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from score_tasks.kit.overflow import overflow_watch
+
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
@@ -16,10 +18,11 @@ _LOST_CONTACTS = 0b1_1001_1111
 
 
 def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Environments whose Newton contact or constraint buffers are full, (N,) bool.
+    """Environments that lost contacts because a buffer is full, (N,) bool.
 
-    MuJoCo-Warp only prints a line when ``njmax`` or ``nconmax`` overflow and then simulates on with missing contacts.
-    PhysX has no such buffers on the CPU: all False.
+    MuJoCo-Warp only prints a line when ``njmax`` or ``nconmax`` overflow and then simulates on with missing contacts,
+    and so does PhysX on a GPU, which does not say in which environment: then all of them end. On a CPU PhysX has no
+    such buffers: all False.
 
     Raises:
         RuntimeError: Newton is the engine and does not tell. A guard that is blind must not pass for one that sees.
@@ -27,7 +30,8 @@ def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
     from isaaclab_newton.physics import NewtonCfg
 
     if not isinstance(env.cfg.sim.physics, NewtonCfg):
-        return torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
+        lost = torch.device(env.device).type == "cuda" and overflow_watch(env).take()
+        return torch.full((env.num_envs,), lost, dtype=torch.bool, device=env.device)
     import warp as wp
 
     from isaaclab_newton.physics import NewtonManager

@@ -8,13 +8,10 @@ machine slows one minute and not the next.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,16 +22,17 @@ import torch
 from rich import box
 from rich.table import Table
 
+from score.steering.checkpoint import save_json
 from score.task import Task, waiting_action
 from score.utils.errors import UserError
+
+from .workers import run_worker
 
 if TYPE_CHECKING:
     from score.steering.chunked_env import ChunkedVecEnv
 
 SPEED_ENVS = (1, 16, 64, 256)
 """Numbers of environments of the suite."""
-
-_ERROR_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class SpeedRow:
     steering_over_task: float
     """Median over the rounds of steering / task."""
     task_share: float
-    """Fraction of the time under steering that is spent in the task's own steps: the cost of steering at equal motion.
-    On a GPU it is rough, as kernels run behind the clock."""
+    """Fraction of the time under steering that is spent in the task's own steps: steering's cost at equal motion."""
     peak_memory_mb: float
     """Peak resident memory of the process in MB."""
 
@@ -214,26 +211,16 @@ def run_workers(
         Rows of :class:`SpeedRow` as dictionaries; a row of a worker that failed holds ``num_envs`` and ``error``.
     """
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for num_envs in cfg.envs:
-            progress(f"{num_envs} environments")
-            output = Path(folder) / f"{num_envs}.json"
-            process = subprocess.run(command(num_envs, output), capture_output=True, text=True, check=False)
-            if process.returncode == 0 and output.is_file():
-                rows.append(json.loads(output.read_text(encoding="utf-8")))
-                continue
-            if process.returncode == UserError.exit_code:
-                # The user's mistake is the same for every number of environments.
-                message = process.stderr.strip().splitlines() or ["the worker gave no message."]
-                raise UserError(message[-1].removeprefix("error: "))
-            tail = " | ".join((process.stderr or process.stdout).strip().splitlines()[-_ERROR_LINES:])
-            rows.append({"num_envs": num_envs, "error": f"exit code {process.returncode}: {tail}"})
+    for num_envs in cfg.envs:
+        progress(f"{num_envs} environments")
+        row = run_worker(lambda output, count=num_envs: command(count, output))
+        rows.append({"num_envs": num_envs} | row)
     return rows
 
 
 def write_row(row: SpeedRow, path: Path, **facts: Any) -> None:
     """Writes a worker's row, with facts that only it knows, such as the physics engine."""
-    path.write_text(json.dumps(asdict(row) | facts), encoding="utf-8")
+    save_json(asdict(row) | facts, path)
 
 
 def speed_report(

@@ -170,7 +170,8 @@ def open_steered(
         require_match(base_policy.spec, task.spec)
         steering = task.agent_cfg.steering
         plan = make_plan(base_policy, vars(steering)).to(task.device)
-        yield task, ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma)
+        options = {"gamma": steering.gamma, "compile_mode": steering.compile}
+        yield task, ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, **options)
 
 
 def default_output(task: str, domain: str, starts: str, seed: int, checkpoint: Path | None) -> Path:

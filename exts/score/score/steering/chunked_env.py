@@ -17,7 +17,7 @@ What makes it a semi-Markov decision process, and where implementations go wrong
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,6 +51,8 @@ class ChunkedVecEnv(VecEnv):
     Attributes:
         env_steps: Control steps simulated so far, summed over environments, holding included.
         decisions: Decisions so far, summed over environments.
+        encode: The plan's ``encode``, maybe compiled.
+        decode: The plan's ``forward``, maybe compiled.
         statistics: Outcomes since they were last drained.
     """
 
@@ -62,6 +64,7 @@ class ChunkedVecEnv(VecEnv):
         chunk_steps: int,
         gamma: float,
         seed: int = 0,
+        compile_mode: str | None = None,
     ) -> None:
         """Wrap a task. The environment has to be :meth:`reset` before use.
 
@@ -71,6 +74,8 @@ class ChunkedVecEnv(VecEnv):
             chunk_steps: Control steps executed of each chunk, k, from 1 to the policy's horizon.
             gamma: Discount of one control step.
             seed: Seed of the noise that the plan gets.
+            compile_mode: Mode of :func:`torch.compile` for encoding and decoding, e.g. ``reduce-overhead``, which
+                replays them as CUDA graphs; None compiles nothing.
 
         Raises:
             UserError: The chunk is longer than the horizon, or the task lacks a termination term the method needs.
@@ -89,6 +94,11 @@ class ChunkedVecEnv(VecEnv):
             )
         self.task = task
         self.plan = plan
+        self.encode: Callable[[dict[str, torch.Tensor]], torch.Tensor] = plan.encode
+        self.decode: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] = plan.forward
+        if compile_mode is not None:
+            self.encode = torch.compile(plan.encode, mode=compile_mode)
+            self.decode = torch.compile(plan.forward, mode=compile_mode)
         self.chunk_steps = chunk_steps
         self.gamma = gamma
         self.num_envs = task.num_envs
@@ -99,6 +109,8 @@ class ChunkedVecEnv(VecEnv):
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self.env_steps = 0
         self.decisions = 0
+        # Asking a GPU whether all have ended would wait for it in every control step, and hardly ever spare one.
+        self._stops_early = torch.device(self.device).type == "cpu"
         self.statistics = RolloutStatistics(self.num_envs, tuple(task.ended_by()), self.device)
         self._observations = TensorDict({}, batch_size=[self.num_envs])
         self._condition = torch.empty(0)
@@ -140,12 +152,13 @@ class ChunkedVecEnv(VecEnv):
             * ``success`` (N,), bool: ended by success, and not by the guard.
             * ``ended_by``: termination term -> (N,) bool.
         """
-        started = time.perf_counter()
+        clock = self.statistics.clock
+        started = clock.now()
         noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
-        actions_chunk = self.plan(self._condition, actions, noise)
+        actions_chunk = self.decode(self._condition, actions, noise)
         sound = self._sound & finite_rows(actions_chunk)
         chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma, sound)
-        decoded = time.perf_counter()
+        decoded = clock.now()
 
         for index in range(self.chunk_steps):
             action = waiting_action(self.task, chunk.ended, actions_chunk[:, index])
@@ -154,24 +167,22 @@ class ChunkedVecEnv(VecEnv):
             if isinstance(self.task, RobotTask):
                 # A new episode that only holds still must not use up its time.
                 self.task.episode_length_buf.masked_fill_(chunk.renewed, 0)
-            if index + 1 < self.chunk_steps and bool(chunk.ended.all()):  # the one host sync of the loop
+            if self._stops_early and bool(chunk.ended.all()):
                 break
         observations = self.task.after_waiting(chunk.ended, observations)
-        simulated = time.perf_counter()
+        simulated = clock.now()
 
         self.env_steps += self.num_envs * (index + 1)
         self.decisions += self.num_envs
         self._observe(observations)
         result = chunk.finish(observations["critic"], self._sound)
         self.statistics.add_decision(chunk)
-        self.statistics.add_seconds(
-            physics=simulated - decoded, policy=decoded - started + time.perf_counter() - simulated
-        )
+        self.statistics.add_moments(started, decoded, simulated, clock.now())
         return self._observations, result.reward, chunk.ended.long(), result.extras()
 
     def _observe(self, observations: TaskObservations) -> TensorDict:
         """Encode once, and keep what the next decision needs; what is not finite becomes zero and ends its episode."""
-        condition = self.plan.encode(observations["policy"])
+        condition = self.encode(observations["policy"])
         critic = observations["critic"]
         self._sound = finite_observations(observations) & finite_rows(condition)
         # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.

@@ -21,6 +21,9 @@ from .methods import find_method
 OBSERVATION_GROUPS = {"actor": ["policy"], "critic": ["critic"]}
 """The actor reads the base policy's condition, the critic the true state."""
 
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+"""Modes of :func:`torch.compile`."""
+
 
 @dataclass
 class SteeringCfg:
@@ -55,6 +58,10 @@ class SteeringCfg:
 
     gamma: float = 0.99
     """Discount of one *control step*; a decision of k steps is discounted by gamma^k."""
+
+    compile: str | None = None
+    """Mode of :func:`torch.compile` for the base policy in training, see :data:`COMPILE_MODES`; None compiles nothing.
+    On a GPU, ``reduce-overhead`` replays encoder and sampler as CUDA graphs."""
 
     evaluation_episodes: int = 64
     """Episodes of the periodic evaluation."""
@@ -171,6 +178,11 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         steering.chunk_steps,
         f"from 1 to {horizon}, the base policy's horizon",
     )
+    if steering.compile is not None and steering.compile not in COMPILE_MODES:
+        raise UserError(
+            f"agent.steering.compile: unknown mode '{steering.compile}'; choose one of {', '.join(COMPILE_MODES)}."
+            + near_names(steering.compile, COMPILE_MODES)
+        )
     for name, default in (("bound", 3), ("residual_limit", 0.03), ("initial_std", 0.5)):
         value = getattr(steering, name)
         _require(0 < value < math.inf, f"steering.{name}", value, f"a positive number ({default} is the default)")

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import scipy.stats
 import torch
@@ -50,10 +51,10 @@ class RolloutSummary:
     """Control steps of the ended episodes, mean; NaN if none ended."""
 
     physics_seconds: float
-    """Wall time inside the task's step."""
+    """Time inside the task's step, on the device's own time line."""
 
     policy_seconds: float
-    """Wall time of the base policy, encoding and decoding, and of the accounting around it."""
+    """Time of the base policy, encoding and decoding, and of the accounting around it, likewise."""
 
     @property
     def success_rate(self) -> float:
@@ -63,7 +64,10 @@ class RolloutSummary:
 
 @dataclass(frozen=True)
 class IterationTimes:
-    """Where the wall time of an iteration went, in seconds."""
+    """Where the wall time of an iteration went, in seconds.
+
+    rsl_rl takes it without waiting for the device: on a GPU, what the last decision left undone counts under ``learn``.
+    """
 
     collect: float
     """Rollouts: physics, base policy and the steering policy's own forward passes."""
@@ -77,8 +81,29 @@ class IterationTimes:
         return self.collect + self.learn
 
 
+class DeviceClock:
+    """Moments on the device's own time line, taken without waiting for it: kernels of a GPU run behind the host."""
+
+    def __init__(self, device: torch.device | str) -> None:
+        """Set up for a device."""
+        self._cuda = torch.device(device).type == "cuda"
+
+    def now(self) -> Any:
+        """Return the moment at which the device will have done what it was given so far."""
+        if not self._cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    @staticmethod
+    def seconds(start: Any, end: Any) -> float:
+        """Return the time from one moment to a later one, which the device has to have reached."""
+        return end - start if isinstance(start, float) else start.elapsed_time(end) / 1000.0
+
+
 class RolloutStatistics:
-    """Collects outcomes on the device; only :meth:`drain` waits for it."""
+    """Collects outcomes and times on the device; only :meth:`drain` waits for it."""
 
     def __init__(self, num_envs: int, terms: tuple[str, ...], device: torch.device | str) -> None:
         """Start with nothing.
@@ -93,8 +118,8 @@ class RolloutStatistics:
         self._steps = torch.zeros(num_envs, dtype=torch.long, device=device)
         # Columns: episodes, successes, guard resets, not finite, reward, steps, then one per term.
         self._totals = torch.zeros(6 + len(terms), dtype=torch.float64, device=device)
-        self._physics = 0.0
-        self._policy = 0.0
+        self.clock = DeviceClock(device)
+        self._decisions: list[tuple[Any, Any, Any, Any]] = []
 
     def start_episodes(self) -> None:
         """Forget the unfinished episodes, as all environments were reset."""
@@ -120,17 +145,20 @@ class RolloutStatistics:
         self._reward.masked_fill_(ended, 0.0)
         self._steps.masked_fill_(ended, 0)
 
-    def add_seconds(self, physics: float, policy: float) -> None:
-        """Add wall time."""
-        self._physics += physics
-        self._policy += policy
+    def add_moments(self, started: Any, decoded: Any, simulated: Any, finished: Any) -> None:
+        """Add the moments of a decision, of :attr:`clock`: its parts are policy, physics, and policy again."""
+        self._decisions.append((started, decoded, simulated, finished))
 
     def drain(self) -> RolloutSummary:
         """Return what all processes collected since the last call, and start anew; episodes under way go on.
 
         Counts are summed over processes, seconds are their mean.
         """
-        parts = ranks.gather([*self._totals.tolist(), self._physics, self._policy])
+        totals = self._totals.tolist()  # waits for the device
+        seconds = self.clock.seconds
+        physics = sum(seconds(decision[1], decision[2]) for decision in self._decisions)
+        policy = sum(seconds(*decision[:2]) + seconds(*decision[2:]) for decision in self._decisions)
+        parts = ranks.gather([*totals, physics, policy])
         *totals, physics, policy = (sum(values) for values in zip(*parts, strict=True))
         episodes, successes, guard, nonfinite, reward, steps, *terms = totals
         summary = RolloutSummary(
@@ -145,7 +173,7 @@ class RolloutStatistics:
             policy_seconds=policy / len(parts),
         )
         self._totals.zero_()
-        self._physics = self._policy = 0.0
+        self._decisions.clear()
         return summary
 
 

@@ -98,8 +98,14 @@ def train(
     torch.manual_seed(cfg.seed)
     steering = cfg.steering
     plan = make_plan(base_policy, vars(steering)).to(task.device)
-    seed = ranks.own_seed(cfg.seed)
-    env = ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, gamma=steering.gamma, seed=seed)
+    env = ChunkedVecEnv(
+        task,
+        plan,
+        chunk_steps=steering.chunk_steps,
+        gamma=steering.gamma,
+        seed=ranks.own_seed(cfg.seed),
+        compile_mode=steering.compile,
+    )
     runner = SteeringRunner(env, cfg, log_dir, weights, report)
     if resume is not None:
         runner.load(str(resume))  # refuses a wrong file before anything is written
