@@ -25,12 +25,14 @@ LONG = "x" * 300
 @pytest.fixture
 def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs a script in an empty folder, and returns the one line that it ends with."""
+    import score.cli.processes
     import score.open_task
 
     def opened(*_: object, **__: object) -> None:
         raise AssertionError("the simulator was opened")
 
     monkeypatch.setattr(score.open_task, "open_task", opened)
+    monkeypatch.setattr(score.cli.processes, "run_in_processes", opened)
     monkeypatch.chdir(tmp_path)
 
     def run(script: str, *words: object) -> str:

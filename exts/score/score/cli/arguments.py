@@ -88,11 +88,13 @@ class Command(argparse.ArgumentParser):
             Flags and overrides.
 
         Raises:
-            UserError: A word is neither, or a number is out of range.
+            UserError: A word is neither, a number is out of range, or the device cannot be used.
         """
         args, unknown = self.parse_known_args(arguments)
         require_overrides(unknown, list(self._option_string_actions))
         require_counts(args)
+        if getattr(args, "device", None) is not None:
+            require_device(args.device)  # here, and not only by who opens the task: processes may be started before
         return args, unknown
 
 
