@@ -72,7 +72,7 @@ def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path, policy: Flow
     with pytest.raises(UserError, match=r"holds other things than what is to be written there \(thesis.tex\)"):
         save_bundle(policy, tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
-    with pytest.raises(UserError, match=r"is a file: a base policy is written as a folder"):
+    with pytest.raises(UserError, match=r"is a file, and a folder is to be written there"):
         save_bundle(policy, tmp_path / "thesis.tex")
 
 

@@ -135,8 +135,6 @@ def require_bundle_place(directory: Path) -> None:
     Raises:
         UserError: It is a file, or it holds anything that is no part of a bundle: that would be lost.
     """
-    if directory.is_file():
-        raise UserError(f"{directory} is a file: a base policy is written as a folder. Name another one.")
     require_folder_place(directory, _files())
 
 

@@ -94,9 +94,9 @@ def require_file_place(path: Path) -> None:
     Raises:
         UserError: It is a folder, or no file can have that name.
     """
+    _require_name(Path(path), file=True)
     if Path(path).is_dir():
         raise UserError(f"{path} is a folder, and a file is to be written there: name another file.")
-    _require_name(Path(path))
 
 
 def require_new_file(path: Path, suffix: str) -> None:
@@ -130,7 +130,7 @@ def require_plain_name(name: str, what: str) -> None:
     """
     if not name or name.startswith(".") or not name.isprintable() or set(name) & set('/\\:*?"<>|'):
         raise UserError(
-            f"{what} is '{name[:60]}': give one name of a folder, without path, of letters, digits, - and _."
+            f"{what} is '{name[:60]}': give the name of a folder, of letters, digits, - and _, without path."
         )
     if len(os.fsencode(name)) > LONGEST_NAME // 2:
         raise UserError(f"{what} is '{name[:40]}...', of {len(name)} letters: give at most {LONGEST_NAME // 2}.")
@@ -238,9 +238,9 @@ def _make_directory(directory: Path) -> None:
         raise UserError(_cannot("make the folder", directory, error)) from error
 
 
-def _require_name(path: Path) -> None:
+def _require_name(path: Path, *, file: bool = False) -> None:
     here, whole = Path.cwd(), Path(os.path.abspath(path))
-    if whole == here or whole in here.parents:
+    if not file and (whole == here or whole in here.parents):
         raise UserError(f"{path} is the folder that the command runs in, or one above it: name a new one.")
     for part in whole.parts:
         if len(os.fsencode(part)) > LONGEST_NAME:

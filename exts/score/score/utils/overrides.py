@@ -50,7 +50,7 @@ def require_known_keys(overrides: Sequence[str], root: str, settings: Any) -> No
         key = override.split("=", 1)[0]
         first, *names = key.split(".")
         if not first.isidentifier() or (names and first != root):
-            near = near_names(first.lstrip("+~"), (root, "agent")) or f" Settings begin with {root}. or agent."
+            near = near_names(first, (root, "agent")) or f" Settings begin with {root}. or agent."
             raise UserError(f"Override '{key}': there is no group '{first}'.{near}")
         target = settings
         for name in names:
