@@ -122,7 +122,7 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
 
 def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     """Measures all cells, each by a worker; or one of them, as such a worker."""
-    from score.benchmarks import scale, scale_report, speed
+    from score.benchmarks import scale, scale_report, speed, workers
     from score.cli.arguments import require_device
     from score.cli.artefacts import open_steered
     from score.cli.progress import print_whole
@@ -156,7 +156,7 @@ def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     def work(cell: scale.Cell, left: float | None) -> dict[str, Any]:
         words = [*overrides, f"physics={cell.physics}"]
         changes = {"num_envs": cell.num_envs, "device": cell.device}
-        return speed.run_worker(lambda output: _worker(args, words, worker=output, **changes), left)
+        return workers.run_worker(lambda output: _worker(args, words, worker=output, **changes), left)
 
     scale.run_cells(cfg, work, report, args.output, lambda text: print(f"  {text} ...", flush=True))
     scale_report.save_scale_picture(report, picture)

@@ -22,7 +22,14 @@ from score.steering.config import SteeringRunnerCfg
 from score.steering.methods import make_plan
 from score.utils.errors import UserError
 
-FACTS = {"task": "Line-v0", "domain": "sim", "seed": 0, "overrides": [], "commit": "abc", "command": "benchmark.py"}
+FACTS: dict[str, Any] = {
+    "task": "Line-v0",
+    "domain": "sim",
+    "seed": 0,
+    "overrides": [],
+    "commit": "abc",
+    "command": "benchmark.py",
+}
 
 
 def make_env(num_envs: int = 4) -> ChunkedVecEnv:
@@ -63,7 +70,8 @@ class Clock:
 
 
 def test_a_part_within_a_part_counts_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, waits = Clock(monkeypatch), []
+    clock = Clock(monkeypatch)
+    waits: list[float] = []
 
     class Engine:
         def step(self, seconds: float) -> str:
@@ -139,7 +147,8 @@ def working(clock: Clock, seconds: float, given: list[Any]) -> Callable[[Cell, f
 
 
 def test_a_budget_ends_the_suite_and_resume_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    clock, path, given = Clock(monkeypatch), tmp_path / "scale.json", []
+    clock, path = Clock(monkeypatch), tmp_path / "scale.json"
+    given: list[Any] = []
     cfg = ScaleCfg(envs=(1, 16, 64), physics=("a",), budget=100.0)
     run_cells(cfg, working(clock, 40.0, given), scale_report(cfg, **FACTS), path)
     # 100, then 60 s are left; 20 are too few to start a simulator

@@ -67,4 +67,5 @@ def test_a_constant_that_was_made_in_inference_mode_works_outside_of_it() -> Non
     assert constant((1.0, 2.5), "cpu") is inside
     weight = torch.ones(2, requires_grad=True)
     (weight * inside).sum().backward()
+    assert weight.grad is not None
     assert weight.grad.tolist() == [1.0, 2.5]

@@ -94,7 +94,10 @@ def resume_report(new: dict[str, Any], path: Path) -> dict[str, Any]:
 def scale_table(report: Mapping[str, Any]) -> Table:
     """Renders the report for the console."""
     gpus = ", ".join(report["machine"]["gpus"]) or "no GPU"
+    errors = [f"{_place(row)}: {row['error']}" for row in report["rows"] if "error" in row]
     table = Table(
+        caption="\n".join(errors),
+        caption_justify="left",
         title=f"{report['task']}  domain {report['domain']}  {report['machine']['cores']} cores, {gpus}"
         "  [control steps / s; % of the time of a training]",
         box=box.SIMPLE,
@@ -106,9 +109,11 @@ def scale_table(report: Mapping[str, Any]) -> Table:
         table.add_column(heading, justify="right")
     for row in report["rows"]:
         table.add_row(str(row["num_envs"]), row["physics"], row["device"], *_cells(row))
-        if "error" in row:
-            table.add_row("", *[""] * 2, row["error"][:40], *[""] * (len(table.columns) - 4))
     return table
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return f"{row['num_envs']} environments, {row['physics']} on {row['device']}"
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

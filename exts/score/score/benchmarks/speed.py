@@ -8,6 +8,7 @@ machine slows one minute and not the next.
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import statistics
@@ -213,7 +214,7 @@ def run_workers(
     rows = []
     for num_envs in cfg.envs:
         progress(f"{num_envs} environments")
-        row = run_worker(lambda output, count=num_envs: command(count, output))
+        row = run_worker(functools.partial(command, num_envs))
         rows.append({"num_envs": num_envs} | row)
     return rows
 
