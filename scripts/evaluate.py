@@ -53,7 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.evaluation import evaluate_paired, report_table
     from score.evaluation.picture import save_picture
     from score.open_task import open_task
-    from score.policies import require_match
     from score.utils import ranks
     from score.utils.files import require_writable
 
@@ -71,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = ranks.own_device(args.device)
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
     with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
-        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)
-        require_match(base_policy.spec, task.spec)
+        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps
         cfg = cfg.with_task(physics=task.engine, chunk_steps=chunk_steps)
         evaluation = evaluate_paired(task, base_policy, steering, cfg, progress)

@@ -51,19 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # Everything that can be wrong with files is found before the simulator starts.
     bundle, checkpoint = artefacts.find_inputs(args, overrides)
-    steering = artefacts.load_policies(bundle, checkpoint, "cpu")[1]
-    if checkpoint is None or steering is None:
+    if checkpoint is None:
         raise UserError("--checkpoint none: a capsule needs a steering policy. Give latest, best or a file.")
-    cfg = artefacts.export_cfg(args, bundle, checkpoint, steering.iteration)
+    method, iteration = artefacts.training_of(checkpoint)
+    cfg = artefacts.export_cfg(args, bundle, checkpoint, iteration)
     if args.output.is_dir() and not args.overwrite:
         raise UserError(f"{args.output} already exists: name another folder, or add --overwrite.")
     require_folder_place(args.output, CAPSULE_FILES if args.overwrite else ())
     require_writable(args.output.resolve().parent)
     print(f"Base policy: {bundle}")
-    print(f"Checkpoint:  {checkpoint} (method {steering.method}, iteration {steering.iteration})")
+    print(f"Checkpoint:  {checkpoint} (method {method}, iteration {iteration})")
     print(f"Capsule:     {args.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")
     with open_task(**task_options(args, overrides, num_envs=args.num_envs or 1)) as task:
-        steering = artefacts.load_policies(bundle, checkpoint, task.device)[1]
+        steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)[1]
         assert steering is not None
         recorded_in = {"domain": args.domain, "engine": task.engine, "device": task.device}
         export_policy(task, steering, replace(cfg, recorded_in=recorded_in))

@@ -45,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
     from score.open_task import open_task
-    from score.policies import require_match
     from score.rollout.arms import base_arm, steered_arm
     from score.rollout.episodes import run_episodes
     from score.utils.files import require_writable
@@ -59,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     video = {"video_dir": str(folder), "video_episodes": args.episodes} if args.video else {}
     options = task_options(args, overrides, num_envs=args.num_envs or 1, visualizers=args.viz, **video)
     with open_task(**options) as task:
-        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.device)
-        require_match(base_policy.spec, task.spec)
+        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)
         arm = base_arm() if steering is None else steered_arm(steering)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps
         episodes = range(args.episodes * task.num_envs)

@@ -10,6 +10,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # Before torch loads: at these sizes a second thread waits more than it works.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 try:
     from score.cli.arguments import Command, require_counts, require_device
     from score.utils.cli import run_command
+    from score.utils.errors import UserError
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
 except KeyboardInterrupt:
@@ -27,9 +29,15 @@ except KeyboardInterrupt:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = Command(__doc__)
-    parser.add_argument("--dataset", type=Path, required=True, metavar="FILE.hdf5", help="demonstrations of collect.py")
+    parser.add_argument("--dataset", type=Path, required=True, metavar="PATH", help="HDF5 file or LeRobot data set")
+    parser.add_argument(
+        "--interface", type=Path, metavar="FILE.yaml", help="what the data do not say (default: beside)"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the base policy")
     parser.add_argument("--kind", default="flow_matching", metavar="NAME", help="kind of policy (default: %(default)s)")
+    parser.add_argument("--network", metavar="mlp|unet", help="network of a diffusion (default: mlp)")
+    parser.add_argument("--down_dims", type=int, nargs="+", default=[64, 128], metavar="N", help="U-Net's channels")
+    parser.add_argument("--inference_steps", type=int, default=10, metavar="N", help="DDIM's passes (default: 10)")
     parser.add_argument("--task", default="", metavar="NAME", help="label kept in the base policy")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--device", default="cpu", help="torch device, for example cuda:0 (default: cpu)")
@@ -46,9 +54,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--extrinsic_rotation", type=float, default=0.01, help="augmentation: turn of it [rad]")
     parser.add_argument(
         "--prediction",
-        choices=("action", "velocity"),
-        default="action",
-        help="what the network predicts: the end of the flow (default), or its velocity, as published",
+        metavar="NAME",
+        help="what the network predicts: action (default) or velocity of a flow; epsilon (default), sample or"
+        " v_prediction of a diffusion",
     )
     parser.add_argument(
         "--action_compression",
@@ -75,23 +83,39 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
+def network_cfg(arguments: argparse.Namespace) -> Any:
+    """Settings of the network of the kind that the flags name."""
+    from score.policies.settings import DiffusionNetworkCfg, FlowNetworkCfg
+
+    if arguments.network is not None and arguments.kind != "diffusion":
+        raise UserError(f"--network {arguments.network} is a choice of --kind diffusion: give that kind too.")
+    shared: dict[str, Any] = {
+        "point_widths": tuple(arguments.point_widths),
+        "action_compression": arguments.action_compression,
+    }
+    if arguments.kind == "diffusion":
+        return DiffusionNetworkCfg(**shared, form=arguments.network or "mlp", down_dims=tuple(arguments.down_dims))
+    return FlowNetworkCfg(**shared, prediction=arguments.prediction or "action")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command."""
     arguments = parse_arguments(words)
     # Imported late, so that --help and a mistyped flag answer at once.
-    from score.imitation import AugmentationCfg, PretrainCfg, read_demonstrations, train_base_policy
+    from score.imitation import AugmentationCfg, PretrainCfg, train_base_policy
+    from score.imitation.read import read_any
     from score.imitation.settings import updates_for_epochs
     from score.imitation.train import training_directory
     from score.policies.bundle import require_bundle_place
+    from score.policies.ddim import DdimCfg
     from score.policies.kinds import kind_named
-    from score.policies.settings import FlowNetworkCfg
 
     kind_named(arguments.kind, "--kind", trainable=True)
     require_counts(arguments)
     require_device(arguments.device)
     require_bundle_place(arguments.output)
     cloud = None if arguments.no_point_cloud else "point_cloud"
-    data = read_demonstrations(arguments.dataset, ["joint_pos"], [cloud] if cloud else [])
+    data = read_any(arguments.dataset, ["joint_pos"], [cloud] if cloud else [], arguments.interface)
     updates = arguments.updates if arguments.updates is not None else PretrainCfg.updates
     if arguments.epochs is not None:
         updates = updates_for_epochs(arguments.epochs, data.steps, arguments.batch_size)
@@ -99,10 +123,10 @@ def main(words: Sequence[str] | None = None) -> int:
         point_cloud=cloud,
         horizon=arguments.horizon,
         relative=not arguments.absolute,
-        network=FlowNetworkCfg(
-            point_widths=tuple(arguments.point_widths),
-            action_compression=arguments.action_compression,
-            prediction=arguments.prediction,
+        network=network_cfg(arguments),
+        sampler=DdimCfg(
+            num_inference_steps=arguments.inference_steps,
+            prediction_type=(arguments.kind == "diffusion" and arguments.prediction) or "epsilon",
         ),
         augmentation=AugmentationCfg(
             joint_noise=arguments.joint_noise,

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.cli import artefacts
     from score.cli.processes import run_in_processes
     from score.open_task import default_num_envs, open_task
-    from score.policies.bundle import bundle_sha256, load_bundle
+    from score.policies.load import load_policy, policy_sha256
     from score.steering.methods import find_method
     from score.steering.run_folder import run_directory
     from score.steering.train import train
@@ -58,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     num_envs = args.num_envs or default_num_envs(args.task, overrides)
     if run_in_processes(args, num_envs, __file__, arguments):
         return 0
-    base_policy = load_bundle(bundle, "cpu")
     device = ranks.own_device(args.device)
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
     with ranks.process_group(device), open_task(**options) as task:
@@ -67,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cfg.steering.method = args.method or cfg.steering.method
         cfg.run_name = args.run_name
         log_dir = run_directory(artefacts.LOG_ROOT / cfg.experiment_name, args.run_name, resume)
-        metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": bundle_sha256(bundle)}
+        base_policy = load_policy(bundle, task.spec)
+        metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": policy_sha256(bundle)}
         train(task, base_policy, cfg, log_dir, resume, task_name=args.task, metadata=metadata)
     return 0
 

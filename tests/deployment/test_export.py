@@ -17,8 +17,8 @@ from tests.deployment.reach_task import ReachTask, reach_spec
 from score.deployment import build_policy, read_golden, verify_capsule
 from score.deployment.record import ExportCfg, export_policy, with_limits
 from score.policies import FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg
-from score.policies.flow_matching import statistic_shapes
 from score.policies.normalisation import Statistic
+from score.policies.window_policy import statistic_shapes
 from score.rollout.arms import Decision, steered_arm
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.distribution import BoundedGaussianDistribution

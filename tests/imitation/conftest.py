@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from score.imitation import AugmentationCfg, PretrainCfg
-from score.policies import FlowNetworkCfg
+from score.policies import DiffusionNetworkCfg, FlowNetworkCfg
 
 JOINTS = ("a", "b")
 ENV_ARGS = {"env_name": "toy", "type": 2, "control_rate_hz": 10.0, "action_names": JOINTS, "units": "rad"}
@@ -51,6 +51,14 @@ def tiny_cfg(**changes: object) -> PretrainCfg:
         "checkpoint_every": 6,
     }
     return PretrainCfg(**{**settings, **changes})
+
+
+def tiny_diffusion(form: str = "mlp") -> DiffusionNetworkCfg:
+    """The same sizes for a diffusion policy."""
+    return DiffusionNetworkCfg(
+        point_widths=(8,), global_widths=(), embedding_dim=8, width=16, depth=1, form=form, down_dims=(8, 16),
+        kernel_size=3, step_embed_dim=8,
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from score.imitation import AugmentationCfg
 from score.imitation.augmentation import _rotations, augment_cloud, feature_noise_scale
 from score.imitation.ema import averaged_model, ema_decay
 from score.policies import ActionSpec, FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg, ObservationSpec, PolicySpec
-from score.policies.flow_matching import statistic_shapes
 from score.policies.normalisation import Statistic
+from score.policies.window_policy import statistic_shapes
 from score.utils.errors import UserError
 
 OFF: dict[str, Any] = {"point_noise": 0.0, "extrinsic_shift": 0.0, "extrinsic_rotation": 0.0, "points": None}

@@ -19,10 +19,13 @@ from score.imitation import DemonstrationSet, PretrainCfg, TrainingResult, read_
 from score.imitation.settings import updates_for_epochs
 from score.imitation.train import training_directory
 from score.imitation.trainer import Trainer, learning_rate_factor
+from score.imitation.windows import WindowSet, make_spec, make_windows, split_episodes
+from score.policies import DiffusionNetworkCfg, DiffusionPolicy, PolicySpec
 from score.policies.bundle import load_bundle
+from score.policies.contract import contract_problems
 from score.utils.errors import UserError
 
-from .conftest import tiny_cfg, write_demonstrations
+from .conftest import tiny_cfg, tiny_diffusion, write_demonstrations
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "pretrain.py"
 
@@ -121,15 +124,49 @@ def test_a_loss_that_explodes_is_reported(
         _train(data, tmp_path / "base", tiny_cfg())
 
 
-def test_training_learns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["mlp", "unet"])
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_diffusion_policy_is_trained_resumed_and_keeps_the_contract(
+    form: str, data: DemonstrationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = tiny_cfg(network=tiny_diffusion(form))
+    whole = _train(data, tmp_path / "whole", cfg)
+    policy = load_bundle(whole.bundle)
+    assert isinstance(policy, DiffusionPolicy)
+    assert contract_problems(policy) == []
+    # Clipped where no demonstrated action is, rounded up to a tenth.
+    trainer = Trainer(*_windows(data, cfg), cfg)
+    condition = trainer.policy.encode(trainer.train.observations)
+    largest = float(trainer.policy.normalise_actions(condition, trainer.train.actions).abs().max())
+    assert largest <= policy.sampler_cfg.clip_sample_range <= largest + 0.1001
+    with monkeypatch.context() as patch:
+        _stop_after(patch, 7)
+        with pytest.raises(KeyboardInterrupt):
+            _train(data, tmp_path / "parts", cfg)
+    parts = _train(data, tmp_path / "parts", cfg, resume=True)
+    names = [folder / "policy.safetensors" for folder in (whole.bundle, parts.bundle)]
+    assert names[0].read_bytes() == names[1].read_bytes()
+    with pytest.raises(UserError, match=r"belongs to another training \(network was"):
+        _train(data, tmp_path / "parts", tiny_cfg(), resume=True)
+
+
+def _windows(data: DemonstrationSet, cfg: PretrainCfg) -> tuple[PolicySpec, WindowSet, WindowSet]:
+    parts = split_episodes(len(data.episodes), cfg.validation_fraction, cfg.seed)
+    windows = [make_windows([data.episodes[i] for i in part], cfg) for part in parts]
+    return make_spec(data, cfg), windows[0], windows[1]
+
+
+@pytest.mark.parametrize("network", [None, tiny_diffusion(), tiny_diffusion("unet")])
+def test_training_learns(tmp_path: Path, network: DiffusionNetworkCfg | None) -> None:
     """Actions that follow from the observation (joint + 0.1 times its last motion) are predicted from it."""
     data = read_demonstrations(write_demonstrations(tmp_path / "d.hdf5", episodes=20, steps=30), ["joint_pos"])
     for episode in data.episodes:
         joints = episode.observations["joint_pos"]
         episode.actions.copy_(joints + torch.diff(joints, dim=0, prepend=joints[:1]))
     cfg = tiny_cfg(
-        point_cloud=None, horizon=1, updates=400, warmup=20, batch_size=64, validation_every=200, learning_rate=3e-3
-    )
+        network=network or tiny_cfg().network, point_cloud=None, horizon=2, updates=400, warmup=20, batch_size=64,
+        validation_every=200, learning_rate=3e-3,
+    )  # fmt: skip
     *_, last = _train(data, tmp_path / "base", cfg).measurements
     # Offsets have a deviation of 0.1: guessing one at random errs by about 0.1.
     assert last.action_error[0] < 0.03
@@ -174,11 +211,17 @@ def _script(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_command_line(tmp_path: Path, demonstrations: Path) -> None:
     output = tmp_path / "base"
-    result = _script("--dataset", str(demonstrations), "--output", str(output), "--updates", "2", "--batch_size", "2")
+    result = _script(
+        "--dataset", str(demonstrations), "--output", str(output), "--updates", "2", "--batch_size", "2",
+        "--kind", "diffusion", "--network", "unet", "--down_dims", "8", "8", "--inference_steps", "3",
+    )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "6 episodes, 72 steps, 50% successful" in result.stdout
     assert f"Wrote {output}" in result.stdout
-    assert load_bundle(output).spec.control_rate_hz == 10.0
+    policy = load_bundle(output)
+    assert policy.spec.control_rate_hz == 10.0
+    assert isinstance(policy, DiffusionPolicy)
+    assert (policy.network_cfg.down_dims, policy.sampler_cfg.num_inference_steps) == ((8, 8), 3)
 
 
 def test_command_line_ends_in_one_line_on_bad_input(tmp_path: Path, demonstrations: Path) -> None:
@@ -187,6 +230,8 @@ def test_command_line_ends_in_one_line_on_bad_input(tmp_path: Path, demonstratio
     assert missing.stderr.startswith("error: Demonstrations ")
     assert missing.stderr.count("\n") == 1
     assert not (tmp_path / "base").exists()
+    kind = _script("--dataset", str(demonstrations), "--output", str(tmp_path / "base"), "--network", "unet")
+    assert "error: --network unet is a choice of --kind diffusion: give that kind too." in kind.stderr
     device = _script("--dataset", str(demonstrations), "--output", str(tmp_path / "base"), "--device", "cdua")
     assert device.returncode == 2
     assert "error: Device 'cdua' cannot be used" in device.stderr

@@ -19,7 +19,7 @@ from score.imitation.windows import (
     past_action_windows,
     split_episodes,
 )
-from score.policies.flow_matching import statistic_shapes
+from score.policies.window_policy import statistic_shapes
 from score.utils.errors import UserError
 
 from .conftest import tiny_cfg

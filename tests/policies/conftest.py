@@ -6,9 +6,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from score.policies import ActionSpec, FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg, ObservationSpec, PolicySpec
-from score.policies.flow_matching import statistic_shapes
+from score.policies import (
+    ActionSpec,
+    Chunk,
+    DdimCfg,
+    DiffusionNetworkCfg,
+    DiffusionPolicy,
+    FlowMatchingPolicy,
+    FlowNetworkCfg,
+    IntegratorCfg,
+    ObservationSpec,
+    PolicySpec,
+)
 from score.policies.normalisation import Statistic
+from score.policies.window_policy import statistic_shapes
 
 JOINTS = tuple(f"panda_joint{i}" for i in range(1, 8))
 
@@ -35,6 +46,26 @@ def make_policy(relative: bool = True, cloud: bool = True, method: str = "midpoi
         for name, shape in statistic_shapes(spec, network).items()
     }
     policy = FlowMatchingPolicy(spec, network, IntegratorCfg(method, 5), statistics)
+    for parameter in policy.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return policy.eval().requires_grad_(False)
+
+
+def make_diffusion(form: str = "mlp", cloud: bool = True, past: int = 0, padding: int = 0) -> DiffusionPolicy:
+    """A tiny diffusion policy with random weights; ``past`` rows and ``padding`` columns of its latent are cut off."""
+    torch.manual_seed(0)
+    spec = insert_spec(cloud=cloud)
+    network = DiffusionNetworkCfg(
+        point_widths=(8, 16), global_widths=(16,), embedding_dim=12, width=24, depth=2, form=form, down_dims=(8, 16),
+        kernel_size=3, n_groups=4, step_embed_dim=8,
+    )  # fmt: skip
+    statistics = {
+        name: Statistic(0.2 * torch.randn(shape), 0.05 + 0.1 * torch.rand(shape))
+        for name, shape in statistic_shapes(spec, network).items()
+    }
+    sampler = DdimCfg(num_inference_steps=4, clip_sample_range=20.0)
+    chunk = Chunk(8 + past, past, 8)
+    policy = DiffusionPolicy(spec, network, sampler, statistics, None, (8 + past, 7 + padding), chunk)
     for parameter in policy.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     return policy.eval().requires_grad_(False)

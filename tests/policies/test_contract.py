@@ -15,7 +15,7 @@ from score.policies.contract import contract_problems
 from score.policies.kinds import KINDS
 from score.policies.torchscript import TorchScriptPolicy
 
-from .conftest import Foreign, insert_spec, make_policy
+from .conftest import Foreign, insert_spec, make_diffusion, make_policy
 from .contract import PolicyContract
 
 
@@ -23,10 +23,19 @@ def _torchscript() -> BasePolicy:
     return TorchScriptPolicy.from_module(Foreign(), insert_spec(cloud=False), latent_shape=(9, 8))
 
 
-POLICIES: dict[str, Callable[[], BasePolicy]] = {"flow_matching": make_policy, "torchscript": _torchscript}
+POLICIES: dict[str, Callable[[], BasePolicy]] = {
+    "flow_matching": make_policy,
+    "torchscript": _torchscript,
+    "diffusion": make_diffusion,
+    "diffusion, U-Net with two past rows and three padded columns": lambda: make_diffusion("unet", False, 2, 3),
+}
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+def test_every_kind_is_here() -> None:
+    assert set(KINDS) <= set(POLICIES)
+
+
+@pytest.fixture(scope="module", params=list(POLICIES))
 def policy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BasePolicy:
     """As a script gets it: from a bundle."""
     folder = tmp_path_factory.mktemp("bundles") / request.param

@@ -11,10 +11,10 @@ import torch
 from score.policies import ActionSpec, FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg, ObservationSpec, PolicySpec
 from score.policies.encoders import PointNet
 from score.policies.features import WindowFeatures
-from score.policies.flow_matching import statistic_shapes
 from score.policies.integrators import Integrator
 from score.policies.normalisation import Statistic
 from score.policies.velocity_network import VelocityNetwork
+from score.policies.window_policy import statistic_shapes
 from score.utils.errors import UserError
 
 from .conftest import insert_spec, make_observations, make_policy

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from score.deployment.record import ExportCfg
     from score.evaluation import EvaluationCfg
-    from score.policies import BasePolicy
+    from score.policies import BasePolicy, PolicySpec
     from score.steering.chunked_env import ChunkedVecEnv
     from score.steering.plan import SteeringHead
 
@@ -50,7 +50,7 @@ def find_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[Pat
     experiment = experiment_name(args.task, overrides)
     checkpoint = find_checkpoint(args.checkpoint or NO_CHECKPOINT, args.task, experiment)
     bundle = args.base_policy or shipped_base_policy(args.task)
-    load_policies(bundle, checkpoint, "cpu")
+    check_policies(bundle, checkpoint)
     return bundle, checkpoint
 
 
@@ -119,25 +119,52 @@ def shipped_base_policy(task: str) -> Path:
         raise UserError(f"Task '{task}' ships no base policy: {error} Give one with --base_policy DIR.") from error
 
 
+def check_policies(bundle: Path, checkpoint: Path | None) -> None:
+    """Finds what is wrong with base policy and steering checkpoint before there is a task.
+
+    Raises:
+        UserError: A file is unsound, or the checkpoint steers another base policy; whether it steers a LeRobot
+            checkpoint is seen when the task is open.
+    """
+    from score.policies.lerobot import is_lerobot
+    from score.policies.load import check_policy
+    from score.steering.policy import load_steering_policy
+
+    base_policy = check_policy(bundle)
+    if checkpoint is not None and not is_lerobot(bundle):
+        load_steering_policy(checkpoint, base_policy)
+
+
+def training_of(checkpoint: Path) -> tuple[str, int]:
+    """Method of a steering checkpoint, and iterations of its training."""
+    from score.steering.checkpoint import load_checkpoint
+
+    state = load_checkpoint(checkpoint)
+    return state["score"]["identity"]["method"], state["iter"]
+
+
 def load_policies(
-    bundle: Path, checkpoint: Path | None, device: torch.device | str
+    bundle: Path, checkpoint: Path | None, task: PolicySpec, device: torch.device | str
 ) -> tuple[BasePolicy, SteeringHead | None]:
     """Reads the base policy and the steering policy that was trained for it.
 
     Args:
-        bundle: Folder of the base policy.
+        bundle: Folder of the base policy, or of a LeRobot checkpoint.
         checkpoint: Steering checkpoint; None for the base policy alone.
+        task: What the task offers.
         device: Device of the task.
 
     Returns:
         Base policy, and steering policy or None.
 
     Raises:
-        UserError: A file is unsound, or the checkpoint steers another base policy.
+        UserError: A file is unsound, the checkpoint steers another base policy, or the base policy does not fit.
     """
-    from score.policies.bundle import load_bundle
+    from score.policies import require_match
+    from score.policies.load import load_policy
 
-    base_policy = load_bundle(bundle, device)
+    base_policy = load_policy(bundle, task, device)
+    require_match(base_policy.spec, task)
     if checkpoint is None:
         return base_policy, None
     from score.steering.policy import load_steering_policy
@@ -161,13 +188,12 @@ def open_steered(
     """
     from score.cli.arguments import task_options
     from score.open_task import open_task
-    from score.policies import require_match
     from score.steering.chunked_env import ChunkedVecEnv
     from score.steering.methods import make_plan
 
     with open_task(**task_options(args, overrides, num_envs=num_envs)) as task:
-        base_policy, _ = load_policies(args.base_policy or shipped_base_policy(args.task), None, task.device)
-        require_match(base_policy.spec, task.spec)
+        bundle = args.base_policy or shipped_base_policy(args.task)
+        base_policy, _ = load_policies(bundle, None, task.spec, task.device)
         steering = task.agent_cfg.steering
         plan = make_plan(base_policy, vars(steering)).to(task.device)
         options = {"gamma": steering.gamma, "compile_mode": steering.compile}
@@ -208,7 +234,7 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
     """
     from score.evaluation import EvaluationCfg
     from score.evaluation.schema import read_report
-    from score.policies.bundle import bundle_sha256
+    from score.policies.load import policy_sha256
     from score.utils.files import require_file_place, sha256_of
     from score.utils.provenance import command_line, source_commit
 
@@ -226,7 +252,7 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
     )
     bundle, checkpoint = find_inputs(args, overrides)
     identity = {
-        "base_policy": bundle_sha256(bundle),
+        "base_policy": policy_sha256(bundle),
         "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),
         "overrides": " ".join(overrides),
     }
@@ -255,7 +281,7 @@ def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, iterati
     """
     from score.deployment.record import ExportCfg
     from score.evaluation.schema import read_report
-    from score.policies.bundle import bundle_sha256
+    from score.policies.load import policy_sha256
     from score.utils.files import sha256_of
 
     return ExportCfg(
@@ -265,7 +291,7 @@ def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, iterati
         seed=args.seed,
         attempts=args.attempts,
         overwrite=args.overwrite,
-        base_policy={"name": bundle.name, "sha256": bundle_sha256(bundle)},
+        base_policy={"name": bundle.name, "sha256": policy_sha256(bundle)},
         training_run={**run_facts(checkpoint), "iteration": iteration, "sha256": sha256_of(checkpoint)},
         evaluation=read_report(args.evaluation) if args.evaluation else {},
     )

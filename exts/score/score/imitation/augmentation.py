@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from score.policies.encoders import segment_ends
-from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.spec import JOINTS, CloudSegment
+from score.policies.window_policy import WindowPolicy
 from score.utils.errors import UserError
 
 
@@ -47,7 +47,7 @@ class AugmentationCfg:
             raise UserError(f"Setting augmentation.points is {self.points}, and must be at least 1, or none for all.")
 
 
-def feature_noise_scale(policy: FlowMatchingPolicy, cfg: AugmentationCfg) -> Tensor:
+def feature_noise_scale(policy: WindowPolicy, cfg: AugmentationCfg) -> Tensor:
     """Standard deviation of the noise on each entry of a condition, shape (C,) [normalised units].
 
     Zero for the cloud's embedding, whose noise is on the points, and for observations that are fed as they are.

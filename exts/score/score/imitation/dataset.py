@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import h5py
 import numpy as np
 import torch
 
+from score.imitation.data_interface import DataInterface
 from score.imitation.hdf5_files import child, numbers_at, open_hdf5, text_of
 from score.policies.spec import CloudSegment, read_segments
 from score.utils.errors import UserError, near_names
@@ -76,6 +77,10 @@ class DemonstrationSet:
     """Least allowed actions; the least demonstrated ones where the file states none [action units]."""
     action_high: tuple[float, ...]
     """Greatest allowed actions, likewise."""
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the numbers of observations, where the file says them."""
+    notes: tuple[str, ...] = ()
+    """What the reader found strange, a line each."""
 
     @property
     def steps(self) -> int:
@@ -89,13 +94,16 @@ class DemonstrationSet:
         return sum(marked) / len(marked) if marked else None
 
 
-def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[str] = ()) -> DemonstrationSet:
+def read_demonstrations(
+    path: Path, keys: Sequence[str], cloud_keys: Sequence[str] = (), interface: DataInterface | None = None
+) -> DemonstrationSet:
     """Read and check a file of demonstrations.
 
     Args:
         path: The HDF5 file.
         keys: Vector observations to read, each (T, D).
         cloud_keys: Point clouds to read, each (T, P, 3).
+        interface: What a file of another home does not say; then ``env_args`` is not needed.
 
     Raises:
         UserError: The file is missing, no HDF5, or not of the layout above; an episode lacks a key, has a wrong shape
@@ -112,9 +120,10 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
         names = sorted((name for name in data if re.fullmatch(r"demo_\d+", name)), key=lambda name: int(name[5:]))
         if not names:
             raise UserError(f"{path} holds no episodes (no group 'data/demo_<i>'): collect some first.")
-        facts = _read_env_args(data, path)
+        facts = _read_env_args(data, path) if interface is None else _facts(data, interface, path)
+        columns = {} if interface is None else {key: interface.column(key, path).column for key in (*keys, *cloud_keys)}
         groups = {name: child(data, name, f"{path}: data") for name in names}
-        episodes = tuple(_read_episode(group, path, name, keys, cloud_keys) for name, group in groups.items())
+        episodes = tuple(_read_episode(group, path, name, keys, cloud_keys, columns) for name, group in groups.items())
     _require_same_shapes(path, episodes)
     action_names = tuple(str(name) for name in facts["action_names"])
     if len(action_names) != episodes[0].actions.shape[1]:
@@ -134,6 +143,7 @@ def read_demonstrations(path: Path, keys: Sequence[str], cloud_keys: Sequence[st
         segments=_segments(facts.get("segments", {}), cloud_keys, episodes[0], path),
         action_low=low,
         action_high=high,
+        names={} if interface is None else {key: interface.observations[key].names for key in keys},
     )
 
 
@@ -178,24 +188,57 @@ def _read_env_args(data: h5py.Group, path: Path) -> dict[str, Any]:
     return {**facts, "control_rate_hz": float(rate)}
 
 
-def _read_episode(group: h5py.Group, path: Path, name: str, keys: Sequence[str], clouds: Sequence[str]) -> Episode:
+def _facts(data: h5py.Group, interface: DataInterface, path: Path) -> dict[str, Any]:
+    """What an interface says, in the words of ``env_args``; of the rate also what robomimic writes there."""
+    rate = interface.control_rate_hz
+    if rate is None:
+        try:
+            rate = float(json.loads(text_of(data, "env_args", "{}", str(path)))["env_kwargs"]["control_freq"])
+        except (TypeError, ValueError, LookupError, RecursionError) as error:
+            raise UserError(f"{path} names no rate: give control_rate_hz in {path.with_suffix('.yaml')}.") from error
+    columns = interface.observations
+    return {
+        "control_rate_hz": rate,
+        "action_names": interface.actions.names,
+        "units": {ACTIONS: interface.actions.units, **{key: column.units for key, column in columns.items()}},
+        "frames": {key: column.frame for key, column in columns.items() if column.frame},
+        "segments": {key: [asdict(item) for item in items] for key, items in interface.segments.items()},
+    }
+
+
+def _read_episode(
+    group: h5py.Group,
+    path: Path,
+    name: str,
+    keys: Sequence[str],
+    clouds: Sequence[str],
+    columns: Mapping[str, str],
+) -> Episode:
     where = f"{path}: data/{name}"
     actions = _read_array(group, ACTIONS, where, "(T, A)", lambda shape: len(shape) == 2)
     if not len(actions):
         raise UserError(f"{where}/{ACTIONS} has no steps: remove the episode.")
     observations = {}
     for key in (*keys, *clouds):
+        place = f"obs/{columns.get(key, key)}"
         if key in clouds:
-            array = _read_array(
-                group, f"obs/{key}", where, "(T, P, 3)", lambda s: len(s) == 3 and s[1] > 0 and s[2] == 3
-            )
+            array = _read_array(group, place, where, "(T, P, 3)", lambda s: len(s) == 3 and s[1] > 0 and s[2] == 3)
         else:
-            array = _read_array(group, f"obs/{key}", where, "(T, D), single frames", lambda s: len(s) == 2 and s[1] > 0)
+            array = _read_array(group, place, where, "(T, D), single frames", lambda s: len(s) == 2 and s[1] > 0)
         if len(array) != len(actions):
-            raise UserError(f"{where}/obs/{key} has {len(array)} steps, and {ACTIONS} has {len(actions)}.")
+            raise UserError(f"{where}/{place} has {len(array)} steps, and {ACTIONS} has {len(actions)}.")
         observations[key] = array
+    return Episode(name, observations, actions, _success(group, where))
+
+
+def _success(group: h5py.Group, where: str) -> bool | None:
+    """Whether the episode is marked as a success; what only looks like a mark (``"False"``) is none."""
     success = group.attrs.get("success")
-    return Episode(name, observations, actions, None if success is None else bool(success))
+    if success is None or isinstance(success, bool | np.bool_):
+        return None if success is None else bool(success)
+    if isinstance(success, int | float | np.number) and success in (0, 1):
+        return bool(success)
+    raise UserError(f"{where}: attribute 'success' is {str(success)[:40]!r}, and must be true or false.")
 
 
 def _read_array(group: h5py.Group, key: str, where: str, wanted: str, fits: Any) -> torch.Tensor:

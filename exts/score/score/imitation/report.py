@@ -64,7 +64,7 @@ def draw_curves(measurements: Sequence[Measurement], units: str, path: Path) -> 
     updates = [measurement.update for measurement in measurements]
     losses.plot(updates, [m.train_loss for m in measurements], label="training (augmented)")
     losses.plot(updates, [m.validation_loss for m in measurements], label="validation (averaged weights)")
-    losses.set(xlabel="update", ylabel="flow-matching loss", yscale="log")
+    losses.set(xlabel="update", ylabel="loss of the network", yscale="log")
     rows = len(measurements[0].action_error)
     for row in sorted({0, rows // 2, rows - 1}):
         errors.plot(updates, [m.action_error[row] for m in measurements], label=f"chunk row {row}")

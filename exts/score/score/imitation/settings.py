@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from score.imitation.augmentation import AugmentationCfg
-from score.policies.settings import FlowNetworkCfg, IntegratorCfg
+from score.policies.ddim import DdimCfg
+from score.policies.settings import DiffusionNetworkCfg, FlowNetworkCfg, IntegratorCfg
 from score.utils.errors import UserError
 
 _LONGEST_CHUNK = 1000
@@ -30,14 +31,16 @@ class PretrainCfg:
     relative: bool = True
     """Whether the network predicts offsets from the newest ``measured`` frame instead of absolute actions."""
     principal_axes: bool = True
-    """Whether the flow works along the principal axes of the demonstrated actions instead of joint by joint, see
-    :class:`~score.policies.flow_matching.FlowMatchingPolicy`. Published: joint by joint."""
+    """Whether the policy works along the principal axes of the demonstrated actions instead of joint by joint, see
+    :class:`~score.policies.window_policy.WindowPolicy`. Published: joint by joint."""
     horizon: int = 8
     """Steps in an action chunk. Published: 16."""
-    network: FlowNetworkCfg = field(default_factory=FlowNetworkCfg)
-    """Sizes of the networks."""
+    network: FlowNetworkCfg | DiffusionNetworkCfg = field(default_factory=FlowNetworkCfg)
+    """Sizes of the networks; their type decides the kind of policy."""
     integrator: IntegratorCfg = field(default_factory=IntegratorCfg)
-    """How the trained flow is integrated."""
+    """How a trained flow is integrated."""
+    sampler: DdimCfg = field(default_factory=DdimCfg)
+    """Noise of a diffusion policy, and how it is taken out. ``clip_sample_range`` is set to what the data need."""
     augmentation: AugmentationCfg = field(default_factory=AugmentationCfg)
     """Noise on the training windows."""
     updates: int = 8000
@@ -47,7 +50,7 @@ class PretrainCfg:
     draws: int = 4
     """Noise and time draws per window: the velocity network sees ``batch_size * draws`` samples (published: 256)."""
     emphasis: float = 0.0
-    """c > 0 weights small motions more, see ``FlowMatchingPolicy.loss`` [action units]. Published: none."""
+    """c > 0 weights small motions more, see ``WindowPolicy.loss`` [action units]. Published: none."""
     learning_rate: float = 1e-3
     """Peak learning rate. Published: 1e-4, for a network 40 times as large."""
     betas: tuple[float, float] = (0.95, 0.999)

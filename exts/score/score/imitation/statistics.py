@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from score.imitation.windows import WindowSet
 from score.policies.features import WindowFeatures
 from score.policies.normalisation import Statistic, checked_statistic, mean_std_statistic
-from score.policies.settings import FlowNetworkCfg
+from score.policies.settings import EncoderCfg
 from score.policies.spec import PolicySpec
 
 
 def fit_action_axes(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
-    """Principal axes of the actions, for :class:`~score.policies.flow_matching.FlowMatchingPolicy`.
+    """Principal axes of the actions, for :class:`~score.policies.window_policy.WindowPolicy`.
 
     All rows of all chunks count alike, each about its row's mean.
 
@@ -34,9 +36,9 @@ def fit_action_axes(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
 
 
 def fit_statistics(
-    windows: WindowSet, spec: PolicySpec, network: FlowNetworkCfg, action_axes: torch.Tensor
+    windows: WindowSet, spec: PolicySpec, network: EncoderCfg, action_axes: torch.Tensor
 ) -> dict[str, Statistic]:
-    """Fit what a :class:`~score.policies.flow_matching.FlowMatchingPolicy` needs.
+    """Fit what a :class:`~score.policies.window_policy.WindowPolicy` needs.
 
     Features and action chunks get a mean and a deviation per dimension (actions: per row and axis, relative to the
     newest measured frame where the spec says so). A cloud gets a mean per axis and one deviation for all axes, as
@@ -51,10 +53,8 @@ def fit_statistics(
     Raises:
         UserError: A dimension does not vary or is not finite. The message names it.
     """
-    features = WindowFeatures(spec, network.relative_observations)
-    actions = _network_actions(windows, spec) @ action_axes
-    if network.action_compression > 0.0:
-        actions = torch.asinh(actions / network.action_compression)
+    features = WindowFeatures(spec, network.relative_observations, network.frame_by_frame)
+    actions = _sampler_actions(windows, spec, network, action_axes)
     statistics = {
         "features": mean_std_statistic(features(windows.observations), "observations", features.labels(spec)),
         "actions": mean_std_statistic(actions, "actions (row, axis)"),
@@ -67,6 +67,30 @@ def fit_statistics(
         deviation = torch.full((3,), (total / cloud.numel()) ** 0.5)
         statistics["cloud"] = checked_statistic(mean, deviation, f"observation '{features.cloud_key}'", (3,), "xyz")
     return statistics
+
+
+def action_range(
+    windows: WindowSet, spec: PolicySpec, network: EncoderCfg, action_axes: torch.Tensor, statistic: Statistic
+) -> float:
+    """Largest normalised action of the data, rounded up to a tenth: nothing that was demonstrated lies further out.
+
+    Args:
+        windows: Training windows without augmentation.
+        spec: The policy's interface.
+        network: The network, for how actions are given.
+        action_axes: Directions that actions are given along, shape (A, A).
+        statistic: That of the actions.
+    """
+    actions = _sampler_actions(windows, spec, network, action_axes)
+    return math.ceil(10.0 * float(((actions - statistic.offset) / statistic.scale).abs().max())) / 10.0
+
+
+def _sampler_actions(
+    windows: WindowSet, spec: PolicySpec, network: EncoderCfg, action_axes: torch.Tensor
+) -> torch.Tensor:
+    """Actions (N, H, A) along the axes and compressed, before normalisation."""
+    actions = _network_actions(windows, spec) @ action_axes
+    return torch.asinh(actions / network.action_compression) if network.action_compression > 0.0 else actions
 
 
 def _network_actions(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:

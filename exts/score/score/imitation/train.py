@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from score import __version__
 from score.imitation.dataset import DemonstrationSet
+from score.imitation.plausibility import implausible
 from score.imitation.report import Measurement, draw_curves, write_scalars
 from score.imitation.settings import PretrainCfg
 from score.imitation.trainer import Trainer, training_identity
@@ -54,7 +55,7 @@ def train_base_policy(
     overwrite: bool = False,
     console: Console | None = None,
 ) -> TrainingResult:
-    """Train a flow-matching base policy and write it as a bundle.
+    """Train a base policy and write it as a bundle.
 
     The bundle and a checkpoint are written every ``cfg.checkpoint_every`` updates, at the end and at Ctrl-C, each
     atomically. TensorBoard events and ``curves.png`` lie in :func:`training_directory`.
@@ -83,6 +84,9 @@ def train_base_policy(
     if resume:
         trainer.restore(checkpoint, identity)
     console = console or Console()
+    findings = implausible(data)
+    for finding in findings:
+        console.print(f"Warning: {data.path.name}: {finding}", soft_wrap=True, markup=False)
     console.print(
         f"{len(train_indices)} episodes ({len(windows[0])} steps) to train on,"
         f" {len(validation_indices)} ({len(windows[1])}) to validate;"
@@ -95,6 +99,7 @@ def train_base_policy(
         "data_sha256": data.sha256,
         "episodes": len(data.episodes),
         "demonstrated_success": data.success_rate,
+        "warnings": findings,
         "seed": cfg.seed,
         "score_version": __version__,
         "torch_version": str(torch.__version__),

@@ -16,12 +16,14 @@ from score.imitation.augmentation import augment_cloud, feature_noise_scale
 from score.imitation.ema import averaged_model
 from score.imitation.report import Measurement
 from score.imitation.settings import PretrainCfg
-from score.imitation.statistics import fit_action_axes, fit_statistics
+from score.imitation.statistics import action_range, fit_action_axes, fit_statistics
 from score.imitation.windows import WindowSet
+from score.policies.diffusion import DiffusionPolicy
 from score.policies.encoders import segment_ends
 from score.policies.flow_matching import FlowMatchingPolicy
-from score.policies.settings import FlowNetworkCfg
+from score.policies.settings import DiffusionNetworkCfg, FlowNetworkCfg
 from score.policies.spec import PolicySpec
+from score.policies.window_policy import WindowPolicy
 from score.utils.archives import DAMAGED
 from score.utils.errors import UserError
 from score.utils.fields import brief
@@ -49,13 +51,9 @@ class Trainer:
             cfg: Settings.
         """
         self.cfg = cfg
-        axes = fit_action_axes(train, spec) if cfg.principal_axes else torch.eye(len(spec.actions.names))
-        network = segmented_network(spec, cfg)
-        statistics = fit_statistics(train, spec, network, axes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cfg.seed)
-            policy = FlowMatchingPolicy(spec, network, cfg.integrator, statistics, axes)
-        self.policy = policy.to(cfg.device)
+            self.policy = make_policy(spec, train, cfg).to(cfg.device)
         self.feature_noise = feature_noise_scale(self.policy, cfg.augmentation)
         self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max).eval()
         self.optimiser = torch.optim.AdamW(
@@ -75,7 +73,7 @@ class Trainer:
         self._loss_count = 0
 
     @property
-    def averaged_policy(self) -> FlowMatchingPolicy:
+    def averaged_policy(self) -> WindowPolicy:
         """The policy with averaged weights: the result of training."""
         return self.average.module  # type: ignore[return-value]
 
@@ -185,13 +183,13 @@ class Trainer:
 
     def _loss(
         self,
-        policy: FlowMatchingPolicy,
+        policy: WindowPolicy,
         condition: Tensor,
         actions: Tensor,
         view: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
-        """Flow-matching loss with several draws of noise and time for each window.
+        """The policy's loss with several draws of noise and time for each window.
 
         The cloud's encoder costs as much as the rest, and draws are free of it. Times are stratified over the draws.
         """
@@ -203,7 +201,22 @@ class Trainer:
         return policy.loss(condition, actions, noise, time, view, self.cfg.emphasis)
 
 
-def segmented_network(spec: PolicySpec, cfg: PretrainCfg) -> FlowNetworkCfg:
+def make_policy(spec: PolicySpec, train: WindowSet, cfg: PretrainCfg) -> WindowPolicy:
+    """A policy with random weights from the global generator, and the statistics of the training windows.
+
+    Raises:
+        UserError: The data cannot be normalised, or network and data do not fit together.
+    """
+    network = segmented_network(spec, cfg)
+    axes = fit_action_axes(train, spec) if cfg.principal_axes else torch.eye(len(spec.actions.names))
+    statistics = fit_statistics(train, spec, network, axes)
+    if isinstance(network, FlowNetworkCfg):
+        return FlowMatchingPolicy(spec, network, cfg.integrator, statistics, axes)
+    reach = action_range(train, spec, network, axes, statistics["actions"])
+    return DiffusionPolicy(spec, network, replace(cfg.sampler, clip_sample_range=reach), statistics, axes)
+
+
+def segmented_network(spec: PolicySpec, cfg: PretrainCfg) -> FlowNetworkCfg | DiffusionNetworkCfg:
     """The network's settings with the segments of the cloud, where the demonstrations name any.
 
     Raises:

@@ -50,7 +50,9 @@ def make_spec(data: DemonstrationSet, cfg: PretrainCfg) -> PolicySpec:
     observations = {}
     for key, history in cfg.histories.items():
         width = first.observations[key].shape[1]
-        names = data.action_names if width == len(data.action_names) else ()
+        # What measures the commanded joints has their names and units; of other numbers nothing is known.
+        like_actions = width == len(data.action_names) and data.units[key] == data.units[ACTIONS]
+        names = data.names.get(key) or (data.action_names if like_actions else ())
         observations[key] = ObservationSpec((width,), history, data.units[key], data.frames.get(key, ""), names)
     if cfg.past_actions is not None:
         observations[cfg.past_actions] = ObservationSpec(

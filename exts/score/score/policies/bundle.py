@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import yaml
 
+from score.policies.adapted import AdaptedPolicy, read_wiring
 from score.policies.base_policy import BasePolicy
 from score.policies.contents import SETTINGS_FILE, BundleContents
 from score.policies.kinds import KINDS, Kind, kind_named, name_of
@@ -47,8 +48,16 @@ class _Settings:
     chunk: Any = None
     latent: Any = None
     weights_sha256: str
+    interface: Any = None
+    """The policy's own words, where ``spec`` is in those of a task, and how the two are connected."""
     training: Any = None
     """Where the policy came from; for readers only."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Interface:
+    spec: Any
+    wiring: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +77,19 @@ def save_bundle(policy: BasePolicy, directory: Path, training: Mapping[str, Any]
     Raises:
         UserError: ``directory`` holds something other than a bundle, or the policy is of no known kind.
     """
-    directory, name = Path(directory), name_of(policy)
+    directory, inner = Path(directory), policy.inner if isinstance(policy, AdaptedPolicy) else policy
+    name = name_of(inner)
     kind = KINDS[name]
     require_bundle_place(directory)
-    own, weights = kind.write(policy, {"format": FORMAT})
+    own, weights = kind.write(inner, {"format": FORMAT})
     settings = {
         "format": FORMAT,
         "kind": name,
         **own,
         "spec": policy.spec.to_dict(),
-        "chunk": dataclasses.asdict(policy.chunk),
+        "chunk": dataclasses.asdict(inner.chunk),
         "latent": {"shape": list(policy.latent_shape), "law": "normal"},
+        **_interface_of(policy),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "training": plain(dict(training or {})),
     }
@@ -103,7 +114,11 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> BasePoli
     """
     directory = Path(directory)
     settings, kind = _read_settings(directory)
-    spec = PolicySpec.from_dict(settings["spec"])
+    outer = PolicySpec.from_dict(settings["spec"])
+    own_words = settings.get("interface")
+    if own_words is not None:
+        own_words = read_fields(_Interface, own_words, f"{directory / SETTINGS_FILE}: interface")
+    spec = outer if own_words is None else PolicySpec.from_dict(own_words["spec"])
     chunk, latent_shape = _read_shapes(settings, spec, directory / SETTINGS_FILE)
     path = directory / kind.weights_file
     weights = _read_weights(path, kind.weights_kind, settings["weights_sha256"])
@@ -115,6 +130,9 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> BasePoli
             f" not those of a policy of kind '{settings['kind']}': {dataclasses.asdict(policy.chunk)} and"
             f" {list(policy.latent_shape)}. Restore the file."
         )
+    if own_words is not None:
+        wiring = read_wiring(own_words["wiring"], f"{directory / SETTINGS_FILE}: interface.wiring")
+        policy = AdaptedPolicy(policy, outer, wiring)
     return policy.to(device).eval().requires_grad_(False)
 
 
@@ -127,6 +145,12 @@ def bundle_sha256(directory: Path) -> str:
     _, kind = _read_settings(Path(directory))
     digests = [sha256_of(Path(directory) / name) for name in (SETTINGS_FILE, kind.weights_file)]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _interface_of(policy: BasePolicy) -> dict[str, Any]:
+    if not isinstance(policy, AdaptedPolicy):
+        return {}
+    return {"interface": {"spec": policy.inner.spec.to_dict(), "wiring": plain(dataclasses.asdict(policy.wiring))}}
 
 
 def require_bundle_place(directory: Path) -> None:

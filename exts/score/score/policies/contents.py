@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""What every kind of base policy gets of its bundle, and the reading of safetensors with nothing taken on trust."""
+"""What every kind of base policy gets of its bundle; safetensors and YAML are read with nothing taken on trust."""
 
 from __future__ import annotations
 

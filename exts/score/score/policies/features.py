@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor
 
-from score.policies.spec import PolicySpec
+from score.policies.spec import ObservationSpec, PolicySpec
 from score.utils.errors import UserError, near_names
 
 
@@ -18,20 +18,22 @@ class WindowFeatures(torch.nn.Module):
     where ``others`` are the ``relative_observations`` (for example past joint targets). An arm that pushes shows a
     target 1e-3 rad away from the measured angle; in a column normalised over the 0.5 rad of the workspace that
     would drown, as a difference with a statistic of its own it is plain to see. So is the arm's speed.
-    Without a reference every window enters as it is.
+    Without a reference every window enters as it is, observation by observation or frame by frame.
     """
 
     # TorchScript cannot infer the type of a list that may be empty.
     relative_keys: list[str]
     plain_keys: list[str]
 
-    def __init__(self, spec: PolicySpec, relative_observations: tuple[str, ...]) -> None:
+    def __init__(self, spec: PolicySpec, relative_observations: tuple[str, ...], frame_by_frame: bool = False) -> None:
         """Set up.
 
         Args:
             spec: The policy's interface. Observations of shape (P, 3) are point clouds, at most one, of one frame; all
                 others must have one axis.
             relative_observations: Observations to enter relative to the newest frame of ``spec.actions.relative_to``.
+            frame_by_frame: Whether features are ordered by frame first; see
+                :attr:`~score.policies.settings.EncoderCfg.frame_by_frame`.
 
         Raises:
             UserError: The spec does not fit the above.
@@ -67,6 +69,12 @@ class WindowFeatures(torch.nn.Module):
             relative_frames += self.histories[self.reference_key] - 1
         self.relative_size = relative_frames * self.newest_size
         self.size = sum(spec.observations[key].history * spec.observations[key].shape[0] for key in low_dim)
+        self.frame_by_frame = frame_by_frame
+        if frame_by_frame and (self.reference_key or len({self.histories[key] for key in low_dim}) > 1):
+            raise UserError(
+                "network.frame_by_frame needs actions that are relative to nothing, and one history for all vectors,"
+                f" not {[self.histories[key] for key in low_dim]}."
+            )
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Lay out the windows (B, [history,] D) as features (B, F) in the observations' own units.
@@ -75,6 +83,10 @@ class WindowFeatures(torch.nn.Module):
             ValueError: A window is missing or has the wrong shape.
         """
         parts: list[Tensor] = []
+        if self.frame_by_frame:
+            for key in self.plain_keys:
+                parts.append(self._frames(observations, key))
+            return torch.cat(parts, dim=-1).flatten(1)
         if self.reference_key != "":
             frames = self._frames(observations, self.reference_key)
             newest = frames[:, -1:]
@@ -93,11 +105,19 @@ class WindowFeatures(torch.nn.Module):
 
     def labels(self, spec: PolicySpec) -> list[str]:
         """A name for each feature, for messages: ``joint_pos[-1] panda_joint1`` is one step before the newest frame."""
-        labels = []
+        labels: list[str] = []
+        if self.frame_by_frame:
+            steps = range(1 - self.histories[self.plain_keys[0]], 1)
+            return [
+                f"{key}[{frame}] {name}"
+                for frame in steps
+                for key in self.plain_keys
+                for name in _names(spec.observations[key])
+            ]
         reference = [self.reference_key] if self.reference_key else []
         for key in [*reference, *self.relative_keys, *self.plain_keys]:
             entry = spec.observations[key]
-            names = entry.names or tuple(str(i) for i in range(entry.shape[0]))
+            names = _names(entry)
             frames = list(range(1 - entry.history, 1))
             if key == self.reference_key:
                 frames = [0, *frames[:-1]]
@@ -117,6 +137,10 @@ class WindowFeatures(torch.nn.Module):
                 f"Observation '{key}' has shape {list(window.shape)}; (batch, *{self.window_shapes[key]}) is needed."
             )
         return window
+
+
+def _names(entry: ObservationSpec) -> tuple[str, ...]:
+    return entry.names or tuple(str(i) for i in range(entry.shape[0]))
 
 
 def _check_relative(spec: PolicySpec, low_dim: list[str], reference_key: str, relative_keys: list[str]) -> None:

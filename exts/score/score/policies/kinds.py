@@ -9,9 +9,10 @@ from typing import Any
 
 from score.policies.base_policy import BasePolicy
 from score.policies.contents import BundleContents
-from score.policies.flow_files import read_flow, write_flow
+from score.policies.diffusion import DiffusionPolicy
 from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.torchscript import TorchScriptPolicy, read_torchscript, write_torchscript
+from score.policies.window_files import DIFFUSION_FILES, FLOW_FILES, WindowFiles
 from score.utils.errors import UserError, near_names
 from score.utils.file_kinds import FileKind
 
@@ -36,16 +37,21 @@ class Kind:
     """Whether pretrain.py can train one."""
 
 
-KINDS = {
-    "flow_matching": Kind(
-        FlowMatchingPolicy,
-        read_flow,
-        write_flow,
-        ("network", "integrator"),
+def _window_kind(policy: type[BasePolicy], files: WindowFiles) -> Kind:
+    return Kind(
+        policy,
+        files.read,
+        files.write,
+        files.keys,
         "policy.safetensors",
         FileKind.SAFETENSORS,
         trainable=True,
-    ),
+    )
+
+
+KINDS = {
+    "flow_matching": _window_kind(FlowMatchingPolicy, FLOW_FILES),
+    "diffusion": _window_kind(DiffusionPolicy, DIFFUSION_FILES),
     "torchscript": Kind(
         TorchScriptPolicy, read_torchscript, write_torchscript, (), "policy.pt", FileKind.TORCHSCRIPT, trainable=False
     ),

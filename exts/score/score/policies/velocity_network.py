@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""The velocity network of the flow: a residual MLP steered by condition and time."""
+"""The network of flow matching and diffusion: a residual MLP steered by condition and time."""
 
 import math
 
 import torch
 from torch import Tensor
 
-from score.policies.settings import FlowNetworkCfg
+from score.policies.settings import MlpCfg
 
 CONDITION_LIMIT = 6.0
 """Bound on condition entries inside the network [standard deviations]: nothing learnt lies further out."""
@@ -43,7 +43,7 @@ class VelocityNetwork(torch.nn.Module):
     and the time's part once for the whole batch; the ten passes of an integration pay for the blocks alone. A
     U-Net as published (68 million parameters) would take seconds on a CPU.
 
-    With ``cfg.prediction == "action"`` the network predicts the end point, a = E[action | x_t, condition], and the
+    With ``predicts_action`` the network predicts the end point, a = E[action | x_t, condition], and the
     velocity is ``v(x_t, t) = (a - x_t) / (1 - t)``, the same field in exact arithmetic (Salimans & Ho, "Progressive
     Distillation", 2022, section 4: x-prediction). A network that predicts the velocity itself has to reproduce minus
     the noise at t = 0 before anything else, and its error at that ends up in the action: where the action that matters
@@ -53,21 +53,24 @@ class VelocityNetwork(torch.nn.Module):
     frequencies: Tensor
     """Angular frequencies of the time features, shape (time_frequencies,) [rad]."""
 
-    def __init__(self, horizon: int, action_dim: int, condition_dim: int, cfg: FlowNetworkCfg) -> None:
+    def __init__(
+        self, horizon: int, action_dim: int, condition_dim: int, cfg: MlpCfg, predicts_action: bool = True
+    ) -> None:
         """Set up.
 
         Args:
-            horizon: Steps H of a chunk.
-            action_dim: Numbers A of an action.
+            horizon: Rows H of a chunk.
+            action_dim: Columns A of a chunk.
             condition_dim: Length C of the condition.
             cfg: Sizes.
+            predicts_action: Whether it predicts the end point, see above; else what :meth:`velocity` returns.
         """
         super().__init__()
         width = cfg.width
         self.horizon = horizon
         self.action_dim = action_dim
         self.depth = cfg.depth
-        self.predicts_action = cfg.prediction == "action"
+        self.predicts_action = predicts_action
         self.condition_limit = CONDITION_LIMIT
         # A quarter turn to 8 turns over t in [0, 1]: smooth enough for five integration steps to follow.
         frequencies = 2 * math.pi * 2.0 ** torch.linspace(-2, 3, cfg.time_frequencies)
@@ -106,10 +109,15 @@ class VelocityNetwork(torch.nn.Module):
         return self.condition_modulation(self.condition_mlp(bounded))
 
     @torch.jit.export
+    def output(self, point: Tensor, time: float, prepared: Tensor) -> Tensor:
+        """What the network predicts (B, H, A) at one time, given what :meth:`prepare` returned."""
+        times = torch.full((1,), time, dtype=point.dtype, device=point.device)
+        return self._predict(point, prepared + self._time(times))
+
+    @torch.jit.export
     def velocity(self, point: Tensor, time: float, prepared: Tensor) -> Tensor:
         """Velocity (B, H, A) of points (B, H, A) at one time below 1, given what :meth:`prepare` returned."""
-        times = torch.full((1,), time, dtype=point.dtype, device=point.device)
-        prediction = self._predict(point, prepared + self._time(times))
+        prediction = self.output(point, time, prepared)
         if self.predicts_action:
             prediction = (prediction - point) / (1.0 - time)
         return prediction

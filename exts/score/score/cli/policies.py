@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""What ``policy.py`` does once the task is known."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from score.utils.errors import UserError, near_names
+
+if TYPE_CHECKING:
+    from score.policies import BasePolicy, PolicySpec
+
+
+def check_flags(args: argparse.Namespace) -> None:
+    """Finds what is wrong with flags and files before a simulator is started.
+
+    Raises:
+        UserError: An action is unknown, a flag is missing, or the folder holds no sound base policy.
+    """
+    from score.policies.bundle import require_bundle_place
+    from score.policies.load import is_foreign
+
+    if args.action not in ACTIONS:
+        near = near_names(args.action, ACTIONS) or f" There are {' and '.join(ACTIONS)}."
+        raise UserError(f"Action '{args.action}' is unknown.{near}")
+    if args.interface is not None and not args.interface.is_file():
+        raise UserError(f"--interface {args.interface} does not exist: check the path.")
+    if args.action == "convert":
+        if args.output is None:
+            raise UserError("--output is missing: name the folder of the new base policy.")
+        require_bundle_place(args.output)
+        if not is_foreign(args.policy):
+            raise UserError(
+                f"{args.policy} is no checkpoint of LeRobot, diffusion_policy or robomimic: nothing to convert."
+            )
+    _in_own_words(args)
+
+
+def check(args: argparse.Namespace, task: PolicySpec) -> int:
+    """Prints what a base policy is and what does not fit the task; returns the exit code, 1 if it cannot be steered."""
+    from score.policies import require_match
+    from score.policies.examine import examine, proposed_interface
+    from score.policies.interface import INTERFACE_FILE
+    from score.policies.load import is_foreign
+
+    policy, problems = _in_own_words(args), []
+    try:
+        adapted = _adapted(args, task)
+        require_match(adapted.spec, task)
+        policy = adapted
+    except UserError as error:
+        problems.append(str(error))
+    examination = examine(policy)
+    problems += examination.problems
+    print("\n".join(examination.lines))
+    for problem in problems:
+        print(f"PROBLEM   {problem}")
+    if problems and is_foreign(args.policy):
+        from score.policies.load import read_foreign
+
+        foreign = read_foreign(args.policy, args.interface)[0]
+        print(f"To begin with, as {INTERFACE_FILE} beside it:\n{proposed_interface(foreign, task)}")
+    print("Cannot be steered yet." if problems else "Can be steered.")
+    return 1 if problems else 0
+
+
+def convert(args: argparse.Namespace, task: PolicySpec) -> int:
+    """Writes a checkpoint as a base policy."""
+    from score.policies.bundle import save_bundle
+    from score.policies.contract import contract_problems
+    from score.policies.load import read_foreign
+
+    policy, origin = _adapted(args, task), read_foreign(args.policy, args.interface)[0].origin
+    problems = contract_problems(policy)
+    if problems:
+        raise UserError(f"{args.policy} cannot be steered: {'; '.join(problems)}. Nothing was written.")
+    save_bundle(policy, args.output, origin)
+    print(f"Wrote {args.output}")
+    return 0
+
+
+def _in_own_words(args: argparse.Namespace) -> BasePolicy:
+    from score.policies.load import check_policy, is_foreign, read_foreign
+
+    if is_foreign(args.policy):
+        return read_foreign(args.policy, args.interface)[0].policy
+    return check_policy(args.policy)
+
+
+def _adapted(args: argparse.Namespace, task: PolicySpec) -> BasePolicy:
+    from score.policies.adapt import adapt
+    from score.policies.load import is_foreign, load_policy, read_foreign
+
+    if is_foreign(args.policy):
+        return adapt(*read_foreign(args.policy, args.interface), task).requires_grad_(False)
+    return load_policy(args.policy, task)
+
+
+ACTIONS = {"check": check, "convert": convert}
+"""What ``policy.py`` can do."""

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Look at a base policy before it is steered, or turn somebody else's checkpoint into one.
+
+./isaaclab.sh -p scripts/policy.py check DIR --task SCORE-Insert-v0
+./isaaclab.sh -p scripts/policy.py convert DIR --task SCORE-Insert-v0 --output base_policy
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before torch loads: at these sizes a second thread waits more than it works.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+from score.cli.arguments import Command, task_options
+from score.utils.cli import run_command
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line."""
+    command = Command(__doc__)
+    command.add_task(num_envs="1")
+    add = command.add_argument
+    add("action", metavar="check|convert", help="report on a base policy, or write a checkpoint as one")
+    add("policy", type=Path, metavar="PATH", help="base policy, LeRobot folder 'pretrained_model', or checkpoint file")
+    add("--interface", type=Path, metavar="FILE.yaml", help="what the checkpoint does not know (default: beside it)")
+    add("--output", type=Path, metavar="DIR", help="convert: folder of the base policy")
+    return command.parse(arguments)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    arguments, overrides = parse_arguments(words)
+    # Imported late, so that --help and a mistyped flag answer at once.
+    from score.cli import policies
+    from score.open_task import open_task, task_kwargs
+
+    policies.check_flags(arguments)
+    task_kwargs(arguments.task)
+    with open_task(**task_options(arguments, overrides, num_envs=1)) as task:
+        spec = task.spec
+    return policies.ACTIONS[arguments.action](arguments, spec)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))
