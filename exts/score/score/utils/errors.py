@@ -43,10 +43,11 @@ def near_names(name: object, candidates: Iterable[object]) -> str:
         at most three names, the nearest first. Case and the choice of ``-`` or ``_`` count as near.
     """
     # What a file holds in the place of a name may be anything, and of any length.
-    name, candidates = str(name)[:100], [str(candidate)[:100] for candidate in itertools.islice(candidates, 10_000)]
+    name = str(name)[:100]
+    known = [str(candidate)[:100] for candidate in itertools.islice(candidates, 10_000)]
     # Candidates that differ only in case or dash share a key, so keep each one's own spelling.
     spellings: dict[str, list[str]] = {}
-    for candidate in dict.fromkeys(candidates):
+    for candidate in dict.fromkeys(known):
         spellings.setdefault(_fold(candidate), []).append(candidate)
     keys = difflib.get_close_matches(_fold(name), list(spellings), n=3, cutoff=0.6)
     near = [spelling for key in keys for spelling in spellings[key] if spelling != name][:3]
