@@ -8,11 +8,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 from tests.rollout.scripted import HORIZON, LinePolicy, LineTask
+
+from isaaclab_ov.physics import OvPhysxCfg
 
 from score.benchmarks import speed as benchmark
 from score.benchmarks.speed import (
@@ -27,6 +30,7 @@ from score.benchmarks.speed import (
     steering_stepper,
     task_stepper,
 )
+from score.physics import fold_physics_steps
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.methods import make_plan
 from score.utils.errors import UserError
@@ -88,6 +92,40 @@ def test_the_engine_alone_does_the_substeps_of_a_control_step(folded: bool, call
     engine = Engine()
     assert engine_stepper(engine)() == 64
     assert engine.done == ["write", "step", substep] * calls
+
+
+def test_folded_steps_of_ovphysx_are_one_control_step() -> None:
+    """All physics steps of a control step in one call: 11 at once and a last one, not 12 times as many."""
+    done: list[Any] = []
+
+    class Manager:
+        def get_physx_instance(self) -> Any:
+            return SimpleNamespace(step_n_sync=lambda count, dt: done.append((count, dt)))
+
+        def get_physics_dt(self) -> float:
+            return 0.01
+
+        def handles_decimation(self) -> bool:
+            return False
+
+        def step(self) -> None:
+            done.append((1, 0.01))
+
+    term = SimpleNamespace(cfg=SimpleNamespace(delay_range=(0, 0)))
+    actions = SimpleNamespace(active_terms=["arm"], get_term=lambda name: term)
+    sim = SimpleNamespace(physics_manager=Manager())
+    sim.step = lambda render: sim.physics_manager.step()
+    scene = SimpleNamespace(write_data_to_sim=lambda: None, update=lambda dt: done.append(pytest.approx(dt)))
+    cfg = SimpleNamespace(decimation=12, sim=SimpleNamespace(physics=OvPhysxCfg()))
+    env: Any = SimpleNamespace(
+        action_manager=actions, sim=sim, scene=scene, cfg=cfg, num_envs=64, physics_dt=0.01, device="cpu"
+    )
+    assert fold_physics_steps(env)
+    assert env._physics_handles_decimation
+    assert engine_stepper(env)() == 64
+    assert done == [(11, 0.01), (1, 0.01), 0.12]
+    term.cfg.delay_range = (0, 1)  # a target that arrives late changes within the control step
+    assert not fold_physics_steps(env)
 
 
 def test_steps_are_counted_in_environment_steps() -> None:

@@ -123,6 +123,10 @@ class FoldedSteps:
         """Return what the manager has."""
         return getattr(self._manager, name)
 
+    def handles_decimation(self) -> bool:
+        """One step is all of a control step."""
+        return True
+
     def step(self) -> None:
         """Do the physics steps of a control step."""
         physx, dt = self._manager.get_physx_instance(), self._manager.get_physics_dt()
