@@ -109,15 +109,18 @@ class FoldedSteps:
     control step and nobody looks at the states between, that is a third of the time on a CPU, and the same physics.
     """
 
-    def __init__(self, manager: Any, count: int) -> None:
+    def __init__(self, manager: Any, scene: Any, count: int) -> None:
         """Wrap the manager.
 
         Args:
             manager: ``OvPhysxManager``, a class that is its own only instance; all but the step is left to it.
+            scene: The ``InteractiveScene``.
             count: Physics steps in a control step.
         """
         self._manager = manager
+        self._scene = scene
         self._count = count
+        self._assets = [*scene.articulations.values(), *scene.rigid_objects.values()]
 
     def __getattr__(self, name: str) -> Any:
         """Return what the manager has."""
@@ -130,8 +133,16 @@ class FoldedSteps:
     def step(self) -> None:
         """Do the physics steps of a control step."""
         physx, dt = self._manager.get_physx_instance(), self._manager.get_physics_dt()
-        physx.step_n_sync(self._count - 1, dt)
-        PhysicsManager._sim_time += (self._count - 1) * dt
+        composers = [asset.permanent_wrench_composer for asset in self._assets]
+        if any(composer is not None and composer.active for composer in composers):
+            # PhysX forgets a force after a step: Isaac Lab has to hand it over before each.
+            for _ in range(self._count - 1):
+                self._manager.step()
+                self._scene.update(dt)
+                self._scene.write_data_to_sim()
+        else:
+            physx.step_n_sync(self._count - 1, dt)
+            PhysicsManager._sim_time += (self._count - 1) * dt
         self._manager.step()  # the last one, with all that Isaac Lab does after a step
 
 
@@ -148,6 +159,6 @@ def fold_physics_steps(env: ManagerBasedRLEnv) -> bool:
     late = any(max(getattr(term.cfg, "delay_range", (0,))) > 0 for term in terms)
     if late or env.cfg.decimation < 2 or type(env.cfg.sim.physics).__name__ != "OvPhysxCfg":
         return False
-    env.sim.physics_manager = FoldedSteps(env.sim.physics_manager, env.cfg.decimation)
+    env.sim.physics_manager = FoldedSteps(env.sim.physics_manager, env.scene, env.cfg.decimation)
     env._physics_handles_decimation = True
     return True
