@@ -145,7 +145,7 @@ def test_files_that_are_missing_damaged_or_pickled(folder: Path) -> None:
     with pytest.raises(UserError, match=r"model.safetensors is a file of torch.save; a file is needed that"):
         read_lerobot(folder)
     (folder / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config.json is not readable as JSON"):
+    with pytest.raises(UserError, match=r"config.json is not JSON"):
         read_lerobot(folder)
     (folder / "policy_preprocessor.json").unlink()
     shutil.copy(FIXTURES / "lerobot_ddim" / "config.json", folder)

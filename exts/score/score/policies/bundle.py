@@ -170,7 +170,7 @@ def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
     if directory.is_file():
         raise UserError(
             f"{directory} is a file: a base policy is a folder with {SETTINGS_FILE} and its weights. Give that one;"
-            " pickled checkpoints (.pt, .pth, .ckpt, .pkl) are never loaded."
+            " pickled checkpoints (.pt, .pth, .ckpt, .pkl) are never loaded, but policy.py convert reads some."
         )
     path = directory / SETTINGS_FILE
     if not path.is_file():

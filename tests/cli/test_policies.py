@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""``policy.py`` on a LeRobot checkpoint that is put into the words of a Gymnasium task."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.gym_task import detour
+
+from score.policies.bundle import load_bundle
+from score.utils.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+NAME = f"{detour.__name__}:Detour-v0"
+PAGE = """
+inputs:
+  observation.state: [{observation: position}, {constant: [0.3]}]
+  observation.environment_state: [{observation: disc, hold: true}, {constant: [0.0]}]
+actions: [{names: [along]}, {drop: 1}, {names: [sideways]}]
+"""
+
+
+def _run(*words: str) -> int:
+    spec = importlib.util.spec_from_file_location("policy", ROOT / "scripts" / "policy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main([*words, "--task", NAME, "--device", "cpu"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return shutil.copytree(ROOT / "tests" / "policies" / "fixtures" / "lerobot_ddim", tmp_path / "pretrained_model")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_what_does_not_fit_is_said_with_a_page_to_begin_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("check", str(folder)) == 1
+    out = capsys.readouterr().out
+    assert "reads     observation.state: 2 x [3] unknown" in out
+    assert "latent    8 x 3, of which 1 rows lie in the past" in out
+    assert "PROBLEM" in out
+    assert "which observations make 'observation.state' (3 numbers)?" in out
+    page = yaml.safe_load(out.split("beside it:\n")[1].rsplit("Cannot be steered yet.")[0])
+    assert page["actions"] == [{"names": ["along", "sideways"], "units": "dm"}, {"drop": 1}]
+    (folder / "interface.yaml").write_text(PAGE)
+    assert _run("check", str(folder)) == 0
+    out = capsys.readouterr().out
+    assert "gives     along, sideways [dm]" in out
+    assert "its noise moves the actions by along " in out
+    assert "its actions last 400 ms" in out
+    assert "Can be steered." in out
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_checkpoint_becomes_a_base_policy(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.yaml").write_text(PAGE)
+    output = tmp_path / "bundle"
+    assert _run("convert", str(folder), "--interface", str(tmp_path / "page.yaml"), "--output", str(output)) == 0
+    policy = load_bundle(output)
+    assert list(policy.spec.observations) == ["position", "disc"]
+    assert policy.latent_shape == (8, 3)
+    assert yaml.safe_load((output / "policy.yaml").read_text())["training"]["home"] == "LeRobot"
+    assert _run("check", str(output)) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["chek", "."], r"Action 'chek' is unknown. Did you mean 'check'"),
+        (["convert", "."], r"--output is missing"),
+        (["convert", ".", "--output", "new"], r"is no checkpoint of LeRobot, diffusion_policy or robomimic"),
+        (["check", ".", "--interface", "none.yaml"], r"--interface none.yaml does not exist"),
+        (["check", "nowhere"], r"nowhere does not exist"),
+    ],
+)
+def test_mistakes(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        _run(*words)
