@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from score.deployment import run_policy
 
 PERIOD = 0.2
 """Long, as the computer of these tests is not a robot's."""
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "control_rate_hz": 1.0 / PERIOD,
     "output": {"offset_from": "joint_pos", "max_offset": 0.1, "low": [-1.0, -1.0], "high": [1.0, 1.0]},
 }
@@ -70,13 +71,18 @@ class Policy:
         return self.act(self.steps - 1)
 
 
+def drive(policy: Any, manifest: dict[str, Any], steps: int) -> None:
+    """Run the loop with a policy that only looks like a TorchScript module."""
+    run_policy.run(policy, manifest, steps)
+
+
 @pytest.fixture
 def robot(monkeypatch: pytest.MonkeyPatch) -> Robot:
     return Robot(monkeypatch)
 
 
 def test_an_episode_is_sent_at_the_control_rate_between_two_stops(robot: Robot) -> None:
-    run_policy.run(Policy(), MANIFEST, 4)
+    drive(Policy(), MANIFEST, 4)
     assert robot.words[:6] == ["stop", "sent", "sent", "sent", "sent", "stop"]
     # The fourth target is sent three periods after the first, 0.6 s.
     assert robot.said[4][1] - robot.said[1][1] == pytest.approx(3 * PERIOD, abs=PERIOD / 2)
@@ -89,7 +95,7 @@ def test_a_policy_that_raises_stops_the_robot(robot: Robot) -> None:
         return torch.zeros(2)
 
     with pytest.raises(ValueError, match="holds NaN"):
-        run_policy.run(Policy(act), MANIFEST, 4)
+        drive(Policy(act), MANIFEST, 4)
     assert robot.words[:3] == ["stop", "sent", "stop"]
 
 
@@ -99,14 +105,14 @@ def test_a_robot_that_cannot_be_read_is_stopped(robot: Robot) -> None:
 
     robot.before_reading = cut
     with pytest.raises(ConnectionError):
-        run_policy.run(Policy(), MANIFEST, 4)
+        drive(Policy(), MANIFEST, 4)
     assert robot.words[:2] == ["stop", "stop"]
 
 
 def test_the_robot_is_stopped_while_the_loop_waits_for_a_cloud_that_does_not_come(robot: Robot) -> None:
     robot.before_reading = lambda step: time.sleep(5 * PERIOD if step == 1 else 0.0)
     with pytest.raises(SystemExit, match="stopped at step 1: no step for 2 periods"):
-        run_policy.run(Policy(), MANIFEST, 4)
+        drive(Policy(), MANIFEST, 4)
     assert robot.words[:3] == ["stop", "sent", "stop"]
     # Two periods after the last step, and not when the cloud comes, five periods after the next tick.
     assert robot.said[2][1] - robot.said[1][1] < 4 * PERIOD
@@ -126,7 +132,7 @@ def test_old_observations_move_nothing_and_end_the_run(robot: Robot, capsys: pyt
 @pytest.mark.parametrize("target", [0.11, float("nan")])
 def test_targets_far_from_the_measured_position_are_not_sent(robot: Robot, target: float) -> None:
     with pytest.raises(SystemExit, match="stopped at step 2: 3 faults"):
-        run_policy.run(Policy(lambda step: torch.tensor([0.0, target])), MANIFEST, 9)
+        drive(Policy(lambda step: torch.tensor([0.0, target])), MANIFEST, 9)
     assert "sent" not in robot.words
 
 
@@ -142,14 +148,14 @@ def test_late_steps_are_counted_and_end_the_run(robot: Robot, capsys: pytest.Cap
         return torch.zeros(2)
 
     with pytest.raises(SystemExit, match="stopped at step 2: 3 faults"):
-        run_policy.run(Policy(act), MANIFEST, 9)
+        drive(Policy(act), MANIFEST, 9)
     assert capsys.readouterr().err.count("late by") == 3
     assert robot.words[-1] == "stop"
 
 
 def test_two_faults_do_not_end_a_run(robot: Robot) -> None:
     robot.age = lambda step: 2 * PERIOD if step in (0, 2) else 0.0
-    run_policy.run(Policy(), MANIFEST, 5)
+    drive(Policy(), MANIFEST, 5)
     assert robot.words.count("sent") == 3
 
 
@@ -167,7 +173,7 @@ def load(folder): return Policy(), MANIFEST
 """
     head, tail = source.split("def main() -> None:")
     program = tmp_path / "run_policy.py"
-    program.write_text(f"{head}MANIFEST = {MANIFEST!r}\n{filled}\ndef main() -> None:{tail}")
+    program.write_text(f"{head}MANIFEST: dict[str, Any] = {MANIFEST!r}\n{filled}\ndef main() -> None:{tail}")
     process = subprocess.Popen(
         [sys.executable, str(program), "--steps", "500"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

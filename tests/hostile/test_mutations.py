@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.hostile.mutations import run
-from tests.hostile.subjects import SUBJECTS, Subject
+from tests.hostile.mutations import Subject, run
+from tests.hostile.subjects import SUBJECTS
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)

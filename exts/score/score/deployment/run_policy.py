@@ -62,7 +62,8 @@ def run(policy: torch.jit.ScriptModule, manifest: dict, steps: int) -> None:
     position than manifest["output"]["max_offset"] (neither is sent), or if it takes longer than a period.
     """
     period = 1.0 / manifest["control_rate_hz"]
-    alive, silent, faulty = threading.Event(), threading.Event(), []
+    alive, silent = threading.Event(), threading.Event()
+    faulty: list[int] = []
 
     def watch() -> None:
         while alive.wait(SILENCE * period):
