@@ -123,7 +123,7 @@ def test_old_observations_move_nothing_and_end_the_run(robot: Robot, capsys: pyt
     robot.age = lambda step: 2 * PERIOD if step >= 1 else 0.0
     policy = Policy()
     with pytest.raises(SystemExit, match="stopped at step 3: 3 faults in 20 steps"):
-        run_policy.run(policy, MANIFEST, 9)
+        drive(policy, MANIFEST, 9)
     assert robot.words[:3] == ["stop", "sent", "stop"]
     assert policy.steps == 1
     assert capsys.readouterr().err.count("the observation is 4") == 3  # 400 ms and a little
