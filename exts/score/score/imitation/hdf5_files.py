@@ -41,7 +41,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     # h5py raises KeyError and RuntimeError on damaged links and groups, OSError on damaged numbers.
     except (*DAMAGED, RecursionError, AttributeError) as error:
         raise UserError(
-            f"{path} is no HDF5 file, or a truncated or damaged one ({brief(error, 150)}): copy or collect it again."
+            f"{path} is no HDF5 file, or a truncated one ({brief(error, 150)}): copy or collect it again."
         ) from error
 
 
