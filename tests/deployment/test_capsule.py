@@ -391,7 +391,7 @@ def test_reformatted_manifest_is_not_edited(capsule: Path) -> None:
     [
         (lambda m: m.update(format="score-capsule/2"), "format 'score-capsule/2', newer than this program reads"),
         (lambda m: m.update(format="onnx"), "has format 'onnx', not 'score-capsule/1'"),
-        (lambda m: m.pop("format"), "has format 'None', not 'score-capsule/1'"),
+        (lambda m: m.pop("format"), "has format None, not 'score-capsule/1'"),
         (lambda m: m["output"].pop("low"), "lacks the entry 'output.low'"),
         (lambda m: m.update(control_rate_hz="10"), "has a wrong value at 'control_rate_hz': '10'"),
         (lambda m: m.update(parity_tolerance=True), "has a wrong value at 'parity_tolerance': True"),
@@ -418,6 +418,18 @@ def test_policy_that_does_not_run_is_reported_in_one_line(capsule: Path) -> None
     class Other(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x
+
+        @torch.jit.export
+        def reset(self) -> None:
+            pass
+
+        @torch.jit.export
+        def decided(self) -> bool:
+            return True
+
+        @torch.jit.export
+        def example_observations(self) -> dict[str, torch.Tensor]:
+            return {"joint_pos": torch.zeros(2)}
 
     torch.jit.script(Other()).save(str(capsule / "policy.pt"))
     file = capsule / "policy.pt"

@@ -263,7 +263,7 @@ def read_asset(directory: Path) -> Asset:
     data = read_yaml(path)
     found = data.pop("format", None) if isinstance(data, dict) else None
     if found != FORMAT:
-        raise UserError(f"{path} has format {brief(found)!r}, and this version reads '{FORMAT}'. Make the asset again.")
+        raise UserError(f"{path} has format {brief(found)}, and this version reads '{FORMAT}'. Make the asset again.")
     try:
         record = _parse(data, str(path))
     except UserError as error:
