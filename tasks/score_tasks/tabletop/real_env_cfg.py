@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""The ``real`` domains of the tabletop tasks, stand-ins for the robot: the other engine, unseen dynamics.
+
+Nothing that trains may import this module (tests/tasks/test_domains.py).
+"""
+
+from __future__ import annotations
+
+import math
+
+from isaaclab.utils import configclass
+
+from score_tasks.grasp.real_env_cfg import RealGraspPhysicsCfg
+from score_tasks.kit.cloud import set_calibration
+from score_tasks.kit.randomisation import Range, set_friction
+from score_tasks.tabletop.env_cfg import TabletopEnvCfg
+from score_tasks.tabletop.soccer_push import SoccerPushEnvCfg
+
+
+def make_real(cfg: TabletopEnvCfg, **friction: Range) -> None:
+    """Turns a task's settings into those of its stand-in: what ``sim`` never sees.
+
+    Args:
+        cfg: Settings of the task, changed in place.
+        friction: Name of a handled body -> its friction.
+    """
+    cfg.sim.physics = RealGraspPhysicsCfg()
+    for name in cfg.handled:
+        set_friction(getattr(cfg.events, f"{name}_friction"), friction[name])
+        if hasattr(cfg.events, f"{name}_mass"):
+            getattr(cfg.events, f"{name}_mass").params["mass_distribution_params"] = (1.25, 1.5)
+    gains = cfg.events.joint_gains.params
+    gains["stiffness_distribution_params"], gains["damping_distribution_params"] = (0.70, 0.79), (1.21, 1.4)
+    cfg.actions.joints.delay_range = (2, 5)
+    cloud = cfg.observations.policy.point_cloud
+    cloud.params["point_std"] = 0.003
+    set_calibration(cloud, 0.006, math.radians(0.8))
+
+
+@configclass
+class SoccerPushRealEnvCfg(SoccerPushEnvCfg):
+    """SCORE-SoccerPush-v0 on the other engine, with a ball on ground that ``sim`` never sees."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_real(self, ball=(0.30, 0.45))
