@@ -4,3 +4,7 @@
 from score_tasks.kit.registration import register_task
 
 register_task("SoccerPush", __name__, "SoccerPush", base_policy="soccer_push", family="soccer_push")
+register_task("CardPick", __name__, "CardPick", base_policy="card_pick", family="card_pick")
+register_task("DishrackPlace", __name__, "DishrackPlace", base_policy="dishrack_place", family="dishrack_place")
+register_task("BallPour", __name__, "BallPour", base_policy="ball_pour", family="ball_pour")
+register_task("BulbScrew", __name__, "BulbScrew", base_policy="bulb_screw", family="bulb_screw")

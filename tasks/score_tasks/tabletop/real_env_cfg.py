@@ -13,6 +13,10 @@ from isaaclab.utils import configclass
 from score_tasks.grasp.real_env_cfg import RealGraspPhysicsCfg
 from score_tasks.kit.cloud import set_calibration
 from score_tasks.kit.randomisation import Range, set_friction
+from score_tasks.tabletop.ball_pour import BallPourEnvCfg
+from score_tasks.tabletop.bulb_screw import BulbScrewEnvCfg
+from score_tasks.tabletop.card_pick import CardPickEnvCfg
+from score_tasks.tabletop.dishrack_place import DishrackPlaceEnvCfg
 from score_tasks.tabletop.env_cfg import TabletopEnvCfg
 from score_tasks.tabletop.soccer_push import SoccerPushEnvCfg
 
@@ -44,3 +48,39 @@ class SoccerPushRealEnvCfg(SoccerPushEnvCfg):
     def __post_init__(self) -> None:
         super().__post_init__()
         make_real(self, ball=(0.30, 0.45))
+
+
+@configclass
+class CardPickRealEnvCfg(CardPickEnvCfg):
+    """SCORE-CardPick-v0 on the other engine, with a smoother and heavier card."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_real(self, card=(0.20, 0.28))
+
+
+@configclass
+class DishrackPlaceRealEnvCfg(DishrackPlaceEnvCfg):
+    """SCORE-DishrackPlace-v0 on the other engine, with a smoother and heavier bowl."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_real(self, bowl=(0.30, 0.45))
+
+
+@configclass
+class BallPourRealEnvCfg(BallPourEnvCfg):
+    """SCORE-BallPour-v0 on the other engine, with a smoother and heavier cup and a smoother ball."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_real(self, cup=(0.20, 0.28), ball=(0.12, 0.18))
+
+
+@configclass
+class BulbScrewRealEnvCfg(BulbScrewEnvCfg):
+    """SCORE-BulbScrew-v0 on the other engine, with a smoother bulb."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        make_real(self, lamp=(0.20, 0.28))
