@@ -42,7 +42,7 @@ class Habits(HandHabits):
     """How far the palm is tipped."""
     beyond: tuple[float, float, float] = (0.019, 0.019, 0.019)
     """How far beyond the edge the pads close: farther out they take the card by its free end."""
-    patience: tuple[float, float, float] = (9.0, 9.0, 9.0)
+    patience: tuple[float, float, float] = (15.0, 15.0, 15.0)
     """Control steps of closing before it lifts."""
     lift: tuple[float, float, float] = (0.014, 0.014, 0.014)
     """Path per control step while lifting."""
@@ -63,7 +63,7 @@ class CardPickDemonstrator(HandDemonstrator):
         pace=(0.6, 1.6),
         tremor_std=0.0006,
         beyond=(0.028, 0.025, 0.019),
-        patience=(4.0, 5.0, 9.0),
+        patience=(6.0, 8.0, 15.0),
         lift=(0.025, 0.020, 0.014),
         thumb=(0.35, 0.20, 0.03),
     )
@@ -76,7 +76,7 @@ class CardPickDemonstrator(HandDemonstrator):
         return (
             HandPhase("fly", lambda: self.grip, fast, self._before, "enter", rot=rot, hand=opened, arm=lambda: self._fly),
             HandPhase("enter", self._place, lambda: fast(0.018), self._inside, "close", rot=rot, hand=opened),
-            HandPhase("close", self._place, lambda: fast(0.018), self._firm, "lift", rot=rot, hand=shut),
+            HandPhase("close", self._place, lambda: fast(0.018), self._firm, "lift", rot=rot, hand=self._closing),
             HandPhase("lift", self._lifted, lift, self.never, rot=rot, hand=shut),
         )
 
@@ -111,6 +111,16 @@ class CardPickDemonstrator(HandDemonstrator):
 
     def _inside(self) -> torch.Tensor:
         return self.near(self._place(), self._rot, 0.004) | (self.steps > 25)
+
+    def _closing(self) -> torch.Tensor:
+        """The fingers press the card down on the thumb, which presses back then: before, it would throw the card up."""
+        squeezed = self.table(PINCH.squeezed(self.habits.force)).expand(self.num_envs, -1)
+        thumb = torch.where(self._fingers_down()[:, None], squeezed, self._opened)[:, 12:]
+        return torch.cat((squeezed[:, :12], thumb), dim=-1)
+
+    def _fingers_down(self) -> torch.Tensor:
+        above = (self.joints[:, 7:] - self.table(PINCH.joint_pos))[:, [1, 5]]
+        return (above > -0.08).all(-1)
 
     def _firm(self) -> torch.Tensor:
         return self.steps >= self.by_care(self.habits.patience)
