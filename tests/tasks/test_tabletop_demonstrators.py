@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.tasks.tabletop_scene import HandMadeEnv
 
 from score.open_task import entry_point
 from score.reconstruction.scene import read_scene
@@ -22,7 +23,6 @@ from score_tasks.tabletop.bulb_screw import FULL_TURN
 from score_tasks.tabletop.card_pick import TARGET
 from score_tasks.tabletop.dishrack_place import bowl_in_slot
 from score_tasks.tabletop.soccer_push import RADIUS, ball_in_goal
-from tests.tasks.tabletop_scene import HandMadeEnv
 
 NUM_ENVS = 12
 
@@ -63,13 +63,15 @@ def test_a_ball_that_goes_before_the_blade_ends_in_the_goal() -> None:
     env, demonstrator = world("soccer_push", "SoccerPush")
 
     def roll(before: torch.Tensor) -> None:
+        """Three fingers are a blade 80 mm wide, which takes the ball along in the direction that it looks to."""
         demonstrator.look()
-        grip, ball = demonstrator.grip, place(env, "ball")
-        away = ball[:, :2] - grip[:, :2]
-        distance = away.norm(dim=-1, keepdim=True)
-        pushed = (distance < RADIUS) & (grip[:, 2:] < 0.06)
-        ahead = grip[:, :2] + RADIUS * away / distance
-        env.put("ball", torch.cat((torch.where(pushed, ahead, ball[:, :2]), ball[:, 2:]), dim=-1))
+        ball, ahead = place(env, "ball"), -env.palm.rot[:, :2, 0]
+        offset = (ball - demonstrator.grip)[:, :2]
+        along = (offset * ahead).sum(-1, keepdim=True)
+        across = (offset - along * ahead).norm(dim=-1, keepdim=True)
+        pushed = (along.abs() < RADIUS) & (across < 0.04) & (demonstrator.grip[:, 2:] < 0.06)
+        moved = ball[:, :2] + torch.where(pushed, RADIUS - along, 0.0) * ahead
+        env.put("ball", torch.cat((moved, ball[:, 2:]), dim=-1))
 
     run(env, demonstrator, 120, {}, roll)
     assert bool(ball_in_goal(env, max_speed=0.1).all())  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.tasks.tabletop_scene import HandMadeEnv
 
 from score.reconstruction.scene import read_scene
 from score_assets import scene_file
@@ -17,7 +18,6 @@ from score_assets.robots.franka_leap_kinematics import pad_points, palm_pose
 from score_tasks.kit.scene import placed_bodies
 from score_tasks.tabletop import ball_pour, bulb_screw, card_pick, dishrack_place, soccer_push
 from score_tasks.tabletop.card_pick_demonstrator import PINCH
-from tests.tasks.tabletop_scene import HandMadeEnv
 
 UP = (0.0, 0.0, 0.0, 1.0)
 OVER = (1.0, 0.0, 0.0, 0.0)

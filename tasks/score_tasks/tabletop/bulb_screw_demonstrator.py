@@ -73,7 +73,9 @@ class BulbScrewDemonstrator(HandDemonstrator):
             HandPhase("close", self._at, fast, lambda: self.steps >= 7, "twist", rot=first, hand=shut),
             HandPhase("twist", self._at, fast, lambda: self._there(self._last), "open", rot=last, hand=shut),
             HandPhase("open", self._at, fast, lambda: self.steps >= 6, "back", rot=last, hand=opened),
-            HandPhase("back", lambda: self._at(0.01), fast, lambda: self._there(self._first), "close", rot=first, hand=opened),
+            HandPhase(
+                "back", lambda: self._at(0.01), fast, lambda: self._there(self._first), "close", rot=first, hand=opened
+            ),
             HandPhase("leave", lambda: self._at(0.15), fast, self.never, rot=last, hand=opened),
         )
 

@@ -74,7 +74,9 @@ class CardPickDemonstrator(HandDemonstrator):
         opened, shut = lambda: self._opened, lambda: self.table(PINCH.squeezed(self.habits.force))
         lift = lambda: self.habits.lead * self.pace * self.by_care(self.habits.lift)  # noqa: E731
         return (
-            HandPhase("fly", lambda: self.grip, fast, self._before, "enter", rot=rot, hand=opened, arm=lambda: self._fly),
+            HandPhase(
+                "fly", lambda: self.grip, fast, self._before, "enter", rot=rot, hand=opened, arm=lambda: self._fly
+            ),
             HandPhase("enter", self._place, lambda: fast(0.018), self._inside, "close", rot=rot, hand=opened),
             HandPhase("close", self._place, lambda: fast(0.018), self._firm, "lift", rot=rot, hand=self._closing),
             HandPhase("lift", self._lifted, lift, self.never, rot=rot, hand=shut),

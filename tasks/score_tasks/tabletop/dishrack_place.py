@@ -11,8 +11,8 @@ import torch
 from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
 
-from score_tasks.kit.manipulation import offset_from, pads_away, pads_e, rise, slow, up_axis, within
 from score_tasks.kit.frames import body_pose_e, points_in
+from score_tasks.kit.manipulation import offset_from, pads_away, pads_e, rise, slow, up_axis, within
 from score_tasks.tabletop.env_cfg import TabletopEnvCfg, TabletopSteeringCfg
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from score_tasks.kit.demonstrator import Phase
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase
 from score_tasks.tabletop.soccer_push import BALL, GOAL, RADIUS
 
-_STRAIGHT = {name: 0.0 for name in ("j0", "j4", "j8")} | {name: 1.35 for name in ("j1", "j5", "j9")}
-_BENT = {name: 0.25 for name in ("j2", "j6", "j10")} | {name: 0.1 for name in ("j3", "j7", "j11")}
+_STRAIGHT = dict.fromkeys(("j0", "j4", "j8"), 0.0) | dict.fromkeys(("j1", "j5", "j9"), 1.35)
+_BENT = dict.fromkeys(("j2", "j6", "j10"), 0.25) | dict.fromkeys(("j3", "j7", "j11"), 0.1)
 BLADE = tuple(
     (_STRAIGHT | _BENT).get(name, value) for name, value in zip(HAND_JOINT_NAMES, RESET_JOINT_POS[7:], strict=True)
 )
