@@ -96,7 +96,7 @@ class HandMadeEnv:
             self.put(name, torch.where(where[:, None], moved, pos), torch.where(where[:, None], turned, quat))
 
 
-class _Scene(dict):  # type: ignore[type-arg]
+class _Scene(dict[str, Any]):
     """Bodies by name, as Isaac Lab's scene gives them out."""
 
     def __init__(self, num_envs: int) -> None:

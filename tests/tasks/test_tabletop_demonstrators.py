@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Demonstrators of the tabletop tasks in a world without physics: they get through their phases in time, from all starts.
+"""Demonstrators of the tabletop tasks in a world without physics: they get through their phases in time.
 
 What only contact decides (does the grip hold, where does the ball fall) is the simulator tests' matter.
 """
@@ -74,7 +74,7 @@ def test_a_ball_that_goes_before_the_blade_ends_in_the_goal() -> None:
         env.put("ball", torch.cat((moved, ball[:, 2:]), dim=-1))
 
     run(env, demonstrator, 120, {}, roll)
-    assert bool(ball_in_goal(env, max_speed=0.1).all())  # type: ignore[arg-type]
+    assert bool(ball_in_goal(env, max_speed=0.1).all())
 
 
 def test_a_card_that_is_held_gets_to_its_target() -> None:
@@ -100,7 +100,7 @@ def test_a_bowl_that_is_held_gets_into_the_slot_and_stays_there() -> None:
     env, demonstrator = world("dishrack_place", "DishrackPlace")
     phases = run(env, demonstrator, 130, {"bowl": ("lift", "carry", "lower")})
     assert phases == ["up"] * NUM_ENVS
-    assert bool(bowl_in_slot(env).all())  # type: ignore[arg-type]
+    assert bool(bowl_in_slot(env).all())
 
 
 def test_a_cup_is_tipped_with_its_rim_over_the_big_cup() -> None:

@@ -106,7 +106,7 @@ def test_a_card_that_is_not_held_is_none(cheat: str, pinching: Any, monkeypatch:
     assert not card_success(env, monkeypatch, middle)
 
 
-# --- SCORE-DishrackPlace-v0: the slot's floor is (0.57, 0.14, 0.01); the bowl's outer radius 60 mm, so it stands at 0.07
+# --- SCORE-DishrackPlace-v0: the slot's floor is (0.57, 0.14, 0.01); a bowl of 60 mm radius stands at 0.07
 @pytest.mark.parametrize(
     ("pos", "quat", "velocity", "expected"),
     [
@@ -182,7 +182,7 @@ def test_a_full_turn_clockwise(angle: float, expected: bool) -> None:
 
 
 def test_turning_pays_as_published() -> None:
-    term = bulb_screw.Turning(SimpleNamespace(params={}), lamp(0.0))  # type: ignore[arg-type]
+    term = bulb_screw.Turning(SimpleNamespace(params={}), lamp(0.0))
     # 0.2 rad forwards: 100 x 0.2; 0.1 back: -30 x 0.1; a jump of 6.2 counts as 0.5; beyond a full turn nothing
     paid = [term(lamp(angle)).item() for angle in (-0.2, -0.1, -6.3, -6.5)]
     assert paid == pytest.approx([20.0, -3.0, 50.0, 0.0], abs=1e-4)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +33,7 @@ class SafeJointPositionAction(JointPositionAction):
         self.command_low: torch.Tensor = limits[:, 0] + cfg.limit_margin
         self.command_high: torch.Tensor = limits[:, 1] - cfg.limit_margin
         self.max_offset = self._offsets(cfg)
+        self._reach = torch.as_tensor(self.max_offset, device=self.device)
         self._previous = self._measured().clone()
         self._processed_actions = self._previous.clone()
         self._delay = torch.zeros(self.num_envs, 1, dtype=torch.long, device=self.device)
@@ -74,7 +76,7 @@ class SafeJointPositionAction(JointPositionAction):
         # a non-finite action (a diverged environment, a broken policy) holds the robot still
         target = torch.where(torch.isfinite(actions), actions, measured)
         self._previous = self._processed_actions
-        self._processed_actions = clamp_target(target, self.command_low, self.command_high, measured, self.max_offset)
+        self._processed_actions = clamp_target(target, self.command_low, self.command_high, measured, self._reach)
         self._physics_step = 0
 
     def apply_actions(self) -> None:
@@ -108,7 +110,7 @@ class SafeJointPositionActionCfg(JointPositionActionCfg):
     max_offset: float = 0.1
     """A target is held within this distance of the measured joint position, rad; 0.1 kept both engines finite."""
 
-    joint_max_offset: dict[str, float] = {}
+    joint_max_offset: dict[str, float] = field(default_factory=dict)
     """Joints with another ``max_offset``: a drive with much damping turns slowly towards a target that is near, rad."""
 
     limit_margin: float = 0.01

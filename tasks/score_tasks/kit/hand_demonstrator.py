@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Demonstrators of the hand whose phases move the palm to poses: where the grip is to be, how the palm is turned, and
-what the fingers do meanwhile (:mod:`score_tasks.kit.demonstrator` says why their flaws are as they are).
+"""Demonstrators of the hand whose phases say where the grip is to be, how the palm is turned, and what fingers do.
+
+:mod:`score_tasks.kit.demonstrator` says why their flaws are as they are.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -59,10 +60,7 @@ class HandHabits:
     """How far the targets of the fingers run ahead of their angles."""
 
 
-AnyHabits = TypeVar("AnyHabits", bound=HandHabits)
-
-
-def without_flaws(habits: AnyHabits) -> AnyHabits:
+def without_flaws[AnyHabits: HandHabits](habits: AnyHabits) -> AnyHabits:
     """The same demonstrator with a good eye and a steady hand: it should nearly always succeed."""
     return type(habits)()
 
@@ -126,7 +124,8 @@ class HandDemonstrator(PhaseDemonstrator):
         arm = self.joints[:, :7]
         # always ahead of the measured palm, never of the last command, which no observation would show
         found = palm_inverse_kinematics(pos, rot, arm, iterations=6, rest_joint_pos=self.rest)
-        by_joints = [phase.arm() if phase.arm is not None else found.joint_pos for phase in self.phases]
+        ways = [getattr(phase, "arm", None) for phase in self.phases]
+        by_joints = [way() if way is not None else found.joint_pos for way in ways]
         reached = torch.clamp(self.of_phase(by_joints), arm - ARM_STEP, arm + ARM_STEP)
         fingers = self.joints[:, 7:]
         hand = torch.clamp(self._of_phase("hand", 16), fingers - h.finger_lead, fingers + h.finger_lead)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.managers import SceneEntityCfg, TerminationTermCfg
+from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
 
 from score_tasks.kit.frames import body_pose_e, body_state_e, points_in
@@ -52,7 +52,7 @@ class BallPourEnvCfg(TabletopEnvCfg):
         self.succeed(ball_poured, max_speed=0.3)
         self.lose("cup", CUP)
         self.lose("ball", BALL, max_distance=1.5)
-        self.terminations.bin_toppled = TerminationTermCfg(func=tilted, params={"entity": BIN, "min_up": UPRIGHT})
+        self.end("bin_toppled", tilted, entity=BIN, min_up=UPRIGHT)
         self.rewards.joint_target_rate.weight = -0.05
         self.contact_rows, self.contacts = 500, 200
 

@@ -79,12 +79,10 @@ class BulbScrewEnvCfg(TabletopEnvCfg):
         self.handle("lamp", friction=(0.3, 0.5), mass=None)
         self.observations.critic.turned = ObservationTermCfg(func=turn_state)
         self.succeed(screwed_in, hold_steps=5, angle=FULL_TURN)
-        self.rewards.turning = RewardTermCfg(func=Turning, weight=1.0)
-        self.rewards.closeness = RewardTermCfg(func=pads_at_bulb, weight=0.1, params={"entity": LAMP})
+        self.pay("turning", 1.0, Turning)
+        self.pay("closeness", 0.1, pads_at_bulb, entity=LAMP)
         self.rewards.joint_target_rate.weight = -0.1
-        self.rewards.arm_target_rate = RewardTermCfg(
-            func=some_target_rate_l2, weight=-5.0, params={"action_name": hand.ACTION, "joints": (0, 7)}
-        )
+        self.pay("arm_target_rate", -5.0, some_target_rate_l2, action_name=hand.ACTION, joints=(0, 7))
         # the wrist's drives lag by 0.1 s: with 0.1 rad it turns by 0.066 rad a step at most
         self.actions.joints.joint_max_offset = {f"panda_joint{index}": 0.2 for index in (5, 6, 7)}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from isaaclab.managers import RewardTermCfg, SceneEntityCfg
+from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
 
 from score_tasks.kit import hand
@@ -53,10 +53,8 @@ class CardPickEnvCfg(TabletopEnvCfg):
         self.succeed(card_held, radius=0.15, max_speed=0.4)
         self.lose("card", CARD)
         self.rewards.joint_target_rate.weight = -0.1
-        self.rewards.arm_target_rate = RewardTermCfg(
-            func=some_target_rate_l2, weight=-5.0, params={"action_name": hand.ACTION, "joints": (0, 7)}
-        )
-        self.rewards.wrist = RewardTermCfg(func=hand.wrist_on_table, weight=-2.0, params={"margin": 0.005})
+        self.pay("arm_target_rate", -5.0, some_target_rate_l2, action_name=hand.ACTION, joints=(0, 7))
+        self.pay("wrist", -2.0, hand.wrist_on_table, margin=0.005)
 
 
 @dataclass

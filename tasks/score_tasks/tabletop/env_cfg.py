@@ -8,7 +8,7 @@ success is and what pays (docs/NEW_TASK.md).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ class TabletopEnvCfg(ManagerBasedRLEnvCfg):
     """160 control steps at most, as published."""
     compute_final_obs: bool = True
     """Keeps the true last observation of an episode for time-out bootstrapping."""
-    observation_interface: dict = {}
+    observation_interface: dict = field(default_factory=dict)
     """Compared with what a base policy was trained on."""
 
     scene_file: str = ""
@@ -182,15 +182,21 @@ class TabletopEnvCfg(ManagerBasedRLEnvCfg):
         """Says what success is: a predicate that has held for some control steps in a row."""
         self.terminations.success.params |= {"when": when, "args": args, "hold_steps": hold_steps}
 
+    def pay(self, name: str, weight: float, func: Any, **params: Any) -> None:
+        """Adds a reward term."""
+        setattr(self.rewards, name, RewardTermCfg(func=func, weight=weight, params=params))
+
     def stage(self, name: str, weight: float, when: Predicate, **args: Any) -> None:
         """Pays for a stage: the first time that a predicate holds."""
-        params = {"when": when, "args": args, "once": True}
-        setattr(self.rewards, name, RewardTermCfg(func=kit_mdp.StageReached, weight=weight, params=params))
+        self.pay(name, weight, kit_mdp.StageReached, when=when, args=args, once=True)
+
+    def end(self, name: str, func: Any, **params: Any) -> None:
+        """Adds a termination term: something after which an episode cannot succeed."""
+        setattr(self.terminations, name, TerminationTermCfg(func=func, params=params))
 
     def lose(self, name: str, entity: SceneEntityCfg, max_distance: float = 1.0, min_height: float = -0.05) -> None:
         """Ends an episode whose body is this far from the base, or this low, m."""
-        params = {"entity": entity, "max_distance": max_distance, "min_height": min_height}
-        setattr(self.terminations, f"{name}_lost", TerminationTermCfg(func=kit_mdp.body_lost, params=params))
+        self.end(f"{name}_lost", kit_mdp.body_lost, entity=entity, max_distance=max_distance, min_height=min_height)
 
     def validate_config(self) -> None:
         """Fills in what follows from the scene file; Isaac Lab calls it when an environment is built."""

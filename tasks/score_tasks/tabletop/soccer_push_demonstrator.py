@@ -39,7 +39,7 @@ class Habits(HandHabits):
 class SoccerPushDemonstrator(HandDemonstrator):
     """Flies over and behind the ball, comes down, pushes."""
 
-    center = tuple(pad_points(torch.tensor([BLADE]))[0, :3].mean(0).tolist())  # type: ignore[assignment]
+    center = tuple(pad_points(torch.tensor([BLADE]))[0, :3].mean(0).tolist())
     habits = Habits(
         care_probability=(0.25, 0.35, 0.40),
         aim_bias=(0.0, 0.008),
@@ -53,13 +53,14 @@ class SoccerPushDemonstrator(HandDemonstrator):
 
     def make_phases(self) -> Sequence[Phase]:
         """Over and behind the ball, down, push; rise where it leaves early."""
-        hand = {"rot": self._facing, "hand": lambda: self.table(BLADE)}
+        rot, hand = self._facing, lambda: self.table(BLADE)
         fast, push = self.ahead, lambda: self.habits.lead * self.pace * self.by_care(self.habits.push)
+        over, low = lambda: self._behind(0.12, 0.05), lambda: self._behind(0.03, 0.04)
         return (
-            HandPhase("over", lambda: self._behind(0.12, 0.05), lambda: fast(0.03), self._over, "down", **hand),
-            HandPhase("down", lambda: self._behind(0.03, 0.04), fast, self._low, "push", **hand),
-            HandPhase("push", self._pushing, push, lambda: self._leaves & self._crossed[:, 0], "rise", **hand),
-            HandPhase("rise", lambda: self.grip + self.table((0.0, -0.02, 0.05)), fast, self.never, **hand),
+            HandPhase("over", over, lambda: fast(0.03), self._over, "down", rot=rot, hand=hand),
+            HandPhase("down", low, fast, self._low, "push", rot=rot, hand=hand),
+            HandPhase("push", self._pushing, push, self._leaving, "rise", rot=rot, hand=hand),
+            HandPhase("rise", lambda: self.grip + self.table((0.0, -0.02, 0.05)), fast, self.never, rot=rot, hand=hand),
         )
 
     def draw(self) -> None:
@@ -98,6 +99,9 @@ class SoccerPushDemonstrator(HandDemonstrator):
 
     def _low(self) -> torch.Tensor:
         return self.near(self._behind(0.03, 0.04), self._facing()) | (self.steps > 20)
+
+    def _leaving(self) -> torch.Tensor:
+        return self._leaves & self._crossed[:, 0]
 
     def _pushing(self) -> torch.Tensor:
         """A place beyond the blade's edge of the ball: what is off to the side is put right before it goes on."""

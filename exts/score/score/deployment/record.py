@@ -82,14 +82,15 @@ def export_policy(task: Task, head: SteeringHead, cfg: ExportCfg, report: Callab
     spec: PolicySpec = head.plan.base.spec
     require_match(spec, task.spec)
     low, high = torch.tensor(task.spec.actions.low), torch.tensor(task.spec.actions.high)
-    max_offset: float | None = None
+    max_offset: float | tuple[float, ...] | None = None
     if isinstance(task, RobotTask):
-        low, high, max_offset = task.command_limits
+        low, high, offset = task.command_limits
+        max_offset = tuple(offset.tolist()) if isinstance(offset, torch.Tensor) and offset.dim() else float(offset)
     pieces = CapsulePieces(
         head=head,
         spec=with_limits(spec, low, high),
         task=cfg.task,
-        max_offset=None if max_offset is None else float(max_offset),
+        max_offset=max_offset,
         sampled=cfg.sampled,
         seed=cfg.seed,
         base_policy=cfg.base_policy,
