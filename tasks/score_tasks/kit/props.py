@@ -16,7 +16,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from score.reconstruction.asset_folder import AssetRecord, CollisionRecord, write_asset
+from score.reconstruction.asset_folder import AssetRecord, CollisionRecord, asset_files, write_asset
 from score.reconstruction.scan.points import farthest_point_order, write_points
 from score.reconstruction.scan.scan import Scan
 from score.reconstruction.shape.mass import MassProperties, principal
@@ -29,8 +29,8 @@ __all__ = ["Prop", "box", "cup", "write_prop"]
 NUM_POINTS = 2048
 """Surface points of an asset."""
 _CANDIDATES = 40_000
-_MARGIN = 1e-6
-"""A point that is deeper than this in another piece is not on the surface [m]."""
+_OUTWARD = 1e-5
+"""A point is on the surface when what lies this far outside of it is in no other piece [m]."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def write_prop(prop: Prop, directory: Path) -> None:
         center_of_mass=tuple(mass.center.round(9).tolist()),
         points="points.npz",
     )
-    with atomic_directory(directory, overwrite=True) as folder:
+    with atomic_directory(directory, replaces=asset_files(prop.name)) as folder:
         write_usd(folder / usd, prop.name, scan, prop.pieces, mass, prop.friction, None)
         write_points(folder / "points.npz", *_surface(shown, NUM_POINTS))
         write_asset(record, folder)
@@ -114,17 +114,17 @@ def write_prop(prop: Prop, directory: Path) -> None:
 def _surface(pieces: Sequence[Primitive], count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Points (count, 3) and normals (count, 3) of the outside of a union, in farthest-point order."""
     mesh = combined_mesh(pieces)
+    normals = np.asarray(mesh.face_normals)
     points, faces = trimesh.sample.sample_surface(mesh, _CANDIDATES, seed=0)
     owner = np.repeat(np.arange(len(pieces)), [len(piece.mesh().faces) for piece in pieces])[faces]
     outside = np.ones(len(points), dtype=bool)
     for index in range(len(pieces)):
         mine = np.flatnonzero(owner == index)
         others = [piece for other, piece in enumerate(pieces) if other != index]
-        outside[mine] = ~contains(others, points[mine], _MARGIN)
+        outside[mine] = ~contains(others, points[mine] + _OUTWARD * normals[faces[mine]])
     points, faces = points[outside], faces[outside]
     order = farthest_point_order(points, count)
-    normals = np.asarray(mesh.face_normals)[faces[order]]
-    return points[order].astype(np.float32), normals.astype(np.float32)
+    return points[order].astype(np.float32), normals[faces[order]].astype(np.float32)
 
 
 def _mass(prop: Prop) -> MassProperties:
