@@ -36,6 +36,9 @@ class HandMadeEnv:
         num_envs: int = 1,
     ) -> None:
         self.num_envs, self.device = num_envs, "cpu"
+        self.cfg = SimpleNamespace(sim=SimpleNamespace(physics=None))
+        self.transforms_timestamp = 0
+        self.sim = SimpleNamespace(get_scene_data_provider=lambda: SimpleNamespace(backend=self))
         self.scene = _Scene(num_envs)
         self._term = SimpleNamespace(_joint_ids=list(range(23)))
         self.action_manager = SimpleNamespace(get_term=lambda name: self._term)
@@ -50,11 +53,13 @@ class HandMadeEnv:
 
     def pose(self, joints: Any) -> None:
         """Brings the robot into a posture, (23,) or (N, 23), rad."""
+        self.transforms_timestamp += 1
         self.joints = self._term.commanded = self.rows(joints)
         self.scene["robot"] = SimpleNamespace(data=_held(joint_pos=self.joints))
 
     def put(self, name: str, pos: Any, quat: Any = (0.0, 0.0, 0.0, 1.0), velocity: Any = (0.0, 0.0, 0.0)) -> None:
         """Puts a body somewhere: m, x y z w, m/s."""
+        self.transforms_timestamp += 1
         root = {"root_pos_w": self.rows(pos), "root_quat_w": self.rows(quat), "root_lin_vel_w": self.rows(velocity)}
         body = {f"body{key[4:]}": value[:, None] for key, value in root.items()}
         self.scene[name] = SimpleNamespace(data=_held(**root, **body))

@@ -12,9 +12,10 @@ import torch
 
 from isaaclab.managers import ManagerTermBase, ObservationTermCfg, SceneEntityCfg
 
-from score_assets.robots.franka_leap_kinematics import pad_normals, pad_points
-from score_tasks.kit.frames import Pose, body_lin_vel, body_pose_e, body_state_e, points_from, points_in
-from score_tasks.kit.hand import ACTION, joint_pos, palm_frame_e, rest_height
+from score_assets.robots.franka_leap_kinematics import pad_normals, pads_of_links
+from score_tasks.kit.derived import constant, once_a_state
+from score_tasks.kit.frames import body_lin_vel, body_pose_e, body_state_e, points_from, points_in
+from score_tasks.kit.hand import ACTION, hand_poses_p, joint_pos, palm_frame_e, rest_height
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -45,9 +46,8 @@ class BodiesTrueState(ManagerTermBase):
             position, rot = body_pose_e(env, entity)
             in_palm = points_in(palm, position[:, None])[:, 0]
             parts += [10.0 * in_palm, (palm[1].mT @ rot)[..., :2].flatten(1), body_lin_vel(env, entity)]
-        joints = joint_pos(env)
-        pads = pad_points(joints[:, 7:]) - 0.1 * parts[0][:, None]
-        error = env.action_manager.get_term(ACTION).commanded - joints
+        pads = pads_of_links(*hand_poses_p(env)) - 0.1 * parts[0][:, None]
+        error = env.action_manager.get_term(ACTION).commanded - joint_pos(env)
         state = torch.cat((*parts, 10.0 * pads.flatten(1), 10.0 * error), dim=-1)
         return torch.nan_to_num(state).clamp(-100.0, 100.0)
 
@@ -59,7 +59,7 @@ def offset_from(env: ManagerBasedRLEnv, entity: SceneEntityCfg, other: SceneEnti
 
 def within(offset: torch.Tensor, low: tuple[float, float, float], high: tuple[float, float, float]) -> torch.Tensor:
     """Where offsets (N, 3) lie in a box, (N,) bool."""
-    inside = (offset >= torch.tensor(low, device=offset.device)) & (offset <= torch.tensor(high, device=offset.device))
+    inside = (offset >= constant(low, offset.device)) & (offset <= constant(high, offset.device))
     return inside.all(-1)
 
 
@@ -83,9 +83,10 @@ def rise(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
     return body_state_e(env, entity)[0][:, 2] - rest_height(env, entity)
 
 
+@once_a_state
 def pads_e(env: ManagerBasedRLEnv) -> torch.Tensor:
     """Pads (N, 4, 3) of index, middle, ring finger and thumb, environment frame, m."""
-    return points_from(palm_frame_e(env), pad_points(joint_pos(env)[:, 7:]))
+    return points_from(palm_frame_e(env), pads_of_links(*hand_poses_p(env)))
 
 
 def pads_away(env: ManagerBasedRLEnv, entity: SceneEntityCfg, distance: float) -> torch.Tensor:
@@ -105,14 +106,8 @@ def pinched(
         half_size: Half edge lengths, m.
         margin: How far a pad may be from the box and still touch it, m.
     """
-    joints = joint_pos(env)
     local = points_in(body_pose_e(env, entity), pads_e(env))
-    on = ((local.abs() - torch.tensor(half_size, device=local.device)) < margin).all(-1)
-    normals = pad_normals(joints[:, 7:])
+    on = ((local.abs() - constant(half_size, local.device)) < margin).all(-1)
+    normals = pad_normals(joint_pos(env)[:, 7:])
     facing = (normals[:, :3] * normals[:, 3:]).sum(-1) < 0.0
     return on[:, 3] & (on[:, :3] & facing).any(-1)
-
-
-def point_of(pose: Pose, point: tuple[float, float, float]) -> torch.Tensor:
-    """A point of a body's frame (3,) in the environment frame (N, 3), m."""
-    return points_from(pose, torch.tensor(point, device=pose[0].device).expand(len(pose[0]), 1, 3))[:, 0]

@@ -12,6 +12,7 @@ from isaaclab.managers import SceneEntityCfg
 from isaaclab.utils import configclass
 
 from score_tasks.kit import hand
+from score_tasks.kit.derived import constant
 from score_tasks.kit.frames import body_state_e
 from score_tasks.kit.manipulation import pinched, rise, slow
 from score_tasks.kit.rewards import some_target_rate_l2
@@ -36,7 +37,7 @@ def card_risen(env: ManagerBasedRLEnv, low: float, high: float) -> torch.Tensor:
 def card_held(env: ManagerBasedRLEnv, radius: float, max_speed: float) -> torch.Tensor:
     """Where the card is between thumb and a finger at its target, not in flight, (N,) bool."""
     position, _ = body_state_e(env, CARD)
-    there = (position - torch.tensor(TARGET, device=position.device)).norm(dim=-1) <= radius
+    there = (position - constant(TARGET, position.device)).norm(dim=-1) <= radius
     return there & slow(env, CARD, max_speed) & pinched(env, CARD, HALF_SIZE, margin=0.015)
 
 

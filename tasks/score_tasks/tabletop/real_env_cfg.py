@@ -11,8 +11,7 @@ import math
 from isaaclab.utils import configclass
 
 from score_tasks.grasp.real_env_cfg import RealGraspPhysicsCfg
-from score_tasks.kit.cloud import set_calibration
-from score_tasks.kit.randomisation import Range, set_friction
+from score_tasks.kit.randomisation import Dynamics, Range, set_dynamics, set_friction
 from score_tasks.tabletop.ball_pour import BallPourEnvCfg
 from score_tasks.tabletop.bulb_screw import BulbScrewEnvCfg
 from score_tasks.tabletop.card_pick import CardPickEnvCfg
@@ -20,25 +19,32 @@ from score_tasks.tabletop.dishrack_place import DishrackPlaceEnvCfg
 from score_tasks.tabletop.env_cfg import TabletopEnvCfg
 from score_tasks.tabletop.soccer_push import SoccerPushEnvCfg
 
+UNSEEN = Dynamics(
+    friction=(0.20, 0.28),
+    mass=(1.25, 1.5),
+    stiffness=(0.70, 0.79),
+    damping=(1.21, 1.4),
+    delay=(2, 5),
+    point_std=0.003,
+    shift_std=0.006,
+    turn_std=math.radians(0.8),
+)
+"""What ``sim`` never sees."""
+
 
 def make_real(cfg: TabletopEnvCfg, **friction: Range) -> None:
-    """Turns a task's settings into those of its stand-in: what ``sim`` never sees.
+    """Turns a task's settings into those of its stand-in.
 
     Args:
         cfg: Settings of the task, changed in place.
-        friction: Name of a handled body -> its friction.
+        friction: Handled bodies with another friction than that of :data:`UNSEEN`.
     """
     cfg.sim.physics = RealGraspPhysicsCfg()
+    set_dynamics(cfg, (), gains="joint_gains", action="joints", domain=UNSEEN)
     for name in cfg.handled:
-        set_friction(getattr(cfg.events, f"{name}_friction"), friction[name])
+        set_friction(getattr(cfg.events, f"{name}_friction"), friction.get(name, UNSEEN.friction))
         if hasattr(cfg.events, f"{name}_mass"):
-            getattr(cfg.events, f"{name}_mass").params["mass_distribution_params"] = (1.25, 1.5)
-    gains = cfg.events.joint_gains.params
-    gains["stiffness_distribution_params"], gains["damping_distribution_params"] = (0.70, 0.79), (1.21, 1.4)
-    cfg.actions.joints.delay_range = (2, 5)
-    cloud = cfg.observations.policy.point_cloud
-    cloud.params["point_std"] = 0.003
-    set_calibration(cloud, 0.006, math.radians(0.8))
+            getattr(cfg.events, f"{name}_mass").params["mass_distribution_params"] = UNSEEN.mass
 
 
 @configclass
@@ -56,7 +62,7 @@ class CardPickRealEnvCfg(CardPickEnvCfg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        make_real(self, card=(0.20, 0.28))
+        make_real(self)
 
 
 @configclass
@@ -74,7 +80,7 @@ class BallPourRealEnvCfg(BallPourEnvCfg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        make_real(self, cup=(0.20, 0.28), ball=(0.12, 0.18))
+        make_real(self, ball=(0.12, 0.18))
 
 
 @configclass
@@ -83,4 +89,4 @@ class BulbScrewRealEnvCfg(BulbScrewEnvCfg):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        make_real(self, lamp=(0.20, 0.28))
+        make_real(self)
