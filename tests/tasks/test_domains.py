@@ -61,7 +61,7 @@ def test_only_the_registration_names_the_real_settings() -> None:
     assert naming <= MAY_NAME_REAL
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, "SCORE-SoccerPush-v0"])
 def test_composing_a_training_task_loads_no_real_settings(task: str) -> None:
     code = (
         "import sys; from score.open_task import task_kwargs; from isaaclab_tasks.utils import resolve_task_config;"

@@ -129,7 +129,8 @@ def test_committed_assets_are_those_of_the_table(scene: str, name: str) -> None:
     # on the surface, and outwards: a little further in is inside, a little further out is not
     shown = (*prop.pieces, *prop.marks)
     assert contains(shown, points.astype(np.float64) - 4e-4 * normals).mean() > 0.97
-    assert not contains(shown, points.astype(np.float64) + 4e-4 * normals, 2e-4).any()
+    # but for the corner between the bulb and its lug
+    assert contains(shown, points.astype(np.float64) + 4e-4 * normals, 2e-4).mean() < 0.01
 
 
 @pytest.mark.parametrize("scene", PROPS)

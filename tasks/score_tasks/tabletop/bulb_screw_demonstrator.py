@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
+from isaaclab.managers import SceneEntityCfg
+
 from score_tasks.grasp.grips import Grasp
 from score_tasks.kit.demonstrator import Phase
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase
-from score_tasks.tabletop.bulb_screw import LAMP
 
 AROUND = Grasp(
     joint_pos=(
@@ -27,6 +28,8 @@ AROUND = Grasp(
     ),
 )  # fmt: skip
 """``round --radius 0.030 --depth 0.105 0.140``"""
+ROOT = SceneEntityCfg("lamp")
+"""The lamp's root has its origin in the bulb's."""
 START, STROKE = 6.14, 4.60
 """Turn of the palm at which a stroke begins, and how far the wrist turns from there in its range [rad]."""
 _MIDDLE = START - 0.5 * STROKE
@@ -92,7 +95,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
     def look(self) -> None:
         """Sees the bulb, and how far the palm is turned."""
         super().look()
-        self._bulb, _ = self.see(LAMP)
+        self._bulb, _ = self.see(ROOT)
         yaw = torch.atan2(self.palm[1][:, 1, 0], self.palm[1][:, 0, 0])
         # unwrapped about the middle of the wrist's range
         self._turn = torch.remainder(yaw - _MIDDLE + math.pi, 2.0 * math.pi) - math.pi + _MIDDLE
