@@ -23,6 +23,7 @@ from tests.deployment.doubles import (
 )
 
 from score.deployment import build_policy
+from score.deployment.record import plain_offset
 from score.deployment.runtime import NoiseTable
 from score.utils import UserError
 
@@ -56,6 +57,11 @@ def test_every_joint_may_have_its_own_offset() -> None:
     subject = policy(PlainBase(), max_offset=(0.1, 0.15))
     answers = [subject(step(*joints)) for joints in [(0.5, 0.9), (0.5, 0.9), (0.3, 0.8)]]
     torch.testing.assert_close(torch.stack(answers), torch.tensor([[0.5, 0.9], [0.6, 1.0], [0.4, 0.95]]))
+
+
+def test_offsets_stand_in_a_manifest_as_they_were_set() -> None:
+    assert plain_offset(0.1) == 0.1
+    assert plain_offset(torch.tensor([0.1, 0.2])) == (0.1, 0.2)
 
 
 def test_decides_once_a_chunk() -> None:

@@ -85,7 +85,7 @@ def export_policy(task: Task, head: SteeringHead, cfg: ExportCfg, report: Callab
     max_offset: float | tuple[float, ...] | None = None
     if isinstance(task, RobotTask):
         low, high, offset = task.command_limits
-        max_offset = tuple(offset.tolist()) if isinstance(offset, torch.Tensor) and offset.dim() else float(offset)
+        max_offset = plain_offset(offset)
     pieces = CapsulePieces(
         head=head,
         spec=with_limits(spec, low, high),
@@ -179,3 +179,10 @@ def record_golden(
     decisions = torch.arange(len(actions)) % head.chunk_steps == 0
     facts = {"seed": cfg.seed, "attempt": attempt, "success": bool(results.success[0]), "steps": len(actions)}
     return GoldenEpisode(raw, actions, decisions), facts
+
+
+def plain_offset(offset: float | torch.Tensor) -> float | tuple[float, ...]:
+    """The largest offset of a task as a manifest holds it: one number, or one for each action."""
+    if isinstance(offset, torch.Tensor) and offset.dim() > 0:
+        return tuple(round(value, 6) for value in offset.tolist())  # as it was set, not as float32 keeps it
+    return float(offset)
