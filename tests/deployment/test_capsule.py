@@ -230,6 +230,21 @@ def test_limits_of_recorded_actions(joints: list[float], action: list[float], in
     assert _within_limits(episode, output | {"max_offset": None, "offset_from": None}) is within
 
 
+def test_a_capsule_whose_joints_have_offsets_of_their_own(tmp_path: Path) -> None:
+    offsets = (0.05, 0.2)
+    pieces = dataclasses.replace(network_pieces(), max_offset=offsets)
+    policy, raw = build_policy(pieces.head, pieces.spec, max_offset=offsets), observations(3)
+    actions = torch.stack([policy({name: value[t] for name, value in raw.items()}) for t in range(3)])
+    episode = GoldenEpisode(raw, actions, torch.tensor([True, False, True]))
+    report = verify_capsule(export_capsule(pieces, episode, tmp_path / "c"), repeats=1)
+    assert (report.max_difference, report.within_limits) == (0.0, True)
+    output = read_manifest(tmp_path / "c" / "manifest.json")["output"]
+    assert output["max_offset"] == [0.05, 0.2]
+    measured = {"joint_pos": torch.zeros(1, 2)}
+    for action, inside in (((0.05, 0.2), True), ((0.06, 0.2), False), ((0.05, 0.21), False)):
+        assert _within_limits(GoldenEpisode(measured, torch.tensor([action]), torch.tensor([True])), output) is inside
+
+
 def test_a_capsule_of_a_task_that_measures_nothing(tmp_path: Path) -> None:
     pieces = dataclasses.replace(network_pieces(), max_offset=None)
     raw = {**observations(3), "joint_pos_target": torch.zeros(3, 2)}
@@ -400,6 +415,11 @@ def test_reformatted_manifest_is_not_edited(capsule: Path) -> None:
         (lambda m: m["output"].update(offset_from="q"), "clamps to 'q', which is no input (joint_pos, point_cloud)"),
         (lambda m: m["output"].update(offset_from=None), "names only one of 'output.max_offset' and 'output.offset_"),
         (lambda m: m["output"].update(max_offset=float("nan")), "has a wrong value at 'output.max_offset': nan"),
+        (
+            lambda m: m["output"].update(max_offset=[0.1]),
+            "has not one positive 'output.max_offset' for each of its names",
+        ),
+        (lambda m: m["output"].update(max_offset=[0.1, "1"]), "has not one positive 'output.max_offset'"),
         (lambda m: m["output"]["low"].pop(), "has limits and names of different lengths"),
         (lambda m: m["inputs"][1].update(shape=[6, 3]), "golden.safetensors holds"),
     ],

@@ -23,6 +23,7 @@ from tests.deployment.doubles import (
 )
 
 from score.deployment import build_policy
+from score.deployment.record import plain_offset
 from score.deployment.runtime import NoiseTable
 from score.utils import UserError
 
@@ -49,6 +50,18 @@ def test_chunk_is_executed_row_by_row_and_clamped() -> None:
     answers = [subject(step(*joints)) for joints in [(0.5, 0.9), (0.5, 0.9), (0.3, 0.9), (-0.5, 0.0)]]
     expected = torch.tensor([[0.5, 0.9], [0.6, 1.0], [0.55, 1.0], [-0.5, 0.0]])
     torch.testing.assert_close(torch.stack(answers), expected)
+
+
+def test_every_joint_may_have_its_own_offset() -> None:
+    """As above; in step 2 from joints (0.3, 0.8) it wants (0.7, 1.1): 0.3 + 0.1 and 0.8 + 0.15."""
+    subject = policy(PlainBase(), max_offset=(0.1, 0.15))
+    answers = [subject(step(*joints)) for joints in [(0.5, 0.9), (0.5, 0.9), (0.3, 0.8)]]
+    torch.testing.assert_close(torch.stack(answers), torch.tensor([[0.5, 0.9], [0.6, 1.0], [0.4, 0.95]]))
+
+
+def test_offsets_stand_in_a_manifest_as_they_were_set() -> None:
+    assert plain_offset(0.1) == 0.1
+    assert plain_offset(torch.tensor([0.1, 0.2])) == (0.1, 0.2)
 
 
 def test_decides_once_a_chunk() -> None:
@@ -284,7 +297,9 @@ def test_without_measured_positions_every_observation_is_an_input_and_the_limits
     [
         ({"chunk_length": 4}, "Chunk length 4 does not fit the base policy: it must be 1 to 3."),
         ({"chunk_length": 0}, "Chunk length 0 does not fit"),
-        ({"max_offset": float("nan")}, "max_offset must be a positive number in rad, got nan."),
+        ({"max_offset": float("nan")}, "max_offset must be a positive number in rad, one or 2 of them, got nan."),
+        ({"max_offset": (0.1, 0.0)}, "one or 2 of them, got (0.1, 0.0)."),
+        ({"max_offset": (0.1, 0.2, 0.3)}, "one or 2 of them, got (0.1, 0.2, 0.3)."),
         ({"measured_key": "joint_position"}, "no 'joint_position'. Did you mean 'joint_pos'"),
         ({"measured_key": "point_cloud"}, "Observation 'point_cloud' is (5, 3) in 'm', but the 2 actions are in 'rad'"),
     ],

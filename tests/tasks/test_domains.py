@@ -2,6 +2,7 @@
 """The ``real`` stand-in stays out of everything that trains."""
 
 import ast
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,14 @@ TASKS = {
     "SCORE-CupGrasp-v0": "cup_grasp",
     "SCORE-CubePinch-v0": "cube_pinch",
 }
+TABLETOP = {
+    "SCORE-SoccerPush-v0": ("ball",),
+    "SCORE-CardPick-v0": ("card",),
+    "SCORE-DishrackPlace-v0": ("bowl",),
+    "SCORE-BallPour-v0": ("cup", "ball"),
+    "SCORE-BulbScrew-v0": ("lamp",),
+}
+"""Task -> what is handled in it."""
 
 
 def _modules() -> list[Path]:
@@ -52,7 +61,7 @@ def test_only_the_registration_names_the_real_settings() -> None:
     assert naming <= MAY_NAME_REAL
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, "SCORE-SoccerPush-v0"])
 def test_composing_a_training_task_loads_no_real_settings(task: str) -> None:
     code = (
         "import sys; from score.open_task import task_kwargs; from isaaclab_tasks.utils import resolve_task_config;"
@@ -83,3 +92,31 @@ def test_ranges_of_the_two_domains_do_not_overlap(task: str, thing: str, action:
         assert ours[1] < theirs[0] or theirs[1] < ours[0], f"{ours} overlaps {theirs}"
     assert type(sim.sim.physics.default) is not type(real.sim.physics.default)
     assert getattr(sim.actions, action).delay_range[1] < getattr(real.actions, action).delay_range[0]
+
+
+@pytest.mark.parametrize("task", TABLETOP)
+def test_ranges_of_a_tabletop_task_do_not_overlap(task: str) -> None:
+    sim, real = (entry_point(task, "env_cfg_entry_point", domain)() for domain in ("sim", "real"))
+    assert sim.handled == real.handled == TABLETOP[task]
+    for name in sim.handled:
+        terms = [(f"{name}_friction", "static_friction_range"), (f"{name}_mass", "mass_distribution_params")]
+        terms += [("joint_gains", f"{gain}_distribution_params") for gain in ("stiffness", "damping")]
+        for term, key in terms:
+            if hasattr(sim.events, term):
+                ours, theirs = (getattr(cfg.events, term).params[key] for cfg in (sim, real))
+                assert ours[1] < theirs[0] or theirs[1] < ours[0], f"{term}: {ours} overlaps {theirs}"
+    assert type(sim.sim.physics.default) is not type(real.sim.physics.default)
+    assert sim.actions.joints.delay_range[1] < real.actions.joints.delay_range[0]
+
+
+@pytest.mark.parametrize("task", TABLETOP)
+def test_the_cameras_of_a_tabletop_task_are_wrong_enough(task: str) -> None:
+    errors = []
+    for domain in ("sim", "real"):
+        cameras = entry_point(task, "env_cfg_entry_point", domain)().observations.policy.point_cloud.params["cameras"]
+        errors.append([(camera.shift_std, camera.turn_std) for camera in cameras.values()])
+    for ours, theirs in zip(*errors, strict=True):
+        assert ours[0] >= 0.004
+        assert ours[1] >= math.radians(0.5) - 1e-9
+        assert theirs[0] > ours[0]
+        assert theirs[1] > ours[1]

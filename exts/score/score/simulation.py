@@ -163,8 +163,8 @@ class SteerableEnv:
         return self.env.episode_length_buf
 
     @property
-    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
-        """Lowest and highest joint target, (A,) each, and the largest offset from the measured joint position, rad."""
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float | torch.Tensor]:
+        """Lowest and highest joint target (A,), and the largest offset from the measured position, one or (A,), rad."""
         return self._action.command_low, self._action.command_high, self._action.max_offset
 
     def reset(self, seed: int | None = None) -> dict[str, Any]:

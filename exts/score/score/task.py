@@ -133,7 +133,7 @@ class RobotTask(Task, Protocol):
         ...
 
     @property
-    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float]:
+    def command_limits(self) -> tuple[torch.Tensor, torch.Tensor, float | torch.Tensor]:
         """Lowest and highest target, (A,) each, and the largest offset of a target from what is measured."""
         ...
 

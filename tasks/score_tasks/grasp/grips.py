@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,14 @@ class Grasp:
         """Joint targets that press with ``force`` [N] a finger [rad], shape of ``joint_pos``."""
         return tuple(q + force * tau / STIFFNESS for q, tau in zip(self.joint_pos, self.torque, strict=True))
 
-    def opened(self) -> tuple[float, ...]:
-        """Joint targets of the pre-shape: the same hand a little open [rad]."""
+    def opened(self, opening: Mapping[str, float] = OPENING) -> tuple[float, ...]:
+        """Joint targets of the pre-shape: the same hand a little open [rad].
+
+        Args:
+            opening: Joint -> how far it stands open [rad].
+        """
         names = HAND_JOINT_NAMES
-        return tuple(q - OPENING.get(name, 0.0) for q, name in zip(self.joint_pos, names, strict=True))
+        return tuple(q - opening.get(name, 0.0) for q, name in zip(self.joint_pos, names, strict=True))
 
 
 @dataclass(frozen=True)

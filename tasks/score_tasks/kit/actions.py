@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,7 +32,8 @@ class SafeJointPositionAction(JointPositionAction):
         limits = self._asset.data.joint_pos_limits.torch[0, self._joint_ids]
         self.command_low: torch.Tensor = limits[:, 0] + cfg.limit_margin
         self.command_high: torch.Tensor = limits[:, 1] - cfg.limit_margin
-        self.max_offset: float = cfg.max_offset
+        self.max_offset = self._offsets(cfg)
+        self._reach = torch.as_tensor(self.max_offset, device=self.device)
         self._previous = self._measured().clone()
         self._processed_actions = self._previous.clone()
         self._delay = torch.zeros(self.num_envs, 1, dtype=torch.long, device=self.device)
@@ -57,6 +59,13 @@ class SafeJointPositionAction(JointPositionAction):
         """Raw action (N, A) that keeps the robot where it was commanded to be."""
         return self._processed_actions.clone()
 
+    def _offsets(self, cfg: SafeJointPositionActionCfg) -> float | torch.Tensor:
+        """The one offset, or that of each joint (A,) where some have their own."""
+        if not cfg.joint_max_offset:
+            return cfg.max_offset
+        own = [cfg.joint_max_offset.get(name, cfg.max_offset) for name in self._joint_names]
+        return torch.tensor(own, device=self.device)
+
     def _measured(self) -> torch.Tensor:
         return self._asset.data.joint_pos.torch[:, self._joint_ids]
 
@@ -67,7 +76,7 @@ class SafeJointPositionAction(JointPositionAction):
         # a non-finite action (a diverged environment, a broken policy) holds the robot still
         target = torch.where(torch.isfinite(actions), actions, measured)
         self._previous = self._processed_actions
-        self._processed_actions = clamp_target(target, self.command_low, self.command_high, measured, self.max_offset)
+        self._processed_actions = clamp_target(target, self.command_low, self.command_high, measured, self._reach)
         self._physics_step = 0
 
     def apply_actions(self) -> None:
@@ -100,6 +109,9 @@ class SafeJointPositionActionCfg(JointPositionActionCfg):
 
     max_offset: float = 0.1
     """A target is held within this distance of the measured joint position, rad; 0.1 kept both engines finite."""
+
+    joint_max_offset: dict[str, float] = field(default_factory=dict)
+    """Joints with another ``max_offset``: a drive with much damping turns slowly towards a target that is near, rad."""
 
     limit_margin: float = 0.01
     """Targets stay this far inside the joint limits, rad."""

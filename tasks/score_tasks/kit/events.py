@@ -90,13 +90,18 @@ class PlaceBodies(ManagerTermBase):
             env_ids: Environments; a full reset passes a slice.
             bodies: Name -> ``ranges`` (offsets from the nominal pose, m and rad, a missing key is fixed at 0; as Isaac
                 Lab does, the turn comes first, in the body's own axes) and ``half_turn`` (whether it also stands the
-                other way round half of the time), ``moves`` (see :func:`write_body_pose`).
+                other way round half of the time), ``moves`` (see :func:`write_body_pose`), and maybe ``inside`` (a body
+                further up that carries it: it goes by that one's offset too).
         """
         env_ids = env_indices(env, env_ids)
         count = len(env_ids)
+        drawn: dict[str, torch.Tensor] = {}
         for name, options in bodies.items():
             pos, quat = self._nominal[name]
             offset = sample_uniform(*pose_bounds(options["ranges"], env.device), (count, 6), device=env.device)
+            if carrier := options.get("inside"):
+                offset = offset + drawn[carrier]
+            drawn[name] = offset
             turned = torch.rand(count, device=env.device) < 0.5
             yaw = offset[:, 5] + math.pi * options["half_turn"] * turned
             turn = quat_from_euler_xyz(offset[:, 3], offset[:, 4], yaw)

@@ -39,7 +39,9 @@ def body_pose_e(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> Pose:
 
 
 def body_lin_vel(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
-    """Velocity (N, 3) of a rigid object or of one body of an articulation, m/s."""
+    """Velocity (N, 3) of a rigid object or of one body of an articulation, m/s; colliders stand still."""
+    if entity.name in env.scene.extras:
+        return torch.zeros(env.num_envs, 3, device=env.device)
     data = env.scene[entity.name].data
     if entity.body_names is None:
         return data.root_lin_vel_w.torch

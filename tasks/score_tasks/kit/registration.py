@@ -8,7 +8,7 @@ import gymnasium as gym
 __all__ = ["register_task"]
 
 
-def register_task(name: str, module: str, class_name: str, base_policy: str) -> None:
+def register_task(name: str, module: str, class_name: str, base_policy: str, family: str = "") -> None:
     """Register ``SCORE-<name>-v0`` and its stand-in for the robot ``SCORE-<name>-Real-v0``, which is never trained on.
 
     The folder of the task holds ``env_cfg.py`` with ``<class_name>EnvCfg``, ``real_env_cfg.py`` with
@@ -20,17 +20,21 @@ def register_task(name: str, module: str, class_name: str, base_policy: str) -> 
         module: Package of the task, its ``__name__``.
         class_name: What its classes begin with.
         base_policy: Folder of its base policy below ``score_assets/base_policies``.
+        family: For a task that is two modules of a package: the first one's name. It holds the settings of task and
+            steering, ``<family>_demonstrator`` the demonstrator; the stand-ins of the family share ``real_env_cfg.py``.
     """
+    settings, agent = family or "env_cfg", family or "agent_cfg"
+    demonstrator = f"{family}_demonstrator" if family else "demonstrator"
     real = f"SCORE-{name}-Real-v0"
     common = {
-        "rsl_rl_cfg_entry_point": f"{module}.agent_cfg:{class_name}SteeringCfg",
+        "rsl_rl_cfg_entry_point": f"{module}.{agent}:{class_name}SteeringCfg",
         "base_policy_entry_point": "score_assets:base_policy_dir",
         "base_policy": base_policy,
-        "demonstrator_entry_point": f"{module}.demonstrator:{class_name}Demonstrator",
+        "demonstrator_entry_point": f"{module}.{demonstrator}:{class_name}Demonstrator",
         "default_agent": "rsl_rl",
     }
     for task, domain, cfg in (
-        (f"SCORE-{name}-v0", "sim", f"{module}.env_cfg:{class_name}EnvCfg"),
+        (f"SCORE-{name}-v0", "sim", f"{module}.{settings}:{class_name}EnvCfg"),
         (real, "real", f"{module}.real_env_cfg:{class_name}RealEnvCfg"),
     ):
         others = {"domain_tasks": {"real": real}} if domain == "sim" else {}

@@ -31,6 +31,12 @@ def joint_target_rate_l2(env: ManagerBasedRLEnv, action_name: str) -> torch.Tens
     return (term.commanded - term.previous_commanded).square().sum(-1)
 
 
+def some_target_rate_l2(env: ManagerBasedRLEnv, action_name: str, joints: tuple[int, int]) -> torch.Tensor:
+    """Like :func:`joint_target_rate_l2` for the joints from the first to before the second index, (N,), rad^2."""
+    term = env.action_manager.get_term(action_name)
+    return (term.commanded - term.previous_commanded)[:, slice(*joints)].square().sum(-1)
+
+
 def joint_vel_l2(env: ManagerBasedRLEnv, asset_cfg: SceneEntityCfg) -> torch.Tensor:
     """Squared joint speed summed over the joints, (N,), rad^2/s^2; non-finite states (caught by the guard) count 0."""
     speed = env.scene[asset_cfg.name].data.joint_vel.torch[:, asset_cfg.joint_ids]

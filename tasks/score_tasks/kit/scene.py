@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def placed_bodies(scene: Scene, half_turn: tuple[str, ...] = ()) -> dict[str, di
             "ranges": dict(item.ranges),
             "half_turn": item.name in half_turn,
             "moves": not item.fixed and item.joint is None,
+            "inside": item.inside,
         }
         for item in scene.objects
         if item.ranges or not item.fixed
@@ -146,6 +148,10 @@ def _jointed(item: SceneObject, joint: JointCfg, body: Path) -> Path:
     name = f"/{item.name}"
     add_articulation_root(root)
     add_rigid_body(add_xform(stage, f"{name}/base"), mass=1.0, inertia=(0.01, 0.01, 0.01), gravity=False)
+    if joint.stand:
+        stand = replace(item, asset=read_asset(Path(joint.stand)), joint=None, resistance=None)
+        layer = write_scene_object(stand, body.with_name(f"{item.name}_stand.usda"), static=True)
+        add_xform(stage, f"{name}/base/stand").GetReferences().AddReference(str(layer))
     add_xform(stage, f"{name}/body").GetReferences().AddReference(str(body))
     add_xform(stage, f"{name}/joints")
     add_fixed_joint(stage, f"{name}/joints/root_joint", parent=None, child=f"{name}/base")

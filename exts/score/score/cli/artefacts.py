@@ -116,7 +116,11 @@ def shipped_base_policy(task: str) -> Path:
     try:
         return Path(locate(name) if name is not None else locate())
     except FileNotFoundError as error:
-        raise UserError(f"Task '{task}' ships no base policy: {error} Give one with --base_policy DIR.") from error
+        raise UserError(
+            f"Task '{task}' ships no base policy: {error} Give one with --base_policy DIR; to make one, record"
+            f" demonstrations (scripts/collect.py --task {task} --output FILE.hdf5) and train on them"
+            " (scripts/pretrain.py), as docs/NEW_TASK.md says in section 4."
+        ) from error
 
 
 def check_policies(bundle: Path, checkpoint: Path | None) -> None:

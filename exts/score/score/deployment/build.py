@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,7 +28,7 @@ def build_policy(
     head: SteeringHead,
     spec: PolicySpec,
     *,
-    max_offset: float | None,
+    max_offset: float | Sequence[float] | None,
     measured_key: str = MEASURED_KEY,
     past_target_key: str = PAST_TARGET_KEY,
     sampled: bool = False,
@@ -38,7 +39,8 @@ def build_policy(
     Args:
         head: Trained steering policy, the base policy inside.
         spec: Specification of the base policy, with the limits that the task holds actions to.
-        max_offset: Largest distance of a target from the measured position, in action units; None for a task that
+        max_offset: Largest distance of a target from the measured position, in action units, one for all actions or one
+            for each; None for a task that
             measures no positions and keeps no targets: its limits alone hold, and all observations are inputs.
         measured_key: Observation that targets are compared with.
         past_target_key: Observation that holds past commanded targets; the policy may do without.
@@ -71,7 +73,7 @@ def build_policy(
         past_target_history=past.history if past is not None else 0,
         low=torch.tensor(spec.actions.low),
         high=torch.tensor(spec.actions.high),
-        max_offset=0.0 if max_offset is None else max_offset,
+        max_offset=torch.tensor(0.0 if max_offset is None else max_offset),
         chunk_length=head.chunk_steps,
         measured_key=measured_key,
         past_target_key=past_target_key,
@@ -86,10 +88,15 @@ def build_policy(
     return scripted
 
 
-def _check_measured(spec: PolicySpec, max_offset: float, measured_key: str, past_target_key: str) -> None:
+def _check_measured(
+    spec: PolicySpec, max_offset: float | Sequence[float], measured_key: str, past_target_key: str
+) -> None:
     count = len(spec.actions.names)
-    if not 0.0 < max_offset < math.inf:
-        raise UserError(f"max_offset must be a positive number in {spec.actions.units}, got {max_offset}.")
+    offsets = [max_offset] * count if isinstance(max_offset, float | int) else list(max_offset)
+    if len(offsets) != count or not all(0.0 < offset < math.inf for offset in offsets):
+        raise UserError(
+            f"max_offset must be a positive number in {spec.actions.units}, one or {count} of them, got {max_offset}."
+        )
     if measured_key not in spec.observations:
         hint = near_names(measured_key, spec.observations)
         raise UserError(

@@ -52,8 +52,9 @@ class CapsulePieces:
     task: str
     """Gym id of the task."""
 
-    max_offset: float | None
-    """Largest distance of a target from the measured position, in action units; None if nothing is measured."""
+    max_offset: float | tuple[float, ...] | None
+    """Largest distance of a target from the measured position, one or one per action, in action units; None if nothing
+    is measured."""
 
     sampled: bool = False
     """Draw codes from the trained distribution instead of taking their mean."""
@@ -160,7 +161,7 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
             "meaning": f"absolute target, clamped: {near}to [low, high]",
             "low": list(actions.low),
             "high": list(actions.high),
-            "max_offset": pieces.max_offset,
+            "max_offset": list(pieces.max_offset) if isinstance(pieces.max_offset, tuple) else pieces.max_offset,
             "offset_from": None if free else pieces.measured_key,
         },
         "kept_inside": {

@@ -56,7 +56,7 @@ _SCHEMA: dict[str, Any] = {
         "meaning": str,
         "low": list,
         "high": list,
-        "max_offset": (*_NUMBER, _OPTIONAL),
+        "max_offset": (*_NUMBER, list, _OPTIONAL),
         "offset_from": (str, _OPTIONAL),
     },
     "kept_inside": dict,
@@ -187,6 +187,10 @@ def _input_misfit(manifest: Mapping[str, Any]) -> str:
         return f"clamps to '{output['offset_from']}', which is no input ({', '.join(names)})"
     if not len(output["names"]) == len(output["low"]) == len(output["high"]) > 0:
         return "has limits and names of different lengths at 'output'"
+    if isinstance(offsets := output["max_offset"], list) and not (
+        len(offsets) == len(output["names"]) and all(_is_limit(value) and value > 0.0 for value in offsets)
+    ):
+        return "has not one positive 'output.max_offset' for each of its names"
     if not all(_is_limit(value) for key in ("low", "high") for value in output[key]):
         return "has a limit at 'output' that is no number"
     return ""

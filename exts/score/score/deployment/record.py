@@ -82,14 +82,15 @@ def export_policy(task: Task, head: SteeringHead, cfg: ExportCfg, report: Callab
     spec: PolicySpec = head.plan.base.spec
     require_match(spec, task.spec)
     low, high = torch.tensor(task.spec.actions.low), torch.tensor(task.spec.actions.high)
-    max_offset: float | None = None
+    max_offset: float | tuple[float, ...] | None = None
     if isinstance(task, RobotTask):
-        low, high, max_offset = task.command_limits
+        low, high, offset = task.command_limits
+        max_offset = plain_offset(offset)
     pieces = CapsulePieces(
         head=head,
         spec=with_limits(spec, low, high),
         task=cfg.task,
-        max_offset=None if max_offset is None else float(max_offset),
+        max_offset=max_offset,
         sampled=cfg.sampled,
         seed=cfg.seed,
         base_policy=cfg.base_policy,
@@ -178,3 +179,10 @@ def record_golden(
     decisions = torch.arange(len(actions)) % head.chunk_steps == 0
     facts = {"seed": cfg.seed, "attempt": attempt, "success": bool(results.success[0]), "steps": len(actions)}
     return GoldenEpisode(raw, actions, decisions), facts
+
+
+def plain_offset(offset: float | torch.Tensor) -> float | tuple[float, ...]:
+    """The largest offset of a task as a manifest holds it: one number, or one for each action."""
+    if isinstance(offset, torch.Tensor) and offset.dim() > 0:
+        return tuple(round(value, 6) for value in offset.tolist())  # as it was set, not as float32 keeps it
+    return float(offset)

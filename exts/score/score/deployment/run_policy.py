@@ -114,7 +114,7 @@ def is_far(action: torch.Tensor, observations: dict[str, torch.Tensor], output: 
     # A position beyond a limit is led back to it, however far.
     low, high = torch.tensor(output["low"]), torch.tensor(output["high"])
     measured = torch.minimum(torch.maximum(observations[output["offset_from"]].float(), low), high)
-    return bool(((action - measured).abs() > output["max_offset"] + 1e-4).any())
+    return bool(((action - measured).abs() > torch.tensor(output["max_offset"]) + 1e-4).any())
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

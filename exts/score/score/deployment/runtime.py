@@ -64,6 +64,7 @@ class CapsulePolicy(nn.Module):
 
     low: Tensor
     high: Tensor
+    max_offset: Tensor
     input_names: list[str]
     shapes: dict[str, list[int]]
     histories: dict[str, int]
@@ -81,7 +82,7 @@ class CapsulePolicy(nn.Module):
         past_target_history: int,
         low: Tensor,
         high: Tensor,
-        max_offset: float,
+        max_offset: Tensor,
         chunk_length: int,
         measured_key: str,
         past_target_key: str,
@@ -98,7 +99,7 @@ class CapsulePolicy(nn.Module):
             past_target_history: Frames of past commanded targets, 0 if the base policy does not see them.
             low: Lowest target (A,) in action units.
             high: Highest target (A,) in action units.
-            max_offset: Largest distance of a target from the measured joint position, in action units.
+            max_offset: Largest distance of a target from the measured joint position, one or (A,), in action units.
             chunk_length: Actions of a chunk that are executed before the next decision.
             measured_key: The raw observation that targets are compared with, shape (A,); empty if there is none.
             past_target_key: Name of the window of past commanded targets. Not an input: it is kept inside.
@@ -114,12 +115,12 @@ class CapsulePolicy(nn.Module):
         self.segments = {key: list(counts.values()) for key, counts in segments.items()}
         self.segment_names = {key: [f"{key}/{name}" for name in counts] for key, counts in segments.items()}
         self.past_target_history = past_target_history
-        self.max_offset = float(max_offset)
         self.chunk_length = chunk_length
         self.measured_key = measured_key
         self.past_target_key = past_target_key
         self.register_buffer("low", low.detach().float().clone())
         self.register_buffer("high", high.detach().float().clone())
+        self.register_buffer("max_offset", max_offset.detach().float().clone())
         self.windows = {}
         self.chunk = torch.zeros(chunk_length, low.shape[0])
         self.step_in_chunk = 0

@@ -183,7 +183,8 @@ def _require_inputs(path: Path, episode: GoldenEpisode, manifest: dict[str, Any]
 def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
     low, high = torch.tensor(output["low"]), torch.tensor(output["high"])
     measured = episode.observations[output["offset_from"]] if output["offset_from"] is not None else None
-    held = clamp_target(episode.actions, low, high, measured, output["max_offset"] or 0.0)
+    offset = torch.tensor(output["max_offset"] or 0.0)
+    held = clamp_target(episode.actions, low, high, measured, offset)
     return bool(((episode.actions - held).abs() <= _LIMIT_TOLERANCE).all())
 
 

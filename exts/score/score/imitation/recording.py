@@ -232,7 +232,7 @@ def _record_batch(
 def _clamped(task: Any, action: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
     """The targets that the action term will send for ``action`` from ``measured``."""
     low, high, max_offset = task.command_limits
-    return clamp_target(action, low, high, measured, max_offset)
+    return clamp_target(action, low, high, measured, torch.as_tensor(max_offset, device=action.device))
 
 
 def _write_episode(

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from score.reconstruction.asset_folder import Asset, read_asset, require_name
 from score.reconstruction.scene_joint import JointCfg, checked_joint
+from score.reconstruction.scene_motion import ResistanceCfg, checked_resistance, require_carriers
 from score.utils.errors import UserError, near_names
 from score.utils.fields import finite_numbers
 
@@ -84,6 +85,10 @@ class ObjectCfg:
     """Whether the arm must reach it."""
     joint: JointCfg | None = None
     """Joint between the object and the world; None for a body that is free or fixed."""
+    resistance: ResistanceCfg | None = None
+    """What stops it when it rolls or slides beside friction; None leaves it to the engines."""
+    inside: str = ""
+    """Object further up that carries it at reset: both get that one's offset, and this one its own on top."""
 
 
 @dataclass
@@ -122,6 +127,10 @@ class SceneObject:
     """Whether the arm must reach it."""
     joint: JointCfg | None = None
     """Joint between the object and the world, if there is one."""
+    resistance: ResistanceCfg | None = None
+    """What stops it beside friction."""
+    inside: str = ""
+    """Object that carries it at reset; empty for none."""
 
     def pose(self, offset: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Pose of the asset frame, shape (4, 4) [m].
@@ -183,6 +192,8 @@ def read_scene(path: Path) -> Scene:
         if not cfg.objects:
             raise UserError("objects is empty: put at least one asset into the scene.")
         objects = tuple(_object(name, item, path.parent) for name, item in cfg.objects.items())
+        turning = [item.name for item in objects if item.ranges.keys() & {"roll", "pitch", "yaw"}]
+        require_carriers({item.name: item.inside for item in objects}, turning)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return Scene(path, cfg.table, cfg.camera, objects)
@@ -277,7 +288,9 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
         fixed=cfg.fixed,
         support=cfg.support,
         reach=cfg.reach,
-        joint=checked_joint(f"{key}.joint", cfg.joint, cfg.fixed),
+        joint=checked_joint(f"{key}.joint", cfg.joint, cfg.fixed, root),
+        resistance=checked_resistance(f"{key}.resistance", cfg.resistance),
+        inside=cfg.inside,
     )
 
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from omegaconf import MISSING
 
+from score.reconstruction.asset_folder import read_asset
 from score.utils.errors import UserError
 from score.utils.fields import finite_numbers
 
@@ -30,15 +32,18 @@ class JointCfg:
     """Torque or force per speed [N m s/rad] or [N s/m]."""
     armature: float = 1e-3
     """Inertia added to the joint [kg m^2] or [kg]."""
+    stand: str = ""
+    """Asset folder of the part that stays, with the frame of the object's asset; relative to the scene file."""
 
 
-def checked_joint(key: str, joint: JointCfg | None, fixed: bool) -> JointCfg | None:
+def checked_joint(key: str, joint: JointCfg | None, fixed: bool, root: Path) -> JointCfg | None:
     """Return a joint of a scene file, or say what is wrong with it.
 
     Args:
         key: Where in the file, for the message.
         joint: What the file says; None for an object without one.
         fixed: Whether the object is said to be fixed.
+        root: Folder of the scene file.
 
     Raises:
         UserError: The object cannot hang on such a joint.
@@ -55,4 +60,4 @@ def checked_joint(key: str, joint: JointCfg | None, fixed: bool) -> JointCfg | N
     for name in ("friction", "damping", "armature"):
         if not 0.0 <= (value := getattr(joint, name)) < math.inf:
             raise UserError(f"{key}.{name} is {value}: give 0 or more.")
-    return joint
+    return replace(joint, stand=str(read_asset(root / joint.stand).directory)) if joint.stand else joint

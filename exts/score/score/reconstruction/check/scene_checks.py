@@ -103,6 +103,8 @@ def _draws(objects: Sequence[SceneObject], rng: np.random.Generator) -> dict[str
             corners[:, axis] = np.where(signs[:, column] == 1, high[axis], low[axis])
         uniform = rng.uniform(low, high, size=(DRAWS, 6))
         result[item.name] = np.concatenate([np.zeros((1, 6)), corners, uniform])[: DRAWS + 1]
+        if item.inside:
+            result[item.name] += result[item.inside]
     return result
 
 

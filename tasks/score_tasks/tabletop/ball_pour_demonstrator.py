@@ -1,0 +1,134 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Demonstrator of SCORE-BallPour-v0: takes the cup near its rim, carries it, tips it between ring finger and thumb."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from score_tasks.cup_grasp.demonstrator import AROUND
+from score_tasks.kit.demonstrator import Phase
+from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase, tilted_palm
+from score_tasks.tabletop.ball_pour import BIN, CUP
+
+GRIP = 0.030
+"""Height of the contacts over the cup's middle [m]: lower, the hand itself is in the ball's way."""
+YAW = math.radians(230.0)
+"""Turn of the palm about the vertical: the tipped pose is in reach over all places of the big cup [rad]."""
+MOUTH = YAW + math.radians(248.0)
+"""Direction that the cup is tipped to: in the palm's frame the gap between ring finger and thumb [rad]."""
+CARRY = 0.26
+"""Height of the grip while carrying [m]."""
+OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
+"""How far the hand stands open on the way to the cup [rad]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits(HandHabits):
+    """Habits of pouring."""
+
+    before: tuple[float, float, float] = (0.030, 0.030, 0.030)
+    """How far before the middle of the big cup the grip stands: the ball falls beside the hand."""
+    tip: tuple[float, float, float] = (math.radians(110.0),) * 3
+    """How far the cup is tipped."""
+    tip_rate: float = 0.07
+    """Turn per control step while tipping."""
+    near_enough: tuple[float, float, float] = (0.02, 0.02, 0.02)
+    """Distance from the place at which it begins to tip: a hasty one tips while it still moves."""
+    patience: float = 10.0
+    """Control steps of closing before it lifts."""
+    force: float = 8.0
+    """Force of a finger that the closed hand aims at [N]."""
+
+
+class BallPourDemonstrator(HandDemonstrator):
+    """Takes the cup from above, lifts, carries, tips, waits."""
+
+    center = AROUND.center
+    habits = Habits(
+        care_probability=(0.25, 0.30, 0.45),
+        aim_bias=(0.015, 0.0),
+        aim_std=0.004,
+        pace=(0.7, 1.6),
+        tremor_std=0.0006,
+        before=(0.060, 0.048, 0.030),
+        tip=(math.radians(95.0), math.radians(102.0), math.radians(110.0)),
+        near_enough=(0.06, 0.03, 0.02),
+    )
+
+    def make_phases(self) -> Sequence[Phase]:
+        """Over the cup, down, close, lift, carry, tip, wait."""
+        fast, level = self.ahead, lambda: self._level
+        opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self.table(AROUND.squeezed(self.habits.force))
+        return (
+            HandPhase("over", lambda: self._take(0.07), fast, self._above, "down", rot=level, hand=opened),
+            HandPhase("down", self._take, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
+            HandPhase("close", self._take, fast, self._firm, "lift", rot=level, hand=shut),
+            HandPhase("lift", self._raised, fast, self._high, "carry", rot=level, hand=shut),
+            HandPhase("carry", self._pouring_place, fast, self._carried, "tip", rot=level, hand=shut),
+            HandPhase("tip", self._pouring_place, fast, self._tipped, "wait", rot=self._tipping, hand=shut),
+            HandPhase("wait", self._pouring_place, fast, self.never, rot=self._tipping, hand=shut),
+        )
+
+    def draw(self) -> None:
+        """Draws where and how far it tips, and the posture for it."""
+        super().draw()
+        h = self.habits
+        self._level = self.turned(YAW)
+        self._before, self._tip = self.by_care(h.before), self.by_care(h.tip)
+        self._near_enough = self.by_care(h.near_enough)
+        self._sees()
+        self.rest = self.posture(self._pouring_place(), self._leaning(self._tip), starts=32)
+
+    def look(self) -> None:
+        """Sees both cups and how far the palm leans."""
+        super().look()
+        self._sees()
+        self._lean = torch.acos(self.palm[1][:, 2, 2].clamp(-1.0, 1.0))
+
+    def _sees(self) -> None:
+        self._cup, self._bin = self.see(CUP)[0], self.see(BIN)[0]
+
+    def _leaning(self, tilt: torch.Tensor) -> torch.Tensor:
+        """The palm tipped towards the cup's mouth (N, 3, 3)."""
+        return tilted_palm(torch.full_like(tilt, YAW), tilt, MOUTH)
+
+    def _tipping(self) -> torch.Tensor:
+        rate = self.habits.lead * self.habits.tip_rate * self.pace
+        return self._leaning(torch.minimum(self._lean + rate, self._tip))
+
+    def _take(self, hover: float = 0.0) -> torch.Tensor:
+        """Where the pads close on the cup, m."""
+        return self._cup + self.table((0.0, 0.0, GRIP + hover))
+
+    def _pouring_place(self) -> torch.Tensor:
+        """Where the grip stands to pour: before the middle of the big cup as it seems to be, m."""
+        mouth = self.table((math.cos(MOUTH), math.sin(MOUTH)))
+        place = self._bin[:, :2] + self.aim - self._before[:, None] * mouth
+        return torch.cat((place, torch.full_like(place[:, :1], CARRY)), dim=-1)
+
+    def _above(self) -> torch.Tensor:
+        opened = self.table(AROUND.opened(OPEN))
+        return (self.near(self._take(0.07), self._level, 0.015, 0.15) & self.shaped(opened)) | (self.steps > 50)
+
+    def _low(self) -> torch.Tensor:
+        return self.near(self._take(), self._level, 0.006) | (self.steps > 20)
+
+    def _firm(self) -> torch.Tensor:
+        return self.steps >= self.habits.patience
+
+    def _raised(self) -> torch.Tensor:
+        return torch.cat((self.grip[:, :2], torch.full_like(self.grip[:, :1], CARRY)), dim=-1)
+
+    def _high(self) -> torch.Tensor:
+        return (self.grip[:, 2] > CARRY - 0.03) | (self.steps > 25)
+
+    def _carried(self) -> torch.Tensor:
+        away = (self._pouring_place() - self.grip).norm(dim=-1)
+        return (away < self._near_enough) | (self.steps > 40)
+
+    def _tipped(self) -> torch.Tensor:
+        return (self._lean > self._tip - 0.1) | (self.steps > 40)

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Demonstrators of the tabletop tasks in a world without physics: they get through their phases in time.
+
+What only contact decides (does the grip hold, where does the ball fall) is the simulator tests' matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from tests.tasks.tabletop_scene import HandMadeEnv
+
+from score.open_task import entry_point
+from score.reconstruction.scene import read_scene
+from score_assets import scene_file
+from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, without_flaws
+from score_tasks.tabletop.ball_pour import BIN_RADIUS
+from score_tasks.tabletop.bulb_screw import FULL_TURN
+from score_tasks.tabletop.card_pick import TARGET
+from score_tasks.tabletop.dishrack_place import bowl_in_slot
+from score_tasks.tabletop.soccer_push import RADIUS, ball_in_goal
+
+NUM_ENVS = 12
+
+
+def world(scene: str, task: str, habits: HandHabits | None = None) -> tuple[HandMadeEnv, Any]:
+    """Starts from the ranges of a scene file, and the task's demonstrator before them."""
+    env = HandMadeEnv(num_envs=NUM_ENVS)
+    generator = torch.Generator().manual_seed(0)
+    offsets: dict[str, torch.Tensor] = {}
+    for item in read_scene(scene_file(scene)).objects:
+        offsets[item.name] = env.draw(item, generator, offsets)
+    kind = entry_point(f"SCORE-{task}-v0", "demonstrator_entry_point")
+    opened: Any = SimpleNamespace(env=env, num_envs=NUM_ENVS, device="cpu")
+    return env, kind(opened, 0, habits or without_flaws(kind.habits))
+
+
+def run(
+    env: HandMadeEnv,
+    demonstrator: HandDemonstrator,
+    steps: int,
+    held: dict[str, tuple[str, ...]],
+    between: Callable[[torch.Tensor], None] = lambda palm_before: None,
+) -> list[str]:
+    """Runs an episode; ``held``: body -> phases in which it goes along. Returns the last phase of each environment."""
+    for _ in range(steps):
+        targets = demonstrator.act()
+        before = env.palm.rot
+        env.follow(targets, {name: demonstrator.doing(*phases) for name, phases in held.items()})
+        between(before)
+    return [demonstrator.phases[index].name for index in demonstrator.phase.tolist()]
+
+
+def place(env: HandMadeEnv, name: str) -> torch.Tensor:
+    return env.scene[name].data.root_pos_w.torch
+
+
+def test_a_ball_that_goes_before_the_blade_ends_in_the_goal() -> None:
+    env, demonstrator = world("soccer_push", "SoccerPush")
+
+    def roll(before: torch.Tensor) -> None:
+        """Three fingers are a blade 80 mm wide, which takes the ball along in the direction that it looks to."""
+        demonstrator.look()
+        ball, ahead = place(env, "ball"), -env.palm.rot[:, :2, 0]
+        offset = (ball - demonstrator.grip)[:, :2]
+        along = (offset * ahead).sum(-1, keepdim=True)
+        across = (offset - along * ahead).norm(dim=-1, keepdim=True)
+        pushed = (along.abs() < RADIUS) & (across < 0.04) & (demonstrator.grip[:, 2:] < 0.06)
+        moved = ball[:, :2] + torch.where(pushed, RADIUS - along, 0.0) * ahead
+        env.put("ball", torch.cat((moved, ball[:, 2:]), dim=-1))
+
+    run(env, demonstrator, 120, {}, roll)
+    assert bool(ball_in_goal(env, max_speed=0.1).all())
+
+
+def test_a_card_that_is_held_gets_to_its_target() -> None:
+    env, demonstrator = world("card_pick", "CardPick")
+    assert run(env, demonstrator, 70, {"card": ("lift",)}) == ["lift"] * NUM_ENVS
+    assert (place(env, "card") - torch.tensor(TARGET)).norm(dim=-1).max() < 0.05
+
+
+def test_the_thumb_presses_when_the_fingers_are_down() -> None:
+    env, demonstrator = world("card_pick", "CardPick")
+    while not bool(demonstrator.doing("close").all()):
+        env.follow(demonstrator.act(), {})
+    demonstrator.look()
+    thumb = demonstrator._closing()[:, 12:]
+    assert torch.equal(thumb, demonstrator._opened[:, 12:])  # the fingers are 0.4 rad open
+    for _ in range(8):
+        env.follow(demonstrator.act(), {})
+    demonstrator.look()
+    assert not torch.equal(demonstrator._closing()[:, 12:], thumb)
+
+
+def test_a_bowl_that_is_held_gets_into_the_slot_and_stays_there() -> None:
+    env, demonstrator = world("dishrack_place", "DishrackPlace")
+    phases = run(env, demonstrator, 130, {"bowl": ("lift", "carry", "lower")})
+    assert phases == ["up"] * NUM_ENVS
+    assert bool(bowl_in_slot(env).all())
+
+
+def test_a_cup_is_tipped_with_its_rim_over_the_big_cup() -> None:
+    env, demonstrator = world("ball_pour", "BallPour")
+    phases = run(env, demonstrator, 110, {"cup": ("lift", "carry", "tip", "wait")})
+    assert phases == ["wait"] * NUM_ENVS
+    assert demonstrator._lean.min() > 1.8  # 110 degrees are 1.92 rad
+    assert (demonstrator.grip - demonstrator._pouring_place()).norm(dim=-1).max() < 0.02
+    assert (demonstrator.grip - place(env, "bin"))[:, :2].norm(dim=-1).max() < BIN_RADIUS
+
+
+def test_a_bulb_is_turned_by_a_full_turn_within_the_horizon() -> None:
+    env, demonstrator = world("bulb_screw", "BulbScrew")
+    angle = torch.zeros(NUM_ENVS)
+
+    def turn(before: torch.Tensor) -> None:
+        change = env.palm.rot @ before.mT
+        angle.sub_(torch.atan2(change[:, 1, 0], change[:, 0, 0]) * demonstrator.doing("twist"))
+
+    run(env, demonstrator, 250, {}, turn)  # at the pace of the arm's other joints: without the wrist's own offset
+    assert angle.min() > FULL_TURN
+
+
+@pytest.mark.parametrize(
+    ("scene", "task"),
+    [
+        ("soccer_push", "SoccerPush"),
+        ("card_pick", "CardPick"),
+        ("dishrack_place", "DishrackPlace"),
+        ("ball_pour", "BallPour"),
+        ("bulb_screw", "BulbScrew"),
+    ],
+)
+def test_habits_differ_from_care_to_care_and_are_drawn_anew(scene: str, task: str) -> None:
+    kind = entry_point(f"SCORE-{task}-v0", "demonstrator_entry_point")
+    env, demonstrator = world(scene, task, kind.habits)
+    flawless = without_flaws(kind.habits)
+    assert flawless.aim_bias == (0.0, 0.0)
+    assert flawless.aim_std == flawless.tremor_std == 0.0
+    assert kind.habits != flawless
+    assert min(kind.habits.care_probability) > 0.0
+    first = demonstrator.care.clone()
+    for _ in range(6):
+        env.follow(demonstrator.act(), {})
+    assert torch.isfinite(demonstrator.act()).all()
+    demonstrator.reset()
+    assert not torch.equal(first, demonstrator.care)
+    assert not bool(demonstrator.phase.any())
