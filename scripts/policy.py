@@ -15,9 +15,13 @@ from pathlib import Path
 # Before torch loads: at these sizes a second thread waits more than it works.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-
-from score.cli.arguments import Command, task_options
-from score.utils.cli import run_command
+try:
+    from score.cli.arguments import Command, task_options
+    from score.utils.cli import run_command
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:

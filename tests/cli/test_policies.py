@@ -40,7 +40,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.xfail(reason="open defect: the page that is suggested is not read back as YAML")
 def test_what_does_not_fit_is_said_with_a_page_to_begin_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("check", str(folder)) == 1
     out = capsys.readouterr().out

@@ -424,7 +424,6 @@ def test_reformatted_manifest_is_not_edited(capsule: Path) -> None:
         (lambda m: m["inputs"][1].update(shape=[6, 3]), "golden.safetensors holds"),
     ],
 )
-@pytest.mark.xfail(reason="wording of one case has changed")
 def test_manifest_that_does_not_fit(capsule: Path, change: Callable[[dict], object], message: str) -> None:
     edit(capsule, change)
     assert message in message_of(capsule)
@@ -435,7 +434,6 @@ def test_manifest_that_is_no_json(capsule: Path) -> None:
     assert "manifest.json is not JSON" in message_of(capsule)
 
 
-@pytest.mark.xfail(reason="not looked into yet")
 def test_policy_that_does_not_run_is_reported_in_one_line(capsule: Path) -> None:
     class Other(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

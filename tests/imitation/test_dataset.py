@@ -125,7 +125,6 @@ def test_bad_env_args_are_named(tmp_path: Path, env_args: dict, message: str) ->
         _read(write_demonstrations(tmp_path / "d.hdf5", **env_args))
 
 
-@pytest.mark.xfail(reason="wording has changed")
 def test_files_that_are_no_demonstrations(tmp_path: Path, demonstrations: Path) -> None:
     with pytest.raises(UserError, match=r"demo.hdf5 do not exist: .*Did you mean 'demos.hdf5'"):
         _read(tmp_path / "demo.hdf5")

@@ -157,7 +157,7 @@ def _windows(data: DemonstrationSet, cfg: PretrainCfg) -> tuple[PolicySpec, Wind
 
 
 _UNET = pytest.param(
-    tiny_diffusion("unet"), marks=pytest.mark.xfail(reason="open defect: the small U-Net errs by 0.25 here")
+    tiny_diffusion("unet"), marks=pytest.mark.xfail(reason="8 channels err by 0.25; see test_a_wider_u_net_learns")
 )
 
 
@@ -176,6 +176,20 @@ def test_training_learns(tmp_path: Path, network: DiffusionNetworkCfg | None) ->
     # Offsets have a deviation of 0.1: guessing one at random errs by about 0.1.
     assert last.action_error[0] < 0.03
     assert last.validation_loss < 0.5
+
+
+def test_a_wider_u_net_learns(tmp_path: Path) -> None:
+    """As above. Its validation loss, on noise, stays at 0.50 (0.51 after 400 updates): only the actions are held."""
+    data = read_demonstrations(write_demonstrations(tmp_path / "d.hdf5", episodes=20, steps=30), ["joint_pos"])
+    for episode in data.episodes:
+        joints = episode.observations["joint_pos"]
+        episode.actions.copy_(joints + torch.diff(joints, dim=0, prepend=joints[:1]))
+    network = DiffusionNetworkCfg(form="unet", down_dims=(32, 64), kernel_size=3, step_embed_dim=32)
+    cfg = tiny_cfg(
+        network=network, point_cloud=None, horizon=2, updates=400, warmup=20, batch_size=64, validation_every=200,
+        learning_rate=3e-3,
+    )  # fmt: skip
+    assert _train(data, tmp_path / "base", cfg).measurements[-1].action_error[0] < 0.03
 
 
 def test_learning_rate_by_hand() -> None:

@@ -173,7 +173,6 @@ def test_the_mass_of_a_solid_and_of_a_thin_wall(tmp_path: Path, scan: Path) -> N
         ("collision", {"kind": "hull", "pieces": 0}, "collision.pieces holds 0"),
     ],
 )
-@pytest.mark.xfail(reason="wording of one case has changed")
 def test_an_asset_file_that_is_wrong_is_refused(
     folder: Path, tmp_path: Path, key: str, value: Any, message: str
 ) -> None:

@@ -144,7 +144,6 @@ def test_a_checkpoint_of_another_base_policy_is_refused_before_the_simulator(
         assert "model_0.pt steers another base policy" in line
 
 
-@pytest.mark.xfail(reason="not looked into yet")
 def test_a_python_without_the_packages_is_told_of_the_launcher(tmp_path: Path) -> None:
     for script in sorted((ROOT / "scripts").glob("*.py")):
         # -S: no site-packages; -I: no PYTHONPATH.

@@ -127,15 +127,14 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     assert list(found["Evaluation/success"]) == [0, 2, 4]
 
 
-@pytest.mark.xfail(reason="the test unpacks three values where training resets once more")
 def test_each_segment_and_each_seed_has_its_own_starts(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     def starts(seed: int, name: str) -> tuple[list[list[float]], list[list[float]]]:
         """Starts of the training's resets in their order, and of its evaluations."""
         task = PointTask(8)
         small_cfg.seed = seed
         run(small_cfg, tmp_path / name, task=task)
-        own = derive_seed(SeedSpace.TRAINING_EVALUATION.value[0], 0, Stream.START)
-        return [x for s, x in task.resets if s != own], [x for s, x in task.resets if s == own]
+        # Training resets with a seed; an evaluation seeds each episode beforehand.
+        return [x for s, x in task.resets if s is not None], [x for s, x in task.resets if s is None]
 
     training, evaluation = starts(3, "a")
     # Two segments of two iterations; the first one's start is made when the networks are built, and again. Three
@@ -143,6 +142,11 @@ def test_each_segment_and_each_seed_has_its_own_starts(small_cfg: SteeringRunner
     (built, first, second), (fixed, again, last) = training, evaluation
     assert built == first != second
     assert fixed == again == last
+    own, task = SeedSpace.TRAINING_EVALUATION.value[0], PointTask(8)
+    seeds = torch.tensor([derive_seed(own, episode, Stream.START) for episode in range(8)])
+    task.seed_episodes(seeds, torch.ones(8, dtype=torch.bool))
+    task.reset()
+    assert fixed == task.resets[-1][1]
     (_, first_of_other, second_of_other), (fixed_of_other, *_) = starts(4, "b")
     assert len({str(x) for x in (first, second, first_of_other, second_of_other, fixed)}) == 5
     assert fixed_of_other == fixed

@@ -91,7 +91,7 @@ def proposed_interface(foreign: ForeignPolicy, task: PolicySpec) -> str:
         lines.append(f"  {key}:  # {size} numbers, {entry.history} frames")
         fitting = [name for name, offered in task.observations.items() if offered.shape == (size,)]
         still = foreign.inputs[key].still
-        for name in fitting or ["???"]:
+        for name in fitting or ['"???"']:  # quoted, or the page is no YAML
             lines.append(f"    - {{observation: {name}}}{'  # keep one' if len(fitting) > 1 else ''}")
         lines += [f"    # number {column} never moved: {{constant: [{value:.6g}]}}" for column, value in still.items()]
     count = len(inner.actions.names)
