@@ -1,7 +1,6 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """The grasping tasks in the simulator: spaces, reset ranges, finiteness, sound contact; and they can be solved."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tasks.workers import ROOT, facts_of
 
 from score.reconstruction.scene import read_scene
 from score_assets import scene_file
 from score_assets.robots.franka_leap import JOINT_NAMES
 
-ROOT = Path(__file__).resolve().parents[2]
 SCENES = {"SCORE-CubePinch-v0": "cube_pinch", "SCORE-CupGrasp-v0": "cup_grasp", "SCORE-BottleGrasp-v0": "bottle_grasp"}
 CASES = [(task, domain) for domain in ("sim", "real") for task in SCENES]
 
@@ -25,18 +24,8 @@ pytestmark = pytest.mark.simulator
 def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
     task, domain = request.param
     random_steps, num_envs = ("60", "16") if domain == "sim" else ("10", "6")
-    worker = ROOT / "tests" / "tasks" / "grasp_worker.py"
-    result = subprocess.run(
-        [sys.executable, str(worker), task, domain, random_steps, num_envs],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
-    assert lines, result.stderr[-3000:]
-    return {"task": task, "domain": domain, "num_envs": int(num_envs), **json.loads(lines[-1][6:])}
+    seen = facts_of("grasp_worker", task, domain, random_steps, num_envs)
+    return {"task": task, "domain": domain, "num_envs": int(num_envs), **seen}
 
 
 def test_engine_and_interface(facts: dict[str, Any]) -> None:

@@ -1,16 +1,11 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """SCORE-Insert-v0 on both engines: spaces, reset ranges, windows, clamping, finiteness; and it can be solved."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tasks.workers import facts_of
 
-ROOT = Path(__file__).resolve().parents[2]
 ENGINES = {"sim": "ovphysx", "real": "newton_mjwarp"}
 
 pytestmark = pytest.mark.simulator
@@ -20,18 +15,8 @@ pytestmark = pytest.mark.simulator
 def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
     domain = request.param
     random_steps, num_envs = ("60", "16") if domain == "sim" else ("10", "8")
-    worker = ROOT / "tests" / "tasks" / "sim_worker.py"
-    result = subprocess.run(
-        [sys.executable, str(worker), domain, random_steps, num_envs],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
-    assert lines, result.stderr[-3000:]
-    return {"domain": domain, "num_envs": int(num_envs), **json.loads(lines[-1][6:])}
+    seen = facts_of("sim_worker", domain, random_steps, num_envs)
+    return {"domain": domain, "num_envs": int(num_envs), **seen}
 
 
 def test_engine_and_interface(facts: dict[str, Any]) -> None:

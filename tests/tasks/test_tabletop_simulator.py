@@ -1,19 +1,14 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """The tabletop tasks in the simulator: spaces, reset ranges, rest, finiteness; and they can be solved."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tasks.workers import facts_of
 
 from score.reconstruction.scene import read_scene
 from score_assets import scene_file
 
-ROOT = Path(__file__).resolve().parents[2]
 SCENES = {
     "SoccerPush": ("soccer_push", 512, 160),
     "CardPick": ("card_pick", 768, 128),
@@ -31,18 +26,8 @@ pytestmark = pytest.mark.simulator
 def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
     task, domain = request.param
     random_steps, num_envs = ("20", "6") if domain == "sim" else ("5", "3")
-    worker = ROOT / "tests" / "tasks" / "tabletop_worker.py"
-    result = subprocess.run(
-        [sys.executable, str(worker), f"SCORE-{task}-v0", domain, random_steps, num_envs],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    lines = [line for line in result.stdout.splitlines() if line.startswith("FACTS ")]
-    assert lines, result.stderr[-3000:]
-    return {"task": task, "domain": domain, "num_envs": int(num_envs), **json.loads(lines[-1][6:])}
+    seen = facts_of("tabletop_worker", f"SCORE-{task}-v0", domain, random_steps, num_envs)
+    return {"task": task, "domain": domain, "num_envs": int(num_envs), **seen}
 
 
 def test_engine_and_interface(facts: dict[str, Any]) -> None:

@@ -22,6 +22,19 @@ class RealGraspPhysicsCfg(GraspPhysicsCfg):
     default: PhysicsCfg = NEWTON_GRASP
 
 
+UNSEEN = Dynamics(
+    friction=(0.20, 0.28),
+    mass=(1.25, 1.5),
+    stiffness=(0.70, 0.79),
+    damping=(1.21, 1.4),
+    delay=(2, 5),
+    point_std=0.003,
+    shift_std=0.003,
+    turn_std=math.radians(0.3),
+)
+"""What ``sim`` never sees."""
+
+
 def make_real(cfg: GraspEnvCfg) -> None:
     """Turns a task's settings into those of its stand-in: friction, mass, gains, delay, noise that ``sim`` never sees.
 
@@ -29,14 +42,4 @@ def make_real(cfg: GraspEnvCfg) -> None:
         cfg: Settings of the task, changed in place.
     """
     cfg.sim.physics = RealGraspPhysicsCfg()
-    unseen = Dynamics(
-        friction=(0.20, 0.28),
-        mass=(1.25, 1.5),
-        stiffness=(0.70, 0.79),
-        damping=(1.21, 1.4),
-        delay=(2, 5),
-        point_std=0.003,
-        shift_std=0.003,
-        turn_std=math.radians(0.3),
-    )
-    set_dynamics(cfg, ("object",), gains="joint_gains", action="joints", domain=unseen)
+    set_dynamics(cfg, ("object",), gains="joint_gains", action="joints", domain=UNSEEN)
