@@ -145,7 +145,9 @@ def test_other_objects_stand_by(tmp_path: Path) -> None:
     assert cfg.scene.loose.init_state.pos == cfg.scene.bolted.init_state.pos == (0.4, 0.3, 0.0)
     bodies: Any = vars(cfg.events)["bodies"]
     # the insertion places peg and socket itself; what is fixed and has no ranges stays where it is
-    assert bodies.params["bodies"] == {"loose": {"ranges": {"x": (-0.1, 0.1)}, "half_turn": False, "moves": True}}
+    assert bodies.params["bodies"] == {
+        "loose": {"ranges": {"x": (-0.1, 0.1)}, "half_turn": False, "moves": True, "inside": ""}
+    }
 
 
 def test_a_name_that_the_task_has_itself(tmp_path: Path) -> None:
@@ -183,9 +185,9 @@ def test_a_scene_becomes_an_isaac_lab_scene(tmp_path: Path) -> None:
     assert {name: type(getattr(cfg, name)) for name in kinds} == kinds
     assert cfg.lamp.actuators["joint"].friction == 0.15
     assert placed_bodies(scene, half_turn=("free",)) == {
-        "free": {"ranges": {"x": (-0.1, 0.1)}, "half_turn": True, "moves": True},
-        "goal": {"ranges": {"y": (0.0, 0.1)}, "half_turn": False, "moves": False},
-        "lamp": {"ranges": {}, "half_turn": False, "moves": False},
+        "free": {"ranges": {"x": (-0.1, 0.1)}, "half_turn": True, "moves": True, "inside": ""},
+        "goal": {"ranges": {"y": (0.0, 0.1)}, "half_turn": False, "moves": False, "inside": ""},
+        "lamp": {"ranges": {}, "half_turn": False, "moves": False, "inside": ""},
     }
 
 
