@@ -14,7 +14,7 @@ from score_tasks.kit.demonstrator import Phase
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.ball_pour import BIN, CUP
 
-GRIP = 0.030
+GRIP = 0.026
 """Height of the contacts over the cup's middle [m]: lower, the hand itself is in the ball's way."""
 YAW = math.radians(230.0)
 """Turn of the palm about the vertical: the tipped pose is in reach over all places of the big cup [rad]."""
@@ -22,6 +22,10 @@ MOUTH = YAW + math.radians(248.0)
 """Direction that the cup is tipped to: in the palm's frame the gap between ring finger and thumb [rad]."""
 CARRY = 0.26
 """Height of the grip while carrying [m]."""
+CLEAR = 0.12
+"""Height of the grip from which on it also goes sideways [m]."""
+LEAN = 1.0
+"""How far the cup leans over already while it is carried: the ball stays in it [rad]."""
 OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 """How far the hand stands open on the way to the cup [rad]."""
 
@@ -36,6 +40,10 @@ class Habits(HandHabits):
     """How far the cup is tipped."""
     tip_rate: float = 0.07
     """Turn per control step while tipping."""
+    lift: tuple[float, float, float] = (0.011, 0.011, 0.011)
+    """Path per control step while lifting: at 0.025 a smooth and heavy cup slips by 12 mm, and falls when tipped."""
+    carry: float = 0.018
+    """Path per control step while carrying."""
     near_enough: tuple[float, float, float] = (0.02, 0.02, 0.02)
     """Distance from the place at which it begins to tip: a hasty one tips while it still moves."""
     patience: float = 10.0
@@ -56,19 +64,21 @@ class BallPourDemonstrator(HandDemonstrator):
         tremor_std=0.0006,
         before=(0.060, 0.048, 0.030),
         tip=(math.radians(95.0), math.radians(102.0), math.radians(110.0)),
+        lift=(0.025, 0.018, 0.011),
         near_enough=(0.06, 0.03, 0.02),
     )
 
     def make_phases(self) -> Sequence[Phase]:
         """Over the cup, down, close, lift, carry, tip, wait."""
-        fast, level = self.ahead, lambda: self._level
+        fast, level, leaning = self.ahead, lambda: self._level, lambda: self._tipping(LEAN)
+        lift, carry = lambda: fast(1.0) * self.by_care(self.habits.lift), lambda: fast(self.habits.carry)
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self.table(AROUND.squeezed(self.habits.force))
         return (
             HandPhase("over", lambda: self._take(0.07), fast, self._above, "down", rot=level, hand=opened),
             HandPhase("down", self._take, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
             HandPhase("close", self._take, fast, self._firm, "lift", rot=level, hand=shut),
-            HandPhase("lift", self._raised, fast, self._high, "carry", rot=level, hand=shut),
-            HandPhase("carry", self._pouring_place, fast, self._carried, "tip", rot=level, hand=shut),
+            HandPhase("lift", self._raised, lift, self._high, "carry", rot=level, hand=shut),
+            HandPhase("carry", self._pouring_place, carry, self._carried, "tip", rot=leaning, hand=shut),
             HandPhase("tip", self._pouring_place, fast, self._tipped, "wait", rot=self._tipping, hand=shut),
             HandPhase("wait", self._pouring_place, fast, self.never, rot=self._tipping, hand=shut),
         )
@@ -96,9 +106,10 @@ class BallPourDemonstrator(HandDemonstrator):
         """The palm tipped towards the cup's mouth (N, 3, 3)."""
         return tilted_palm(torch.full_like(tilt, YAW), tilt, MOUTH)
 
-    def _tipping(self) -> torch.Tensor:
+    def _tipping(self, most: float = math.pi) -> torch.Tensor:
+        """The palm on its way to be tipped, at most so far."""
         rate = self.habits.lead * self.habits.tip_rate * self.pace
-        return self._leaning(torch.minimum(self._lean + rate, self._tip))
+        return self._leaning(torch.minimum(self._lean + rate, self._tip).clamp(max=most))
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
@@ -124,7 +135,7 @@ class BallPourDemonstrator(HandDemonstrator):
         return torch.cat((self.grip[:, :2], torch.full_like(self.grip[:, :1], CARRY)), dim=-1)
 
     def _high(self) -> torch.Tensor:
-        return (self.grip[:, 2] > CARRY - 0.03) | (self.steps > 25)
+        return (self.grip[:, 2] > CLEAR) | (self.steps > 15)
 
     def _carried(self) -> torch.Tensor:
         away = (self._pouring_place() - self.grip).norm(dim=-1)
