@@ -12,7 +12,7 @@ import pytest
 import isaaclab.sim as sim_utils
 
 from score.reconstruction.scene import read_scene
-from score.simulation import scene_files
+from score.scene_files import scene_files
 from score_assets import USD_DIR, scene_file
 from score_tasks.kit.scene import object_cfg
 

@@ -6,6 +6,8 @@ Tasks and the drop test of assets share them, so that an asset is checked under 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from isaaclab.physics import PhysicsManager
@@ -72,6 +74,31 @@ def allow_unpinned_host_memory() -> None:
     if not wp.is_cuda_available():
         cpu = wp.get_device("cpu")
         cpu.pinned_allocator = cpu.default_allocator
+
+
+@contextlib.contextmanager
+def physx_threads(count: int) -> Iterator[None]:
+    """Starts PhysX with so many threads of its own; results do not depend on it.
+
+    Isaac Lab asks for 8, whatever the machine: where there are fewer cores, they wait for each other.
+
+    Args:
+        count: Threads, at least one.
+    """
+    import ovphysx
+
+    asked = ovphysx.PhysXConfig
+
+    class Config(asked):  # type: ignore[misc, valid-type]
+        def __post_init__(self) -> None:
+            self.num_threads = count
+            super().__post_init__()
+
+    ovphysx.PhysXConfig = Config
+    try:
+        yield
+    finally:
+        ovphysx.PhysXConfig = asked
 
 
 _PER_ENV = {

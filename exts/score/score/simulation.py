@@ -14,16 +14,16 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import torch
 
-from score.physics import allow_unpinned_host_memory, fold_physics_steps, size_gpu_buffers
+from score.physics import allow_unpinned_host_memory, fold_physics_steps, physx_threads, size_gpu_buffers
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
+from score.scene_files import scene_files
+from score.utils import ranks
 from score.utils.errors import UserError
-from score.utils.files import sha256_of
 from score.utils.overrides import require_known_keys
 from score.utils.random import preserved_random_state, seed_global_generators
 
@@ -55,30 +55,6 @@ def require_engine(physics_cfg: Any) -> str:
                 )
             return name
     return type(physics_cfg).__name__
-
-
-def scene_files(env_cfg: Any) -> dict[str, str]:
-    """Hashes the files that a scene is made from: scene file, assets with their clouds, USD files with all they name.
-
-    Args:
-        env_cfg: Settings of an environment that was built.
-
-    Returns:
-        End of a file's path -> SHA-256. Layers that are written from a scene file for one process are left out.
-    """
-    from pxr import UsdUtils
-
-    spawns = [getattr(item, "spawn", None) for item in vars(env_cfg.scene).values()]
-    spawns += [part for spawn in spawns for part in getattr(spawn, "assets_cfg", ())]
-    named = [getattr(spawn, "usd_path", None) for spawn in spawns]
-    files = {Path(scene).resolve() for scene in [getattr(env_cfg, "scene_file", "")] if scene}
-    for root in {str(path) for path in named if path and Path(path).is_file()}:
-        layers, others, _ = UsdUtils.ComputeAllDependencies(root)
-        files |= {Path(layer.realPath) for layer in layers if "score_scene_object" not in layer.customLayerData}
-        files |= {Path(other) for other in others}
-    for folder in {file.parent for file in files if (file.parent / "asset.yaml").is_file()}:
-        files |= {folder / "asset.yaml", folder / "points.npz"}
-    return {"/".join(file.parts[-3:]): sha256_of(file) for file in sorted(files) if file.is_file()}
 
 
 class SteerableEnv:
@@ -272,8 +248,11 @@ def open_isaac(
         steps = math.ceil(env_cfg.episode_length_s / (env_cfg.decimation * env_cfg.sim.dt))
         env_cfg.add_video_camera(video_dir, video_episodes * steps)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
+    threads = max(1, len(os.sched_getaffinity(0)) // ranks.count())
     with _launched(launch_simulation(env_cfg, launcher_args)):
-        with _quiet(os.environ.get("SCORE_VERBOSE") is None):
+        on_cpu = engine == "ovphysx" and not str(agent_cfg.device).startswith("cuda")
+        limited = physx_threads(threads) if on_cpu else contextlib.nullcontext()
+        with _quiet(os.environ.get("SCORE_VERBOSE") is None), limited:
             env = gym.make(gym_id, cfg=env_cfg)
         try:
             fold_physics_steps(env.unwrapped)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from score.policies.base_policy import BasePolicy
 from score.utils.errors import UserError, near_names
@@ -13,6 +15,9 @@ from score.utils.errors import UserError, near_names
 from .latent import NO_BASIS, LatentBasis
 from .plan import Plan
 from .squash import Squash
+
+if TYPE_CHECKING:
+    from .config import SteeringRunnerCfg
 
 
 @dataclass(frozen=True)
@@ -74,3 +79,31 @@ def plan_identity(settings: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Return what a checkpoint has to say of its plan, so that :func:`make_plan` can build it again."""
     names = ("method", "bound", "residual_limit") if plan.own_dim else ("method", "bound")
     return {name: settings[name] for name in names} | {"basis": plan.kind, "knots": plan.knots}
+
+
+def training_identity(
+    cfg: SteeringRunnerCfg, plan: Plan, chunk_steps: int, observations: Mapping[str, torch.Tensor], base_sha256: str
+) -> dict[str, Any]:
+    """Return what has to be the same where a checkpoint is loaded: the plan, and the shape of both networks.
+
+    Args:
+        cfg: Settings of the run.
+        plan: The plan that it trains.
+        chunk_steps: Control steps of a decision.
+        observations: What actor (``policy``, (N, C)) and critic (``critic``, (N, D)) read.
+        base_sha256: Hash of the base policy's weights.
+    """
+    return {
+        "base_policy_sha256": base_sha256,
+        "chunk_steps": chunk_steps,
+        **plan_identity(vars(cfg.steering), plan),
+        "horizon": plan.noise_shape[0],
+        "action_dim": plan.noise_shape[1],
+        "condition_dim": observations["policy"].shape[1],
+        "critic_dim": observations["critic"].shape[1],
+        "actor_hidden_dims": list(cfg.actor.hidden_dims),
+        "actor_activation": str(cfg.actor.activation),
+        "actor_obs_normalization": cfg.actor.obs_normalization,
+        "critic_hidden_dims": list(cfg.critic.hidden_dims),
+        "critic_activation": str(cfg.critic.activation),
+    }

@@ -43,7 +43,7 @@ from .checkpoint_checks import refuse_unsound, require_resumable
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
-from .methods import plan_identity
+from .methods import training_identity
 from .policy import head_of
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
 
@@ -101,20 +101,7 @@ class SteeringRunner(OnPolicyRunner):
             super().__init__(env, values, None if log_dir is None else str(log_dir), str(env.device))
         self.logger = self._make_logger()
         observations = env.get_observations()
-        self.identity: dict[str, Any] = {
-            "base_policy_sha256": base_policy_sha256,
-            "chunk_steps": env.chunk_steps,
-            **plan_identity(vars(cfg.steering), env.plan),
-            "horizon": env.plan.noise_shape[0],
-            "action_dim": env.plan.noise_shape[1],
-            "condition_dim": observations["policy"].shape[1],
-            "critic_dim": observations["critic"].shape[1],
-            "actor_hidden_dims": list(cfg.actor.hidden_dims),
-            "actor_activation": str(cfg.actor.activation),
-            "actor_obs_normalization": cfg.actor.obs_normalization,
-            "critic_hidden_dims": list(cfg.critic.hidden_dims),
-            "critic_activation": str(cfg.critic.activation),
-        }
+        self.identity = training_identity(cfg, env.plan, env.chunk_steps, observations, base_policy_sha256)
         self._snapshot = copy.deepcopy(self.state())
 
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
