@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from score.physics import FoldedSteps
+from score.physics import FoldedSteps, physx_threads
 
 
 class Engine:
@@ -49,3 +49,15 @@ def test_a_force_is_handed_over_before_each_physics_step(pushed: bool) -> None:
     step = [("step", 0.01)]
     assert engine.calls == step + between + step + between + step
     assert folded.handles_decimation() is True
+
+
+def test_physx_gets_the_threads_that_are_asked_for() -> None:
+    ovphysx = pytest.importorskip("ovphysx")
+    before = ovphysx.PhysXConfig
+    with physx_threads(3):
+        assert ovphysx.PhysXConfig(num_threads=8).num_threads == 3
+        # what Isaac Lab hands over stays, and what is wrong is still refused
+        assert ovphysx.PhysXConfig(num_threads=8, carbonite_overrides={"/a": True}).carbonite_overrides == {"/a": True}
+        with pytest.raises(TypeError, match="nvtx_enabled"):
+            ovphysx.PhysXConfig(nvtx_enabled=3)
+    assert ovphysx.PhysXConfig is before
