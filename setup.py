@@ -9,7 +9,7 @@ ROOTS = {"score": "exts/score", "score_tasks": "tasks", "score_assets": "assets"
 """Top-level import package: the folder that holds it."""
 
 DATA = ["py.typed"] + [
-    f"**/*.{suffix}" for suffix in ("json", "npz", "safetensors", "toml", "usd", "usda", "usdc", "yaml")
+    f"**/*.{suffix}" for suffix in ("json", "npz", "pt", "safetensors", "toml", "usd", "usda", "usdc", "yaml")
 ]
 """What a package ships beside its code."""
 

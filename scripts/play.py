@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Watches a checkpoint: writes an mp4 with --video, or opens one of Isaac Lab's viewers with --viz.
 
-./isaaclab.sh -p scripts/play.py --task SCORE-Insert-v0 --checkpoint best --video
+./isaaclab.sh -p scripts/play.py --task SCORE-Insert-v0 --checkpoint shipped --video
 ./isaaclab.sh -p scripts/play.py --task SCORE-Insert-v0 --checkpoint best --viz viser
 """
 
@@ -44,17 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     require_display(args.viz)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
+    from score.cli.shipped import SHIPPED, evaluation_lines
     from score.open_task import open_task
     from score.rollout.arms import base_arm, steered_arm
     from score.rollout.episodes import run_episodes
     from score.utils.files import require_writable
 
     bundle, checkpoint = artefacts.find_inputs(args, overrides)
-    folder = args.output or (checkpoint.parent if checkpoint else Path("logs")) / "videos" / "play"
+    folder = args.output or artefacts.results_folder(args.checkpoint, checkpoint) / "videos" / "play"
     if args.video:
         require_writable(folder)
         print(f"Writes an mp4 to {folder}")
     print(f"Base policy {bundle}; steering checkpoint {checkpoint or 'none'}; Ctrl-C ends")
+    if checkpoint is not None and args.checkpoint == SHIPPED:
+        print(*evaluation_lines(checkpoint), sep="\n")
     video = {"video_dir": str(folder), "video_episodes": args.episodes} if args.video else {}
     options = task_options(args, overrides, num_envs=args.num_envs or 1, visualizers=args.viz, **video)
     with open_task(**options) as task:

@@ -5,6 +5,7 @@ A task is registered with ``gymnasium.register``, and its keywords say what the 
 
 * ``rsl_rl_cfg_entry_point``: its :class:`~score.steering.config.SteeringRunnerCfg`, as ``"module:attribute"``.
 * ``base_policy_entry_point``: a function that returns the folder of its base policy; ``base_policy`` is its argument.
+* ``steering_policy_entry_point``: the same for the steering policy that comes with it, where there is one.
 * ``domain``, ``domain_tasks``: whether it is ``sim`` or ``real``, and gym ids of its other domains.
 * ``env_cfg_entry_point`` makes it a task of Isaac Lab (:mod:`score.simulation`), ``interface`` one of Gymnasium
   (:mod:`score.gym_task`).

@@ -19,7 +19,8 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
         name: Name in the gym ids, for example ``CubePinch``.
         module: Package of the task, its ``__name__``.
         class_name: What its classes begin with.
-        base_policy: Folder of its base policy below ``score_assets/base_policies``.
+        base_policy: Folder of its base policy below ``score_assets/base_policies``, and of the steering policy for it
+            below ``score_assets/steering_policies``, once there is one.
         family: For a task that is two modules of a package: the first one's name. It holds the settings of task and
             steering, ``<family>_demonstrator`` the demonstrator; the stand-ins of the family share ``real_env_cfg.py``.
     """
@@ -29,6 +30,7 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
     common = {
         "rsl_rl_cfg_entry_point": f"{module}.{agent}:{class_name}SteeringCfg",
         "base_policy_entry_point": "score_assets:base_policy_dir",
+        "steering_policy_entry_point": "score_assets:steering_policy_dir",
         "base_policy": base_policy,
         "demonstrator_entry_point": f"{module}.{demonstrator}:{class_name}Demonstrator",
         "default_agent": "rsl_rl",
