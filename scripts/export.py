@@ -40,12 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = command.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="folder of the capsule")
     add("--sampled", action="store_true", help="draw codes instead of taking their mean")
-    reports = {"type": Path, "nargs": "+", "default": [], "metavar": "FILE.json"}
-    add(
-        "--evaluation",
-        help="report of evaluate.py, for the manifest; with --steering_only one of each domain",
-        **reports,
-    )
+    what = "report of evaluate.py, for the manifest; with --steering_only one of each domain"
+    add("--evaluation", type=Path, nargs="+", default=[], metavar="FILE.json", help=what)
     add("--attempts", type=int, default=20, help="episodes to try until one succeeds (default: 20)")
     add("--overwrite", action="store_true", help="replace an existing capsule, or steering policy")
     add("--steering_only", action="store_true", help="write the steering policy alone, to come with a task")

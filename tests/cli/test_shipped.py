@@ -145,7 +145,7 @@ def test_a_task_without_one_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_word_is_near_a_mistyped_one() -> None:
-    with pytest.raises(UserError, match="shiped does not exist. Did you mean 'shipped'"):
+    with pytest.raises(UserError, match=r"shiped does not exist\. Did you mean 'shipped'"):
         find_checkpoint("shiped", TASK, "detour")
 
 
