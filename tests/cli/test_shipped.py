@@ -56,7 +56,7 @@ def test_it_decides_as_the_checkpoint_that_it_was_made_of(tmp_path: Path) -> Non
     made, whole = write(tmp_path), tmp_path / "2026-01-02_03-04-05" / "model_0.pt"
     assert sorted(load_checkpoint(made)) == ["actor_state_dict", "infos", "iter", "score"]
     assert made.stat().st_size < whole.stat().st_size / 2
-    condition, noise = torch.randn(9, TwoWayPolicy.condition_dim), torch.randn(9, *TwoWayPolicy().latent_shape)
+    condition, noise = torch.randn(9, 2), torch.randn(9, *TwoWayPolicy().latent_shape)
     latents = [
         load_steering_policy(path, TwoWayPolicy())(condition, noise, torch.zeros(9, 0), False)[0]
         for path in (whole, made)
