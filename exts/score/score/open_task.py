@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import torch
 
+from score.utils.console import quiet_libraries
 from score.utils.errors import UserError, near_names
 from score.utils.fields import whole_number
 from score.utils.overrides import apply_overrides, split_overrides
@@ -42,8 +43,9 @@ def register_tasks() -> list[str]:
         The gym ids that have a steering agent, sorted.
     """
     if importlib.util.find_spec("isaaclab") is not None:
-        for point in importlib.metadata.entry_points(group="isaaclab.tasks"):
-            point.load()
+        with quiet_libraries():
+            for point in importlib.metadata.entry_points(group="isaaclab.tasks"):
+                point.load()
     return sorted(name for name, spec in gym.registry.items() if "base_policy_entry_point" in spec.kwargs)
 
 
@@ -93,7 +95,8 @@ def entry_point(task: str, key: str, domain: str = "sim") -> Any:
     if key not in kwargs:
         raise UserError(f"Task '{task}' registers no '{key}'; it has: {', '.join(sorted(kwargs))}.")
     module, attribute = kwargs[key].split(":")
-    return getattr(importlib.import_module(module), attribute)
+    with quiet_libraries():
+        return getattr(importlib.import_module(module), attribute)
 
 
 def default_num_envs(task: str, overrides: Sequence[str] = (), domain: str = "sim") -> int:
