@@ -131,7 +131,7 @@ gym.register(
     max_episode_steps=30,
     kwargs={
         "drift": 1.0,
-        "rsl_rl_cfg_entry_point": f"{__name__}:steering_cfg",
+        "steering_cfg_entry_point": f"{__name__}:steering_cfg",
         "base_policy_entry_point": f"{__name__}:bundle",
         "steering_policy_entry_point": f"{__name__}:steering_policy",
         "interface": {

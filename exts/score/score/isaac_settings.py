@@ -24,6 +24,8 @@ def resolve_settings(task: str, overrides: Sequence[str]) -> Any:
         # Isaac Lab takes any key below env, and ignores those that it does not know.
         require_known_keys(overrides, "env", env_cfg)
         return _resolved(task, overrides) if len(presets) < len(overrides) else env_cfg
+    except UserError:
+        raise
     except (ValueError, LookupError, AttributeError, TypeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"Overrides {list(overrides)} do not fit task '{task}': {reason}") from error

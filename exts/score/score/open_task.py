@@ -3,7 +3,7 @@
 
 A task is registered with ``gymnasium.register``, and its keywords say what the commands need to know of it:
 
-* ``rsl_rl_cfg_entry_point``: its :class:`~score.steering.config.SteeringRunnerCfg`, as ``"module:attribute"``.
+* ``steering_cfg_entry_point``: its :class:`~score.steering.config.SteeringRunnerCfg`, as ``"module:attribute"``.
 * ``base_policy_entry_point``: a function that returns the folder of its base policy; ``base_policy`` is its argument.
 * ``steering_policy_entry_point``: the same for the steering policy that comes with it, where there is one.
 * ``domain``, ``domain_tasks``: whether it is ``sim`` or ``real``, and gym ids of its other domains.
@@ -157,7 +157,7 @@ def open_task(
         raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
     ours, others = split_overrides(overrides, "agent")
     name, kwargs = task_kwargs(task, domain)
-    agent_cfg = entry_point(task, "rsl_rl_cfg_entry_point", domain)()
+    agent_cfg = entry_point(task, "steering_cfg_entry_point", domain)()
     apply_overrides(agent_cfg, ours)
     if seed is not None:
         agent_cfg.seed = seed

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import gymnasium as gym
 
 __all__ = ["register_task"]
@@ -28,7 +30,9 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
     demonstrator = f"{family}_demonstrator" if family else "demonstrator"
     real = f"SCORE-{name}-Real-v0"
     common = {
-        "rsl_rl_cfg_entry_point": f"{module}.{agent}:{class_name}SteeringCfg",
+        "steering_cfg_entry_point": f"{module}.{agent}:{class_name}SteeringCfg",
+        # Isaac Lab's train and play look here; its list_envs says that the task is one of RSL-RL.
+        "rsl_rl_cfg_entry_point": f"{__name__}:no_agent_of_isaac_lab",
         "base_policy_entry_point": "score_assets:base_policy_dir",
         "steering_policy_entry_point": "score_assets:steering_policy_dir",
         "base_policy": base_policy,
@@ -42,7 +46,16 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
         others = {"domain_tasks": {"real": real}} if domain == "sim" else {}
         gym.register(
             id=task,
-            entry_point="isaaclab.envs:ManagerBasedRLEnv",
+            entry_point="score_tasks.kit.environment:TaskEnv",
             disable_env_checker=True,
             kwargs={"env_cfg_entry_point": cfg, "domain": domain, **others, **common},
         )
+
+
+def no_agent_of_isaac_lab() -> NoReturn:
+    """Stand in the place of an agent's settings: Isaac Lab's own trainer knows no base policy, and would fail later."""
+    raise SystemExit(
+        "error: SCORE tasks are trained and played with a base policy, which Isaac Lab's own commands do not know: use"
+        " ./isaaclab.sh -p scripts/train.py --task TASK and scripts/play.py --task TASK. zero_agent, random_agent and"
+        " benchmark runtime of Isaac Lab work."
+    )

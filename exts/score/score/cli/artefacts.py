@@ -111,7 +111,7 @@ def experiment_name(task: str, overrides: Sequence[str]) -> str:
     given = [text.split("=", 1)[1] for text in overrides if text.startswith("agent.experiment_name=")]
     if given:
         require_plain_name(given[-1], "agent.experiment_name")
-    return given[-1] if given else str(entry_point(task, "rsl_rl_cfg_entry_point")().experiment_name)
+    return given[-1] if given else str(entry_point(task, "steering_cfg_entry_point")().experiment_name)
 
 
 def shipped_base_policy(task: str) -> Path:
