@@ -13,8 +13,12 @@ DATA = ["py.typed"] + [
 ]
 """What a package ships beside its code."""
 
+FOLDERS = {name: f"{root}/{name}" for name, root in ROOTS.items()} | {"score_scripts": "scripts"}
+"""The scripts are a package of another name, for the console commands of a wheel."""
+
 setup(
-    packages=[package for name, root in ROOTS.items() for package in find_packages(root, include=[name, f"{name}.*"])],
-    package_dir={name: f"{root}/{name}" for name, root in ROOTS.items()},
+    packages=[package for name, root in ROOTS.items() for package in find_packages(root, include=[name, f"{name}.*"])]
+    + ["score_scripts"],
+    package_dir=FOLDERS,
     package_data=dict.fromkeys(ROOTS, DATA),
 )
