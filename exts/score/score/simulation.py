@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from score.isaac_settings import blaming, launched, resolve_settings
 from score.physics import allow_unpinned_host_memory, fold_physics_steps, size_gpu_buffers
@@ -202,6 +203,11 @@ class SteerableEnv:
         manager = self.env.termination_manager
         return {name: manager.get_term(name) for name in manager.active_terms}
 
+    def picture(self) -> NDArray[np.uint8]:
+        """What the task's camera sees of environment 0, (height, width, 3)."""
+        with self._starting():
+            return self.env.scene["video"].data.output["rgb"].torch[0, ..., :3].cpu().numpy().copy()
+
     def _starting(self) -> contextlib.AbstractContextManager[None]:
         """Until the first step is done, engines compile and complain."""
         return contextlib.nullcontext() if self._started else quiet_libraries()
@@ -238,8 +244,7 @@ def open_isaac(
     num_envs: int | None = None,
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
-    video_dir: str | None = None,
-    video_episodes: int = 1,
+    camera: tuple[int, int] | None = None,
 ) -> Iterator[SteerableEnv]:
     """Launches the physics engine and builds a task.
 
@@ -251,8 +256,7 @@ def open_isaac(
         num_envs: Number of environments; the task's own default if None.
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
-        video_dir: Folder for an mp4 of environment 0 seen by the task's camera; no video if None.
-        video_episodes: Episodes in the video, each of the task's greatest length.
+        camera: Width and height of the pictures that the task's camera takes, pixels; no camera if None.
 
     Yields:
         The opened task. One process can open one task at a time.
@@ -273,9 +277,12 @@ def open_isaac(
         size_gpu_buffers(env_cfg.sim.physics, env_cfg.scene.num_envs)
     if engine == "ovphysx":
         allow_unpinned_host_memory()
-    if video_dir is not None:
-        steps = math.ceil(env_cfg.episode_length_s / (env_cfg.decimation * env_cfg.sim.dt))
-        env_cfg.add_video_camera(video_dir, video_episodes * steps)
+    if camera is not None:
+        if not hasattr(env_cfg, "add_video_camera"):
+            raise UserError(
+                f"Task '{task}' has no camera for videos: its settings lack add_video_camera (docs/ARCHITECTURE.md)."
+            )
+        env_cfg.add_video_camera(camera)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
     with launched(launch_simulation(env_cfg, launcher_args)):
         with quiet_libraries(), blaming(task, overrides):
