@@ -74,10 +74,10 @@ use_foreign() {
     if [[ $MODULES != both ]]; then
         printf -v install '%q -m pip install' "$EXECUTABLE"
         [[ $INSTALLER == pip ]] || printf -v install 'uv pip install --python %q' "$EXECUTABLE"
-        # Without dependencies, as our pins would replace the Isaac Lab that is there by another build of it.
+        # Without the extra isaaclab, which would look for a build of Isaac Lab where a checkout may be in use.
         fail "Isaac Lab of $name does not have this project: run" \
-            "'$install --no-deps -e $(printf '%q' "$ROOT") && $install statsmodels', or leave that environment" \
-            "to have one made here, and start again."
+            "'$install -e $(printf '%q' "$ROOT")', which keeps its packages, or leave that environment to have one" \
+            "made here, and start again."
     fi
     say "using Isaac Lab of $name"
     RUN=("$@")

@@ -5,6 +5,9 @@
 
 Records one episode in the simulator, writes the folder, and replays the episode without the simulator to compare.
 Exit code 0: the capsule passes; 1: it was written and a check failed; 2: wrong input.
+
+With --steering_only, what is written is no capsule but the steering policy alone, to come with a task
+(--checkpoint shipped); that takes no simulator.
 """
 
 from __future__ import annotations
@@ -37,12 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = command.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="folder of the capsule")
     add("--sampled", action="store_true", help="draw codes instead of taking their mean")
-    add("--evaluation", type=Path, metavar="FILE.json", help="report of evaluate.py, for the manifest")
+    what = "report of evaluate.py, for the manifest; with --steering_only one of each domain"
+    add("--evaluation", type=Path, nargs="+", default=[], metavar="FILE.json", help=what)
     add("--attempts", type=int, default=20, help="episodes to try until one succeeds (default: 20)")
-    add("--overwrite", action="store_true", help="replace an existing capsule")
+    add("--overwrite", action="store_true", help="replace an existing capsule, or steering policy")
+    add("--steering_only", action="store_true", help="write the steering policy alone, to come with a task")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once.
-    from score.cli import artefacts
+    from score.cli import artefacts, exports
+    from score.cli.shipped import SHIPPED_FILES
     from score.deployment import verify_capsule
     from score.deployment.manifest import CAPSULE_FILES
     from score.deployment.record import export_policy
@@ -53,14 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bundle, checkpoint = artefacts.find_inputs(args, overrides)
     if checkpoint is None:
         raise UserError("--checkpoint none: a capsule needs a steering policy. Give latest, best or a file.")
-    method, iteration = artefacts.training_of(checkpoint)
-    cfg = artefacts.export_cfg(args, bundle, checkpoint, iteration)
+    method, training = exports.training_of(checkpoint)
     if args.output.is_dir() and not args.overwrite:
         raise UserError(f"{args.output} already exists: name another folder, or add --overwrite.")
-    require_folder_place(args.output, CAPSULE_FILES if args.overwrite else ())
+    files = SHIPPED_FILES if args.steering_only else CAPSULE_FILES
+    require_folder_place(args.output, files if args.overwrite else ())
     require_writable(args.output.resolve().parent)
     print(f"Base policy: {bundle}")
-    print(f"Checkpoint:  {checkpoint} (method {method}, iteration {iteration})")
+    print(f"Checkpoint:  {checkpoint} (method {method}, iteration {training['iteration']})")
+    if args.steering_only:
+        exports.write_steering_policy(args, checkpoint, training)
+        print(f"Wrote {args.output}: {', '.join(sorted(file.name for file in args.output.iterdir()))}")
+        return 0
+    cfg = exports.export_cfg(args, bundle, checkpoint, training)
     print(f"Capsule:     {args.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")
     with open_task(**task_options(args, overrides, num_envs=args.num_envs or 1)) as task:
         steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)[1]

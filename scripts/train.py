@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.method is not None:
         find_method(args.method)
     # No --domain: training in the stand-in for the robot would spoil its numbers.
-    bundle, resume = artefacts.find_inputs(args, overrides)
+    bundle, resume = artefacts.find_inputs(args, overrides, resume=True)
     num_envs = args.num_envs or default_num_envs(args.task, overrides)
     if run_in_processes(args, num_envs, __file__, arguments):
         return 0

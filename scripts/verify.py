@@ -27,11 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("capsule", type=Path, metavar="CAPSULE", help="folder that export.py wrote")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
     command.add_argument("--repeats", type=int, default=5, help="replays of the recorded episode (default: 5)")
+    command.add_argument("--log", type=Path, metavar="FILE", help="compare with a log of run_policy.py --log instead")
     args = command.parse_args(arguments)
     require_counts(args)
     from score.deployment import verify_capsule  # late, so that --help answers at once
 
-    report = verify_capsule(args.capsule, repeats=args.repeats)
+    report = verify_capsule(args.capsule, repeats=args.repeats, log=args.log)
     print(json.dumps(report.to_dict(), indent=2) if args.json else report.summary())
     return 1 if report.failures else 0
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from score.cli.artefacts import default_output, find_checkpoint
+from score.cli.artefacts import default_output, find_checkpoint, results_folder
 from score.utils.errors import UserError
 from score.utils.provenance import command_line, source_commit
 
@@ -72,13 +73,19 @@ def test_a_foreign_checkpoint_is_refused_early(tmp_path: Path) -> None:
 
 def test_reports_lie_in_the_folder_of_the_run() -> None:
     checkpoint = Path("logs/rsl_rl/insert/run/model_best.pt")
-    assert (
-        default_output("Line-v0", "real", "final", 3, checkpoint)
-        == checkpoint.parent / "evaluation/model_best_real_final_seed3.json"
-    )
-    assert default_output("Line-v0", "sim", "development", 0, None) == Path(
-        "logs/evaluation/Line-v0_base_sim_development_seed0.json"
-    )
+    args = argparse.Namespace(checkpoint="best", domain="real", starts="final", seed=3)
+    output = default_output(args, "Line-v0", checkpoint)
+    assert output == checkpoint.parent / "evaluation/model_best_real_final_seed3.json"
+    args.checkpoint = "none"
+    assert default_output(args, "Line-v0", None) == Path("logs/evaluation/Line-v0_base_real_final_seed3.json")
+
+
+def test_nothing_is_written_beside_a_shipped_policy() -> None:
+    args = argparse.Namespace(checkpoint="shipped", domain="sim", starts="development", seed=0)
+    installed = Path("/site-packages/score_assets/steering_policies/line/steering.pt")
+    output = default_output(args, "Line-v0", installed)
+    assert output == Path("logs/evaluation/Line-v0_shipped_sim_development_seed0.json")
+    assert results_folder("shipped", installed) == Path("logs")
 
 
 def test_commit_and_command_are_one_line() -> None:

@@ -25,6 +25,7 @@ from score.deployment import (
     export_capsule,
     read_golden,
     read_manifest,
+    run_policy,
     verify_capsule,
     write_golden,
 )
@@ -175,6 +176,34 @@ def test_run_policy_drives_a_robot_once_filled_in(capsule: Path) -> None:
     )
     assert done.stdout.splitlines()[:5] == ["stopped", *3 * ["sent torch.Size([2])"], "stopped"]
     assert "run_policy.py" not in HASHED_FILES  # a filled-in program is no damage
+
+
+def test_a_log_of_the_robot_is_verified_as_the_recorded_episode_is(capsule: Path, tmp_path: Path) -> None:
+    program = run_policy.load(capsule)
+    kept, joints = run_policy.Log(), torch.zeros(2)
+    for _ in range(5):
+        seen = {"joint_pos": joints, "point_cloud": torch.zeros(5, 3)}
+        action = program[0](seen)
+        kept.add(seen, action, program[0].decided(), True)
+        joints.copy_(action)  # as a robot's program may use its tensors again
+    kept.write(tmp_path / "run.safetensors")
+    report = verify_capsule(capsule, repeats=1, log=tmp_path / "run.safetensors")
+    assert (report.steps, report.max_difference, report.same_decisions, report.within_limits) == (5, 0.0, True, True)
+    kept.steps[3][1].add_(0.01)
+    kept.write(tmp_path / "run.safetensors")
+    report = verify_capsule(capsule, repeats=1, log=tmp_path / "run.safetensors")
+    assert report.max_difference == pytest.approx(0.01, abs=1e-6)
+    assert "actions differ" in report.failures[0]
+    with pytest.raises(UserError, match=r"log\.txt is damaged or no safetensors file"):
+        (tmp_path / "log.txt").write_text("no log")
+        verify_capsule(capsule, log=tmp_path / "log.txt")
+    with pytest.raises(UserError, match=r"--log .*is no log of run_policy\.py --log"):
+        run_policy.write_safetensors(tmp_path / "log.txt", {"other": torch.zeros(2)})
+        verify_capsule(capsule, log=tmp_path / "log.txt")
+    with pytest.raises(UserError, match="has 3 actions a step, this capsule others"):
+        tensors = {"outputs.action": torch.zeros(2, 3), "decision": torch.zeros(2, dtype=torch.uint8)}
+        run_policy.write_safetensors(tmp_path / "log.txt", tensors)
+        verify_capsule(capsule, log=tmp_path / "log.txt")
 
 
 def test_golden_episode_survives_the_disk(tmp_path: Path) -> None:

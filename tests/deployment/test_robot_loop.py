@@ -66,6 +66,9 @@ class Policy:
     def reset(self) -> None:
         self.steps = 0
 
+    def decided(self) -> bool:
+        return self.steps < 3
+
     def __call__(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
         self.steps += 1
         return self.act(self.steps - 1)
@@ -157,6 +160,44 @@ def test_two_faults_do_not_end_a_run(robot: Robot) -> None:
     robot.age = lambda step: 2 * PERIOD if step in (0, 2) else 0.0
     drive(Policy(), MANIFEST, 5)
     assert robot.words.count("sent") == 3
+
+
+def test_a_dry_run_decides_and_sends_nothing(robot: Robot) -> None:
+    policy = Policy()
+    run_policy.run(policy, MANIFEST, 3, dry=True)  # type: ignore[arg-type]
+    assert policy.steps == 3
+    assert set(robot.words) == {"stop"}
+
+
+def test_a_log_is_written_once_the_robot_has_stopped_however_the_run_ends(robot: Robot, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    policy = Policy(lambda step: torch.tensor([0.01 * step, 0.3 if step >= 2 else 0.0]))  # too far from step 2 on
+    robot.before_reading = lambda step: robot.note("there" if path.exists() else "not there")
+    with pytest.raises(SystemExit, match="3 faults"):
+        run_policy.run(policy, MANIFEST, 9, log=path)  # type: ignore[arg-type]
+    assert "there" not in robot.words
+    tensors = run_policy.read_safetensors(path)
+    assert tensors["sent"].tolist() == [1, 1, 0, 0, 0]
+    assert tensors["decision"].tolist() == [1, 1, 0, 0, 0]
+    assert torch.allclose(tensors["outputs.action"][:, 0], torch.tensor([0.0, 0.01, 0.02, 0.03, 0.04]))
+    assert tensors["inputs.joint_pos"].shape == (5, 2)
+    assert [item.name for item in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_clouds_of_other_lengths_come_back_as_they_were(tmp_path: Path) -> None:
+    log, path = run_policy.Log(), tmp_path / "run.safetensors"
+    clouds = [torch.rand(count, 3) for count in (4, 0, 7)]
+    for cloud in clouds:
+        log.add({"point_cloud/peg": cloud, "joint_pos": torch.zeros(2)}, torch.zeros(2), True, True)
+    log.write(path)
+    inputs = run_policy.inputs_of(run_policy.read_safetensors(path))
+    assert all(torch.equal(a, b) for a, b in zip(inputs["point_cloud/peg"], clouds, strict=True))
+    assert [value.shape for value in inputs["joint_pos"]] == [(2,)] * 3
+
+
+def test_a_run_without_a_step_leaves_no_log(robot: Robot, tmp_path: Path) -> None:
+    run_policy.run(Policy(), MANIFEST, 0, log=tmp_path / "run.safetensors")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -306,14 +306,14 @@ def test_active_environment_without_this_project_gets_the_command(machine: Machi
     assert result.code == 1
     assert "does not have this project" in result.error
     # The fake execs the real Python, whose path it reports.
-    assert f"'{sys.executable} -m pip install --no-deps -e {machine.project} && " in result.error
+    assert f"'{sys.executable} -m pip install -e {machine.project}', which keeps its packages" in result.error
 
 
 def test_active_environment_without_pip_gets_the_command_of_uv(machine: Machine) -> None:
     prefix = machine.root / "active"
     machine.add_modules(prefix, "isaaclab")
     error = machine.launch("-p", "x.py", VIRTUAL_ENV=str(prefix)).error
-    assert f"'uv pip install --python {sys.executable} --no-deps -e {machine.project} && " in error
+    assert f"'uv pip install --python {sys.executable} -e {machine.project}', which keeps" in error
 
 
 def test_active_environment_without_isaac_lab_is_passed_over(ready: Machine) -> None:

@@ -18,6 +18,8 @@ GOAL = 1.0
 SPEED = 0.1
 BUNDLE = "DETOUR_BUNDLE"
 """Environment variable with the folder of the base policy."""
+STEERING = "DETOUR_STEERING"
+"""Environment variable with the folder of the steering policy that comes with the task."""
 
 
 class Detour(gym.Env):
@@ -64,9 +66,18 @@ class Detour(gym.Env):
 
 def bundle() -> Path:
     """Folder of the base policy, where there is one."""
-    if not os.environ.get(BUNDLE):
-        raise FileNotFoundError(f"{BUNDLE} is not set.")
-    return Path(os.environ[BUNDLE])
+    return _named_by(BUNDLE)
+
+
+def steering_policy() -> Path:
+    """Folder of the steering policy, where there is one."""
+    return _named_by(STEERING)
+
+
+def _named_by(variable: str) -> Path:
+    if not os.environ.get(variable):
+        raise FileNotFoundError(f"{variable} is not set.")
+    return Path(os.environ[variable])
 
 
 def steering_cfg() -> Any:
@@ -120,8 +131,9 @@ gym.register(
     max_episode_steps=30,
     kwargs={
         "drift": 1.0,
-        "rsl_rl_cfg_entry_point": f"{__name__}:steering_cfg",
+        "steering_cfg_entry_point": f"{__name__}:steering_cfg",
         "base_policy_entry_point": f"{__name__}:bundle",
+        "steering_policy_entry_point": f"{__name__}:steering_policy",
         "interface": {
             "observations": {
                 "position": {"history": 2, "units": "m", "names": ["x", "y"]},

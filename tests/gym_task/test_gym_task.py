@@ -53,7 +53,8 @@ class Count(gym.Env):
 
 gym.register("Count-v0", entry_point=Count, max_episode_steps=5, kwargs={
     "interface": {"actions": {"names": ["x"], "units": "m"}, "observations": {"observation": {"units": "m"}}},
-    "rsl_rl_cfg_entry_point": f"{detour.__name__}:steering_cfg", "base_policy_entry_point": f"{detour.__name__}:bundle",
+    "steering_cfg_entry_point": f"{detour.__name__}:steering_cfg",
+    "base_policy_entry_point": f"{detour.__name__}:bundle",
 })  # fmt: skip
 
 

@@ -40,3 +40,6 @@ def test_the_whole_loop_runs_without_a_simulator(tmp_path: Path) -> None:
     assert manifest["output"]["max_offset"] is None
     assert [item["name"] for item in manifest["inputs"]] == ["position", "disc"]
     assert (tmp_path / "loop" / "report.png").is_file()
+    # The policy taken out of its run does what it did there.
+    assert facts["shipped"] == ["evaluation_sim.json", "steering.pt"]
+    assert facts["again"]["arms"] == report["arms"]

@@ -214,6 +214,24 @@ def test_unknown_settings_of_an_environment(override: str, message: str) -> None
     require_known_keys(["env.decimation=1", "env.scene.num_envs=1", "env.rewards.0.weight=2", "physics=x"], "env", cfg)
 
 
+def test_overrides_that_a_task_cannot_be_built_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    from score.isaac_settings import blaming
+
+    monkeypatch.delenv("SCORE_VERBOSE", raising=False)
+    overrides = ["env.decimation=0"]
+    with pytest.raises(UserError) as caught, blaming("SCORE-Insert-v0", overrides):
+        raise ZeroDivisionError("float division by zero")
+    assert str(caught.value) == (
+        "Task 'SCORE-Insert-v0' cannot be built with env.decimation=0: ZeroDivisionError: float division by zero."
+        " Leave them out one by one; SCORE_VERBOSE=1 shows where it fails."
+    )
+    with pytest.raises(ZeroDivisionError), blaming("SCORE-Insert-v0", []):  # a defect of the task
+        raise ZeroDivisionError
+    monkeypatch.setenv("SCORE_VERBOSE", "1")
+    with pytest.raises(ZeroDivisionError), blaming("SCORE-Insert-v0", overrides):
+        raise ZeroDivisionError
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX's")
 def test_an_export_that_does_not_fit_on_the_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     program = """

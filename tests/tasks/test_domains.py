@@ -64,8 +64,8 @@ def test_only_the_registration_names_the_real_settings() -> None:
 @pytest.mark.parametrize("task", [*TASKS, "SCORE-SoccerPush-v0"])
 def test_composing_a_training_task_loads_no_real_settings(task: str) -> None:
     code = (
-        "import sys; from score.open_task import task_kwargs; from isaaclab_tasks.utils import resolve_task_config;"
-        f"task, _ = task_kwargs('{task}'); resolve_task_config(task, 'rsl_rl_cfg_entry_point', overrides=[]);"
+        "import sys; from score.open_task import entry_point; from isaaclab_tasks.utils import resolve_task_config;"
+        f"entry_point('{task}', 'steering_cfg_entry_point')(); resolve_task_config('{task}', None, overrides=[]);"
         f"print([name for name in sys.modules if '{REAL_MODULE}' in name])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -3,8 +3,9 @@
 
 A task is registered with ``gymnasium.register``, and its keywords say what the commands need to know of it:
 
-* ``rsl_rl_cfg_entry_point``: its :class:`~score.steering.config.SteeringRunnerCfg`, as ``"module:attribute"``.
+* ``steering_cfg_entry_point``: its :class:`~score.steering.config.SteeringRunnerCfg`, as ``"module:attribute"``.
 * ``base_policy_entry_point``: a function that returns the folder of its base policy; ``base_policy`` is its argument.
+* ``steering_policy_entry_point``: the same for the steering policy that comes with it, where there is one.
 * ``domain``, ``domain_tasks``: whether it is ``sim`` or ``real``, and gym ids of its other domains.
 * ``env_cfg_entry_point`` makes it a task of Isaac Lab (:mod:`score.simulation`), ``interface`` one of Gymnasium
   (:mod:`score.gym_task`).
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import torch
 
+from score.utils.console import quiet_libraries
 from score.utils.errors import UserError, near_names
 from score.utils.fields import whole_number
 from score.utils.overrides import apply_overrides, split_overrides
@@ -41,8 +43,9 @@ def register_tasks() -> list[str]:
         The gym ids that have a steering agent, sorted.
     """
     if importlib.util.find_spec("isaaclab") is not None:
-        for point in importlib.metadata.entry_points(group="isaaclab.tasks"):
-            point.load()
+        with quiet_libraries():
+            for point in importlib.metadata.entry_points(group="isaaclab.tasks"):
+                point.load()
     return sorted(name for name, spec in gym.registry.items() if "base_policy_entry_point" in spec.kwargs)
 
 
@@ -92,7 +95,8 @@ def entry_point(task: str, key: str, domain: str = "sim") -> Any:
     if key not in kwargs:
         raise UserError(f"Task '{task}' registers no '{key}'; it has: {', '.join(sorted(kwargs))}.")
     module, attribute = kwargs[key].split(":")
-    return getattr(importlib.import_module(module), attribute)
+    with quiet_libraries():
+        return getattr(importlib.import_module(module), attribute)
 
 
 def default_num_envs(task: str, overrides: Sequence[str] = (), domain: str = "sim") -> int:
@@ -153,7 +157,7 @@ def open_task(
         raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
     ours, others = split_overrides(overrides, "agent")
     name, kwargs = task_kwargs(task, domain)
-    agent_cfg = entry_point(task, "rsl_rl_cfg_entry_point", domain)()
+    agent_cfg = entry_point(task, "steering_cfg_entry_point", domain)()
     apply_overrides(agent_cfg, ours)
     if seed is not None:
         agent_cfg.seed = seed

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import io
-import math
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from score.isaac_settings import blaming, launched, resolve_settings
 from score.physics import allow_unpinned_host_memory, fold_physics_steps, physx_threads, size_gpu_buffers
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.scene_files import scene_files
 from score.utils import ranks
+from score.utils.console import quiet_libraries
 from score.utils.errors import UserError
-from score.utils.overrides import require_known_keys
 from score.utils.random import preserved_random_state, seed_global_generators
 
 _ENGINE_PACKAGES = {
@@ -89,7 +89,7 @@ class SteerableEnv:
         self.spec = self._read_spec()
         self.files = scene_files(env_cfg)
         self._seeds = self._restart = torch.empty(0)
-        self._seeded = False
+        self._seeded = self._started = False
         # Isaac Lab has no hook for what a reset draws from, nor for one that no termination term asks for.
         self._reset_rows, self._terminations = env._reset_idx, env.termination_manager.compute
         env._reset_idx, env.termination_manager.compute = self._reset_seeded, self._compute_terminations
@@ -145,7 +145,8 @@ class SteerableEnv:
 
     def reset(self, seed: int | None = None) -> dict[str, Any]:
         """Resets every environment; with a seed, to the same starts every time for one number of environments."""
-        observations, _ = self.env.reset(seed=seed)
+        with self._starting():
+            observations, _ = self.env.reset(seed=seed)
         self._seeded = False
         return observations
 
@@ -161,8 +162,9 @@ class SteerableEnv:
         self, action: torch.Tensor
     ) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """One control step; see ``isaaclab.envs.ManagerBasedRLEnv.step``."""
-        result = self.env.step(action)
-        self._seeded = False
+        with self._starting():
+            result = self.env.step(action)
+        self._seeded, self._started = False, True
         return result
 
     def hold_action(self) -> torch.Tensor:
@@ -177,6 +179,15 @@ class SteerableEnv:
         """Termination terms of the last step, name -> (N,) bool."""
         manager = self.env.termination_manager
         return {name: manager.get_term(name) for name in manager.active_terms}
+
+    def picture(self) -> NDArray[np.uint8]:
+        """What the task's camera sees of environment 0, (height, width, 3)."""
+        with self._starting():
+            return self.env.scene["video"].data.output["rgb"].torch[0, ..., :3].cpu().numpy().copy()
+
+    def _starting(self) -> contextlib.AbstractContextManager[None]:
+        """Until the first step is done, engines compile and complain."""
+        return contextlib.nullcontext() if self._started else quiet_libraries()
 
     def _compute_terminations(self) -> torch.Tensor:
         ended = self._terminations()
@@ -210,8 +221,7 @@ def open_isaac(
     num_envs: int | None = None,
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
-    video_dir: str | None = None,
-    video_episodes: int = 1,
+    camera: tuple[int, int] | None = None,
 ) -> Iterator[SteerableEnv]:
     """Launches the physics engine and builds a task.
 
@@ -223,8 +233,7 @@ def open_isaac(
         num_envs: Number of environments; the task's own default if None.
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
-        video_dir: Folder for an mp4 of environment 0 seen by the task's camera; no video if None.
-        video_episodes: Episodes in the video, each of the task's greatest length.
+        camera: Width and height of the pictures that the task's camera takes, pixels; no camera if None.
 
     Yields:
         The opened task. One process can open one task at a time.
@@ -234,7 +243,8 @@ def open_isaac(
     """
     from isaaclab.app import launch_simulation
 
-    env_cfg = _resolve(gym_id, overrides)
+    with quiet_libraries():
+        env_cfg = resolve_settings(gym_id, overrides)
     engine = require_engine(env_cfg.sim.physics)
     if num_envs is not None:
         env_cfg.scene.num_envs = num_envs
@@ -244,74 +254,21 @@ def open_isaac(
         size_gpu_buffers(env_cfg.sim.physics, env_cfg.scene.num_envs)
     if engine == "ovphysx":
         allow_unpinned_host_memory()
-    if video_dir is not None:
-        steps = math.ceil(env_cfg.episode_length_s / (env_cfg.decimation * env_cfg.sim.dt))
-        env_cfg.add_video_camera(video_dir, video_episodes * steps)
+    if camera is not None:
+        if not hasattr(env_cfg, "add_video_camera"):
+            raise UserError(
+                f"Task '{task}' has no camera for videos: its settings lack add_video_camera (docs/ARCHITECTURE.md)."
+            )
+        env_cfg.add_video_camera(camera)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
+    on_cpu = engine == "ovphysx" and not str(agent_cfg.device).startswith("cuda")
     threads = max(1, len(os.sched_getaffinity(0)) // ranks.count())
-    with _launched(launch_simulation(env_cfg, launcher_args)):
-        on_cpu = engine == "ovphysx" and not str(agent_cfg.device).startswith("cuda")
+    with launched(launch_simulation(env_cfg, launcher_args)):
         limited = physx_threads(threads) if on_cpu else contextlib.nullcontext()
-        with _quiet(os.environ.get("SCORE_VERBOSE") is None), limited:
+        with quiet_libraries(), blaming(task, overrides), limited:
             env = gym.make(gym_id, cfg=env_cfg)
         try:
             fold_physics_steps(env.unwrapped)
             yield SteerableEnv(env.unwrapped, env_cfg, agent_cfg, task, domain)
         finally:
             env.close()
-
-
-def _resolve(task: str, overrides: Sequence[str]) -> Any:
-    """The task's configuration; whatever is wrong with it without overrides is no mistake of the user."""
-    env_cfg = _resolved(task, [])
-    presets = [text for text in overrides if "." not in text.split("=", 1)[0]]
-    try:
-        if presets:
-            env_cfg = _resolved(task, presets)  # other engines have other settings
-        # Isaac Lab takes any key below env, and ignores those that it does not know.
-        require_known_keys(overrides, "env", env_cfg)
-        return _resolved(task, overrides) if len(presets) < len(overrides) else env_cfg
-    except (ValueError, LookupError, AttributeError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"Overrides {list(overrides)} do not fit task '{task}': {reason}") from error
-
-
-def _resolved(task: str, overrides: Sequence[str]) -> Any:
-    from isaaclab_tasks.utils import resolve_task_config
-
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            return resolve_task_config(task, None, overrides=list(overrides))[0]
-    except SystemExit as error:  # Hydra prints what it does not understand, and leaves
-        raise ValueError(said.getvalue().strip()) from error
-
-
-@contextlib.contextmanager
-def _launched(launch: contextlib.AbstractContextManager[Any]) -> Iterator[None]:
-    """Isaac Lab's launch, without the traceback that it prints of a mistake that the command says in one line."""
-    launch.__enter__()
-    try:
-        yield
-    except BaseException as error:
-        said = isinstance(error, UserError | OSError)
-        with contextlib.redirect_stderr(io.StringIO()) if said else contextlib.nullcontext():
-            launch.__exit__(type(error), error, error.__traceback__)
-        raise
-    launch.__exit__(None, None, None)
-
-
-@contextlib.contextmanager
-def _quiet(enabled: bool) -> Iterator[None]:
-    """Hides Isaac Lab's start-up tables (SCORE_VERBOSE=1 shows them); an error still prints them."""
-    if not enabled:
-        yield
-        return
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(captured):
-            yield
-    except BaseException as error:
-        if not isinstance(error, UserError):
-            sys.stderr.write(captured.getvalue())
-        raise

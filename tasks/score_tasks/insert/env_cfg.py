@@ -206,6 +206,6 @@ class InsertEnvCfg(ManagerBasedRLEnvCfg):
     observation_interface: dict = OBSERVATION_INTERFACE
     """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
 
-    def add_video_camera(self, output_dir: str, length: int) -> None:
-        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, output_dir, length, eye=(0.95, 0.45, 0.40), target=(0.48, 0.0, 0.10))
+    def add_video_camera(self, size: tuple[int, int]) -> None:
+        """Adds a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
+        add_video_camera(self, size, eye=(0.90, 0.36, 0.34), target=(0.48, 0.0, 0.13))

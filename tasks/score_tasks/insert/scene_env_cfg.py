@@ -21,6 +21,10 @@ TOLERANCE = 0.003
 """Scans are this wrong at worst; a peg or socket of another size is another task [m]."""
 
 
+class NoSceneFileError(UserError, ValueError):
+    """No scene file is given. Also a ValueError, by which Isaac Lab's ``list_envs`` sees what cannot be launched."""
+
+
 @configclass
 class InsertSceneEnvCfg(InsertEnvCfg):
     """Same task; what stands in the scene comes from a file made by ``reconstruct.py``.
@@ -36,7 +40,7 @@ class InsertSceneEnvCfg(InsertEnvCfg):
     def validate_config(self) -> None:
         """Puts the file's objects into the scene; Isaac Lab calls it when the environment is built."""
         if not self.scene_file:
-            raise UserError("SCORE-Insert-Scene-v0 needs a scene file: add env.scene_file=FILE.yaml.")
+            raise NoSceneFileError("SCORE-Insert-Scene-v0 needs a scene file: add env.scene_file=FILE.yaml.")
         scene = read_scene(Path(self.scene_file))
         peg, socket = scene.named("peg"), scene.named("socket")
         _require_fit(scene, peg, socket)

@@ -36,6 +36,8 @@ class SafeJointPositionAction(JointPositionAction):
         self._reach = torch.as_tensor(self.max_offset, device=self.device)
         self._previous = self._measured().clone()
         self._processed_actions = self._previous.clone()
+        # Isaac Lab's zero agent and benchmarks send zeros, and mean that nothing is to be done.
+        self._zeros_hold = bool(((self.command_low > 0.0) | (self.command_high < 0.0)).any())
         self._delay = torch.zeros(self.num_envs, 1, dtype=torch.long, device=self.device)
         self._physics_step = 0
 
@@ -70,11 +72,16 @@ class SafeJointPositionAction(JointPositionAction):
         return self._asset.data.joint_pos.torch[:, self._joint_ids]
 
     def process_actions(self, actions: torch.Tensor) -> None:
-        """Clamps the targets (N, A) of a control step: near the measured joint position, then within the limits."""
+        """Clamps the targets (N, A) of a control step: near the measured joint position, then within the limits.
+
+        Where the limits exclude a target of zeros, a row of zeros is none, and the robot holds.
+        """
         self._raw_actions[:] = actions
         measured = self._measured()
         # a non-finite action (a diverged environment, a broken policy) holds the robot still
         target = torch.where(torch.isfinite(actions), actions, measured)
+        if self._zeros_hold:
+            target = torch.where((actions != 0.0).any(dim=-1, keepdim=True), target, self._processed_actions)
         self._previous = self._processed_actions
         self._processed_actions = clamp_target(target, self.command_low, self.command_high, measured, self._reach)
         self._physics_step = 0

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import gymnasium as gym
 
 __all__ = ["register_task"]
@@ -19,7 +21,8 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
         name: Name in the gym ids, for example ``CubePinch``.
         module: Package of the task, its ``__name__``.
         class_name: What its classes begin with.
-        base_policy: Folder of its base policy below ``score_assets/base_policies``.
+        base_policy: Folder of its base policy below ``score_assets/base_policies``, and of the steering policy for it
+            below ``score_assets/steering_policies``, once there is one.
         family: For a task that is two modules of a package: the first one's name. It holds the settings of task and
             steering, ``<family>_demonstrator`` the demonstrator; the stand-ins of the family share ``real_env_cfg.py``.
     """
@@ -27,8 +30,11 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
     demonstrator = f"{family}_demonstrator" if family else "demonstrator"
     real = f"SCORE-{name}-Real-v0"
     common = {
-        "rsl_rl_cfg_entry_point": f"{module}.{agent}:{class_name}SteeringCfg",
+        "steering_cfg_entry_point": f"{module}.{agent}:{class_name}SteeringCfg",
+        # Isaac Lab's train and play look here; its list_envs says that the task is one of RSL-RL.
+        "rsl_rl_cfg_entry_point": f"{__name__}:no_agent_of_isaac_lab",
         "base_policy_entry_point": "score_assets:base_policy_dir",
+        "steering_policy_entry_point": "score_assets:steering_policy_dir",
         "base_policy": base_policy,
         "demonstrator_entry_point": f"{module}.{demonstrator}:{class_name}Demonstrator",
         "default_agent": "rsl_rl",
@@ -40,7 +46,16 @@ def register_task(name: str, module: str, class_name: str, base_policy: str, fam
         others = {"domain_tasks": {"real": real}} if domain == "sim" else {}
         gym.register(
             id=task,
-            entry_point="isaaclab.envs:ManagerBasedRLEnv",
+            entry_point="score_tasks.kit.environment:TaskEnv",
             disable_env_checker=True,
             kwargs={"env_cfg_entry_point": cfg, "domain": domain, **others, **common},
         )
+
+
+def no_agent_of_isaac_lab() -> NoReturn:
+    """Stand in the place of an agent's settings: Isaac Lab's own trainer knows no base policy, and would fail later."""
+    raise SystemExit(
+        "error: SCORE tasks are trained and played with a base policy, which Isaac Lab's own commands do not know: use"
+        " ./isaaclab.sh -p scripts/train.py --task TASK and scripts/play.py --task TASK. zero_agent, random_agent and"
+        " benchmark runtime of Isaac Lab work."
+    )

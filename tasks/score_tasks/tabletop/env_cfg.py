@@ -222,6 +222,6 @@ class TabletopEnvCfg(ManagerBasedRLEnvCfg):
             self.sim.physics.solver_cfg.njmax = self.contact_rows
             self.sim.physics.solver_cfg.nconmax = self.contacts
 
-    def add_video_camera(self, output_dir: str, length: int) -> None:
-        """Records environment 0 with a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, output_dir, length, eye=(1.25, 0.75, 0.65), target=(0.45, 0.0, 0.15))
+    def add_video_camera(self, size: tuple[int, int]) -> None:
+        """Adds a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
+        add_video_camera(self, size, eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.15))

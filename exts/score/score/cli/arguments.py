@@ -69,8 +69,9 @@ class Command(argparse.ArgumentParser):
 
     def add_checkpoint(self, *, none: bool = True) -> None:
         """Add the steering checkpoint to evaluate; ``none`` stands for the base policy alone."""
-        selectors = "latest|best|none|FILE" if none else "latest|best|FILE"
-        what = "steering checkpoint (default: best)" + ("; none: base policy alone" if none else "")
+        selectors = "latest|best|shipped|none|FILE" if none else "latest|best|shipped|FILE"
+        what = "steering checkpoint (default: best); shipped: that which comes with the task"
+        what += "; none: base policy alone" if none else ""
         self.add_argument("--checkpoint", default="best", metavar=selectors, help=what)
 
     def add_domain(self, default: str = "sim") -> None:

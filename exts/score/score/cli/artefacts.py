@@ -10,14 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from score.cli.shipped import SHIPPED, shipped_checkpoint
 from score.utils.errors import UserError
 from score.utils.files import require_plain_name
-from score.utils.settings_files import read_json
 
 if TYPE_CHECKING:
     import torch
 
-    from score.deployment.record import ExportCfg
     from score.evaluation import EvaluationCfg
     from score.policies import BasePolicy, PolicySpec
     from score.steering.chunked_env import ChunkedVecEnv
@@ -30,12 +29,15 @@ LOG_ROOT = Path("logs") / "rsl_rl"
 """Where training runs lie, below the working folder."""
 
 
-def find_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[Path, Path | None]:
+def find_inputs(
+    args: argparse.Namespace, overrides: Sequence[str], *, resume: bool = False
+) -> tuple[Path, Path | None]:
     """Finds what a command works with, and refuses an unknown task, domain or file before a simulator is started.
 
     Args:
         args: Flags ``--task``, ``--base_policy`` and ``--checkpoint`` (None: none), maybe ``--domain``.
         overrides: Hydra overrides.
+        resume: Whether a training is to go on from the checkpoint.
 
     Returns:
         Folder of the base policy, and the steering checkpoint or None.
@@ -48,19 +50,20 @@ def find_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[Pat
 
     task_kwargs(args.task, getattr(args, "domain", "sim"))
     experiment = experiment_name(args.task, overrides)
-    checkpoint = find_checkpoint(args.checkpoint or NO_CHECKPOINT, args.task, experiment)
+    checkpoint = find_checkpoint(args.checkpoint or NO_CHECKPOINT, args.task, experiment, resume=resume)
     bundle = args.base_policy or shipped_base_policy(args.task)
     check_policies(bundle, checkpoint)
     return bundle, checkpoint
 
 
-def find_checkpoint(selector: str, task: str, experiment: str) -> Path | None:
+def find_checkpoint(selector: str, task: str, experiment: str, *, resume: bool = False) -> Path | None:
     """Finds a steering checkpoint and refuses a wrong file before a simulator is started for it.
 
     Args:
-        selector: ``latest``, ``best``, a file, or ``none``.
+        selector: ``latest``, ``best``, ``shipped``, a file, or ``none``.
         task: Gym id of the task.
         experiment: Name of the experiment, the folder of its runs.
+        resume: Whether a training is to go on from it.
 
     Returns:
         The file; None for ``none``.
@@ -72,9 +75,22 @@ def find_checkpoint(selector: str, task: str, experiment: str) -> Path | None:
         return None
     from score.steering.checkpoint import load_checkpoint, resolve_checkpoint
 
-    path = resolve_checkpoint(selector, LOG_ROOT / experiment, task)
-    load_checkpoint(path)
+    if selector == SHIPPED:
+        path = shipped_checkpoint(task)
+    else:
+        path = resolve_checkpoint(selector, LOG_ROOT / experiment, task)
+    state = load_checkpoint(path)
+    if resume and "optimizer_state_dict" not in state:
+        raise UserError(
+            f"--checkpoint: {path} holds a steering policy alone, from which no training can go on: give latest, best"
+            " or a model_<i>.pt of a run, or leave the flag out to start anew."
+        )
     return path
+
+
+def results_folder(selector: str, checkpoint: Path | None) -> Path:
+    """Where results about a checkpoint go by default: to its run, or to ``logs`` where it is of none."""
+    return Path("logs") if checkpoint is None or selector == SHIPPED else checkpoint.parent
 
 
 def experiment_name(task: str, overrides: Sequence[str]) -> str:
@@ -95,7 +111,7 @@ def experiment_name(task: str, overrides: Sequence[str]) -> str:
     given = [text.split("=", 1)[1] for text in overrides if text.startswith("agent.experiment_name=")]
     if given:
         require_plain_name(given[-1], "agent.experiment_name")
-    return given[-1] if given else str(entry_point(task, "rsl_rl_cfg_entry_point")().experiment_name)
+    return given[-1] if given else str(entry_point(task, "steering_cfg_entry_point")().experiment_name)
 
 
 def shipped_base_policy(task: str) -> Path:
@@ -137,14 +153,6 @@ def check_policies(bundle: Path, checkpoint: Path | None) -> None:
     base_policy = check_policy(bundle)
     if checkpoint is not None and not is_lerobot(bundle):
         load_steering_policy(checkpoint, base_policy)
-
-
-def training_of(checkpoint: Path) -> tuple[str, int]:
-    """Method of a steering checkpoint, and iterations of its training."""
-    from score.steering.checkpoint import load_checkpoint
-
-    state = load_checkpoint(checkpoint)
-    return state["score"]["identity"]["method"], state["iter"]
 
 
 def load_policies(
@@ -204,23 +212,14 @@ def open_steered(
         yield task, ChunkedVecEnv(task, plan, chunk_steps=steering.chunk_steps, **options)
 
 
-def default_output(task: str, domain: str, starts: str, seed: int, checkpoint: Path | None) -> Path:
-    """Names the report if the user does not: in the run's folder, or below ``logs`` for the base policy alone."""
-    if checkpoint is None:
-        return Path("logs") / "evaluation" / f"{task}_base_{domain}_{starts}_seed{seed}.json"
-    return checkpoint.parent / "evaluation" / f"{checkpoint.stem}_{domain}_{starts}_seed{seed}.json"
-
-
-def run_facts(checkpoint: Path) -> dict[str, Any]:
-    """Names of run and checkpoint, and what the run's ``run.json`` says of seed, commit, versions and engine."""
-    facts: dict[str, Any] = {"run": checkpoint.resolve().parent.name, "checkpoint": checkpoint.name}
-    manifest = checkpoint.parent / "run.json"
-    if manifest.is_file():
-        run = read_json(manifest)
-        values = run.get("metadata") if isinstance(run, dict) else None
-        known = values if isinstance(values, dict) else {}
-        facts |= {key: known[key] for key in ("seed", "git_commit", "versions", "physics") if key in known}
-    return facts
+def default_output(args: argparse.Namespace, task: str, checkpoint: Path | None) -> Path:
+    """Names the report if the user does not: in the run's folder, or below ``logs`` where there is no run."""
+    if checkpoint is None or args.checkpoint == SHIPPED:
+        name = f"{task}_{SHIPPED if checkpoint else 'base'}"
+    else:
+        name = checkpoint.stem
+    folder = results_folder(args.checkpoint, checkpoint) / "evaluation"
+    return folder / f"{name}_{args.domain}_{args.starts}_seed{args.seed}.json"
 
 
 def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[EvaluationCfg, Path, Path | None]:
@@ -260,42 +259,9 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),
         "overrides": " ".join(overrides),
     }
-    output = args.output or default_output(cfg.task, cfg.domain, cfg.starts, cfg.seed, checkpoint)
+    output = args.output or default_output(args, cfg.task, checkpoint)
     for path in (output, output.with_suffix(".png")):
         require_file_place(path)
     if output.exists():
         read_report(output)  # a report is replaced by its successor, another file is not
     return replace(cfg, output=output, identity=identity), bundle, checkpoint
-
-
-def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, iteration: int) -> ExportCfg:
-    """Makes the settings of an export from the flags of ``export.py``.
-
-    Args:
-        args: The flags.
-        bundle: Folder of the base policy.
-        checkpoint: Steering checkpoint.
-        iteration: Iterations that it was trained for.
-
-    Returns:
-        Settings that lack only what the opened task knows.
-
-    Raises:
-        UserError: ``--evaluation`` is no report.
-    """
-    from score.deployment.record import ExportCfg
-    from score.evaluation.schema import read_report
-    from score.policies.load import policy_sha256
-    from score.utils.files import sha256_of
-
-    return ExportCfg(
-        task=args.task.rpartition(":")[2],
-        output=args.output,
-        sampled=args.sampled,
-        seed=args.seed,
-        attempts=args.attempts,
-        overwrite=args.overwrite,
-        base_policy={"name": bundle.name, "sha256": policy_sha256(bundle)},
-        training_run={**run_facts(checkpoint), "iteration": iteration, "sha256": sha256_of(checkpoint)},
-        evaluation=read_report(args.evaluation) if args.evaluation else {},
-    )

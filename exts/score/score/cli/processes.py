@@ -20,6 +20,7 @@ import torch
 
 from score.utils import ranks
 from score.utils.cli import ENDINGS
+from score.utils.console import VERBOSE
 from score.utils.errors import UserError
 
 ENOUGH = 8
@@ -93,7 +94,7 @@ def _launch(number: int, command: Sequence[str]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    quiet = {} if ranks.VERBOSE in os.environ else dict.fromkeys(range(1, number), Std.ALL)
+    quiet = {} if VERBOSE in os.environ else dict.fromkeys(range(1, number), Std.ALL)
     stopped = None
     with tempfile.TemporaryDirectory(prefix="score-") as folder:
         config = LaunchConfig(

@@ -81,6 +81,26 @@ def read_golden(path: Path) -> GoldenEpisode:
         ) from error
 
 
+def read_log(path: Path) -> GoldenEpisode:
+    """Read the log of a robot that ``run_policy.py --log`` wrote.
+
+    Returns:
+        Its steps; inputs whose length changes from step to step are left out.
+
+    Raises:
+        UserError: The file is missing, cut off or no such log.
+    """
+    tensors = read_safetensors(path)
+    names = [name.removeprefix("inputs.") for name in tensors if name.startswith("inputs.")]
+    inputs = {name: tensors[f"inputs.{name}"] for name in names if f"lengths.{name}" not in tensors}
+    try:
+        return GoldenEpisode(inputs, tensors["outputs.action"], tensors["decision"].bool())
+    except (LookupError, ValueError) as error:
+        raise UserError(
+            f"--log {path} is no log of run_policy.py --log, or of a run that was not sound ({brief(error, 150)})."
+        ) from error
+
+
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Read a safetensors file with torch alone (float32 and uint8 tensors).
 

@@ -46,7 +46,7 @@ from score.utils.errors import UserError
 from score.utils.torchscript import load_checked
 file = folder / "policy.pt"
 try:
-    load_checked(file.read_bytes(), str(file), sys.argv[8:], stateful=True, what="a capsule")
+    load_checked(file.read_bytes(), str(file), sys.argv[9:], stateful=True, what="a capsule")
 except UserError as error:
     print(json.dumps({"refused": str(error)}))
     raise SystemExit
@@ -64,7 +64,7 @@ class Watched:
         allow(step)
         return getattr(policy, name)
 
-result = program["replay"](Watched(), manifest, folder, int(sys.argv[3]))
+result = program["replay"](Watched(), manifest, pathlib.Path(sys.argv[8]), int(sys.argv[3]))
 allow(start)
 print(json.dumps(result))
 """
@@ -72,11 +72,12 @@ print(json.dumps(result))
 the program is not run: its user may have connected it to a robot."""
 
 
-def replay_capsule(path: Path, repeats: int) -> dict[str, Any]:
-    """Feed the recorded episode to a capsule's policy.
+def replay_capsule(path: Path, episode: Path, repeats: int) -> dict[str, Any]:
+    """Feed a recorded episode, or the log of a robot, to a capsule's policy.
 
     Args:
         path: The capsule's folder, whose files were read and found sound.
+        episode: The episode's file, likewise.
         repeats: How often.
 
     Returns:
@@ -90,7 +91,7 @@ def replay_capsule(path: Path, repeats: int) -> dict[str, Any]:
     limits = (START_LIMIT, STEP_LIMIT, MEMORY_LIMIT)
     # -I: no PYTHONPATH, no user packages, no current folder.
     command = [sys.executable, "-I", "-c", _CHILD, str(program), str(path.resolve()), str(repeats)]
-    command += [f"{torch_home}\n{home}", *map(str, limits), *METHODS]
+    command += [f"{torch_home}\n{home}", *map(str, limits), str(episode.resolve()), *METHODS]
     output, errors, code = _run(command)
     where = path / POLICY_FILE
     if code in (-signal.SIGPROF, -signal.SIGALRM):

@@ -2,8 +2,9 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Runs the policy of this folder on a robot. Needs Python and torch, nothing else.
 
-python run_policy.py --replay golden     no robot: replays the recorded episode and compares
-python run_policy.py --steps 150         on the robot, once read_robot(), send_to_robot() and stop_robot() are filled in
+python run_policy.py --replay golden     no robot: replays the recorded episode (or a log of --log) and compares
+python run_policy.py --dry_run           on the robot, once read_robot() and stop_robot() are filled in: nothing is sent
+python run_policy.py --steps 150 --log run.safetensors      on the robot, with send_to_robot() filled in too
 """
 
 import argparse
@@ -55,15 +56,48 @@ def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
     return policy, manifest
 
 
-def run(policy: torch.jit.ScriptModule, manifest: dict, steps: int) -> None:
+class Log:
+    """What went in and came out of the policy, for --replay and for verify.py."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.steps: list[tuple[dict[str, torch.Tensor], torch.Tensor, bool, bool]] = []
+
+    def add(self, observations: dict[str, torch.Tensor], action: torch.Tensor, decided: bool, sent: bool) -> None:
+        """One call of the policy; the robot's program may use its tensors again."""
+        kept = {name: value.detach().float().clone() for name, value in observations.items()}
+        self.steps.append((kept, action.detach().clone(), decided, sent))
+
+    def write(self, path: Path) -> None:
+        """As golden.safetensors; an input whose length changes is one after the other, with the lengths beside it."""
+        if not self.steps:
+            return
+        tensors = {}
+        for name in self.steps[0][0]:
+            values = [observations[name] for observations, _, _, _ in self.steps]
+            same = len({value.shape for value in values}) == 1
+            tensors["inputs." + name] = torch.stack(values) if same else torch.cat(values)
+            if not same:
+                tensors["lengths." + name] = torch.tensor([float(len(value)) for value in values])
+        tensors["outputs.action"] = torch.stack([action for _, action, _, _ in self.steps])
+        tensors["decision"] = torch.tensor([decided for _, _, decided, _ in self.steps], dtype=torch.uint8)
+        tensors["sent"] = torch.tensor([sent for _, _, _, sent in self.steps], dtype=torch.uint8)
+        write_safetensors(path, tensors)
+
+
+def run(
+    policy: torch.jit.ScriptModule, manifest: dict, steps: int, *, dry: bool = False, log: Path | None = None
+) -> None:
     """The control loop: measure, decide, send, wait for the next tick. However it ends, the robot is told to stop.
 
     A control step is faulty if its observation is older than a period, if its target is further from the measured
-    position than manifest["output"]["max_offset"] (neither is sent), or if it takes longer than a period.
+    position than manifest["output"]["max_offset"] (neither is sent), or if it takes longer than a period. A dry run
+    does all that, but sends nothing. The log is written once the robot has stopped.
     """
     period = 1.0 / manifest["control_rate_hz"]
     alive, silent = threading.Event(), threading.Event()
     faulty: list[int] = []
+    kept = Log()
 
     def watch() -> None:
         while alive.wait(SILENCE * period):
@@ -84,9 +118,12 @@ def run(policy: torch.jit.ScriptModule, manifest: dict, steps: int) -> None:
                 fault = f"the observation is {1000.0 * age:.0f} ms old"
             else:
                 action = policy(observations)
-                if is_far(action, observations, manifest["output"]):
+                far = is_far(action, observations, manifest["output"])
+                if log is not None:
+                    kept.add(observations, action, policy.decided(), not (far or dry or silent.is_set()))
+                if far:
                     fault = "the target is far from the measured position"
-                elif not silent.is_set():
+                elif not dry and not silent.is_set():
                     send_to_robot(action, manifest)
             tick += period
             spare = tick - time.monotonic()
@@ -103,6 +140,8 @@ def run(policy: torch.jit.ScriptModule, manifest: dict, steps: int) -> None:
             time.sleep(max(spare, 0.0))
     finally:
         stop_robot(manifest)
+        if log is not None:
+            kept.write(log)
 
 
 def is_far(action: torch.Tensor, observations: dict[str, torch.Tensor], output: dict) -> bool:
@@ -130,15 +169,38 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def replay(policy: torch.jit.ScriptModule, manifest: dict, folder: Path, repeats: int = 3) -> dict:
-    """Feeds the recorded episode several times: worst difference, milliseconds of every step, and those of its core."""
-    golden = read_safetensors(folder / "golden.safetensors")
-    names = [item["name"] for item in manifest["inputs"]]
+def write_safetensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Tensors of float32 or uint8 as :func:`read_safetensors` reads them; the file is whole or absent."""
+    header, data = {}, b""
+    for name, tensor in tensors.items():
+        kind, raw = ("U8" if tensor.dtype is torch.uint8 else "F32"), tensor.contiguous().numpy().tobytes()
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    part.replace(path)
+
+
+def inputs_of(tensors: dict[str, torch.Tensor]) -> dict[str, list[torch.Tensor]]:
+    """Inputs of a recorded episode or a log, by name, one a step."""
+    found = {}
+    for name in [name.removeprefix("inputs.") for name in tensors if name.startswith("inputs.")]:
+        lengths = tensors.get("lengths." + name)
+        whole = tensors["inputs." + name]
+        found[name] = list(whole if lengths is None else whole.split(lengths.int().tolist()))
+    return found
+
+
+def replay(policy: torch.jit.ScriptModule, manifest: dict, episode: Path, repeats: int = 3) -> dict:
+    """Feeds a recorded episode several times: worst difference, milliseconds of every step, and those of its core."""
+    golden = read_safetensors(episode)
+    inputs = inputs_of(golden)
     difference, milliseconds, busy, decided = [], [], [], []
     for _ in range(repeats):
         policy.reset()
         for step, wanted in enumerate(golden["outputs.action"]):
-            observations = {name: golden["inputs." + name][step] for name in names}
+            observations = {name: values[step] for name, values in inputs.items()}
             start, core = time.perf_counter(), time.thread_time()
             action = policy(observations)
             milliseconds.append(1000.0 * (time.perf_counter() - start))
@@ -156,7 +218,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--replay", choices=["golden"], help="replay the recorded episode instead of the robot")
+    parser.add_argument(
+        "--replay", metavar="golden|FILE", help="replay the recorded episode, or a log, without a robot"
+    )
+    parser.add_argument("--dry_run", action="store_true", help="read the robot and decide, and send nothing")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="keep what went in and came out")
     parser.add_argument("--steps", type=int, default=150, help="control steps of an episode on the robot")
     args = parser.parse_args()
     folder = Path(__file__).resolve().parent
@@ -165,10 +231,10 @@ def main() -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     if not args.replay:
         try:
-            return run(policy, manifest, args.steps)
+            return run(policy, manifest, args.steps, dry=args.dry_run, log=args.log)
         except NotImplementedError as error:
             raise SystemExit(f"error: {error}") from None
-    result = replay(policy, manifest, folder)
+    result = replay(policy, manifest, folder / "golden.safetensors" if args.replay == "golden" else Path(args.replay))
     good = max(result["difference"]) <= manifest["parity_tolerance"] and result["decisions"]
     print(f"{result['steps']} control steps: largest difference {max(result['difference']):.2e},")
     print(f"slowest step {max(result['milliseconds']):.2f} ms: {'same as the simulator' if good else 'NOT THE SAME'}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from score.deployment.golden import GOLDEN_FILE, GoldenEpisode, read_golden
+from score.deployment.golden import GOLDEN_FILE, GoldenEpisode, read_golden, read_log
 from score.deployment.identify import require_capsule_folder, require_torchscript
 from score.deployment.manifest import HASHED_FILES, MANIFEST_FILE, POLICY_FILE, read_manifest
 from score.deployment.replay import replay_capsule
@@ -35,7 +35,7 @@ class CapsuleReport:
     """Gym id of the task."""
 
     steps: int
-    """Control steps of the recorded episode."""
+    """Control steps of the recorded episode, or of the log."""
 
     max_difference: float
     """Largest difference from the simulator's actions over all replays, in action units."""
@@ -99,12 +99,13 @@ class CapsuleReport:
         return {**asdict(self), "failures": self.failures, "passed": not self.failures}
 
 
-def verify_capsule(path: Path, *, repeats: int = REPEATS) -> CapsuleReport:
+def verify_capsule(path: Path, *, repeats: int = REPEATS, log: Path | None = None) -> CapsuleReport:
     """Check a capsule.
 
     Args:
         path: The capsule's folder.
         repeats: Replays of the recorded episode, at least 1.
+        log: A log of ``run_policy.py`` to compare with in the place of the recorded episode.
 
     Returns:
         The findings. A capsule that computes something else, or too slowly, is a finding and not an exception.
@@ -116,7 +117,11 @@ def verify_capsule(path: Path, *, repeats: int = REPEATS) -> CapsuleReport:
         raise UserError(f"At least one replay is needed to check a capsule, got {repeats}.")
     path = Path(path)
     manifest, episode = read_capsule(path)
-    outcome = replay_capsule(path, repeats)
+    if log is not None:
+        episode = read_log(log)
+        if episode.actions.shape[1] != len(manifest["output"]["names"]):
+            raise UserError(f"--log {log} has {episode.actions.shape[1]} actions a step, this capsule others.")
+    outcome = replay_capsule(path, log or path / GOLDEN_FILE, repeats)
     difference = max(outcome["difference"], key=lambda value: float("inf") if value != value else value)
     return CapsuleReport(
         capsule=str(path),
@@ -182,7 +187,7 @@ def _require_inputs(path: Path, episode: GoldenEpisode, manifest: dict[str, Any]
 
 def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
     low, high = torch.tensor(output["low"]), torch.tensor(output["high"])
-    measured = episode.observations[output["offset_from"]] if output["offset_from"] is not None else None
+    measured = episode.observations.get(output["offset_from"]) if output["offset_from"] is not None else None
     offset = torch.tensor(output["max_offset"] or 0.0)
     held = clamp_target(episode.actions, low, high, measured, offset)
     return bool(((episode.actions - held).abs() <= _LIMIT_TOLERANCE).all())

@@ -30,7 +30,7 @@ from score.utils.random import preserved_random_state
 
 from .arms import Arm, Decision
 from .queue import NOBODY, EpisodeQueue
-from .recorder import EpisodeRecorder
+from .recorder import Recorder
 from .results import EpisodeResults, Outcome, RunningEpisodes
 from .seeds import latent_noise
 
@@ -68,7 +68,7 @@ def run_episodes(
     progress: Progress | None = None,
     store: ResultStore | None = None,
     trace: bool = False,
-    recorder: EpisodeRecorder | None = None,
+    recorder: Recorder | None = None,
 ) -> EpisodeResults:
     """Runs episodes of one arm; as soon as one has ended, its environment takes the next.
 
@@ -130,7 +130,7 @@ class _Run:
         seed: int,
         chunk_steps: int,
         trace: bool,
-        recorder: EpisodeRecorder | None,
+        recorder: Recorder | None,
     ) -> None:
         self.task, self.base_policy, self.arm = task, base_policy, arm
         self.seed, self.chunk_steps, self.recorder = seed, chunk_steps, recorder

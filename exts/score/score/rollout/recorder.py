@@ -14,6 +14,26 @@ class _Observation(Protocol):
     def history(self) -> int: ...
 
 
+class Recorder(Protocol):
+    """Is told what happens in the environments, as :class:`EpisodeRecorder` is."""
+
+    def record_decision(self, latent: torch.Tensor) -> None:
+        """Takes the latents (N, H, A) of a decision."""
+        ...
+
+    def record_observations(self, windows: Mapping[str, torch.Tensor]) -> None:
+        """Takes the observation windows before a control step."""
+        ...
+
+    def record_actions(self, action: torch.Tensor, commanded: torch.Tensor) -> None:
+        """Takes actions and targets (N, A) of a control step."""
+        ...
+
+    def finish(self, steps: int) -> None:
+        """Takes the number of control steps of the first episode, when it has ended."""
+        ...
+
+
 class EpisodeRecorder:
     """Collects raw observations, actions and latents of the first episode of :func:`~.episodes.run_episodes`.
 

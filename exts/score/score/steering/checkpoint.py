@@ -39,6 +39,9 @@ LIBRARY = "score"
 SELECTORS = ("latest", "best")
 """Names that stand for a checkpoint of the newest run of a task."""
 
+_WORDS = (*SELECTORS, "shipped", "none")
+"""What the commands take in the place of a file."""
+
 BEST_NAME = "model_best.pt"
 """File of the checkpoint with the best evaluation; its score is in the .json beside it."""
 
@@ -90,6 +93,20 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
             " basis it belongs to. Give a model_<i>.pt that train.py of this project wrote."
         )
     raise UserError(_message(FileKind.OTHER, path))
+
+
+def policy_state(state: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    """Take out of a checkpoint what its steering policy needs: no critic, no optimiser, nothing of the training.
+
+    Args:
+        state: What :func:`load_checkpoint` returned.
+        run: What is to be known of the training: names to texts and numbers.
+
+    Returns:
+        A smaller checkpoint, from which a policy can be loaded and no training resumed.
+    """
+    header = {"format": FORMAT, "identity": state["score"]["identity"], "run": run}
+    return {"actor_state_dict": state["actor_state_dict"], "iter": state["iter"], "infos": None, "score": header}
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
@@ -217,7 +234,7 @@ def _message(kind: FileKind, path: Path) -> str:
 def _remedy(kind: FileKind, path: Path) -> str:
     if kind is FileKind.MISSING:
         siblings = [file.name for file in path.parent.glob("model_*.pt")] if path.parent.is_dir() else []
-        return near_names(path.name, [*SELECTORS, *siblings]) or " Give latest, best, or a model_<i>.pt of a run."
+        return near_names(path.name, [*_WORDS, *siblings]) or " Give latest, best, or a model_<i>.pt of a run."
     if kind in (FileKind.TRUNCATED, FileKind.EMPTY):
         return " Use an earlier model_<i>.pt of the same run."
     newest = newest_model(path) if kind is FileKind.RUN else None

@@ -26,7 +26,10 @@ def source_commit() -> str:
 
 
 def command_line() -> str:
-    """The command of this process, as the README writes it."""
+    """The command of this process, as the README writes it, or that of an installed wheel."""
+    name = Path(sys.argv[0]).name
+    if name.startswith("score-"):
+        return shlex.join([name, *sys.argv[1:]])
     return f"./isaaclab.sh -p {shlex.join(sys.argv)}"
 
 

@@ -19,13 +19,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from .console import VERBOSE
 from .errors import ProcessLost, UserError
 
 TIMEOUT = datetime.timedelta(minutes=30)
 """Longest wait for another process that lives and does not answer. One that has died is noticed at once."""
-
-VERBOSE = "SCORE_VERBOSE"
-"""Environment variable: whether processes other than the first print too."""
 
 
 def index() -> int:
