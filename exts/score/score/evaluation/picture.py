@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from score.rollout.arms import CONSTANT_ARMS
 from score.rollout.results import EpisodeResults
 from score.utils.files import atomic_file
 
@@ -24,9 +25,10 @@ _COLOURS = {
     "steered_sampled": "#5eb5a6",
     "base_t0": "#b45309",
     "base_t05": "#e0a458",
-    "constant": "#7c5cbf",
+    "random_map": "#9ca3af",
+    **dict(zip(CONSTANT_ARMS, ("#4c1d95", "#6d28d9", "#7c5cbf", "#9f7aea", "#b794f4", "#d6bcfa"), strict=True)),
 }
-"""A colour for each arm: greens are steered, warm ones cooler noise."""
+"""A colour for each arm: greens are steered, warm ones cooler noise, violet ones constants."""
 
 _INK, _GRID = "#1f2933", "#e5e7eb"
 _DPI = 110
@@ -42,13 +44,20 @@ def save_picture(report: Mapping[str, Any], results: Mapping[str, EpisodeResults
     """
     figure = Figure(figsize=(12.0, 4.2), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    paired = report["paired"] is not None
-    axes = figure.subplots(1, 3 if paired else 2, width_ratios=[1.25, 1.45, 0.85] if paired else [1.0, 1.2])
     names = ordered_arms(report["arms"])
-    _draw_success(axes[0], report, names)
-    _draw_curves(axes[1], results, names)
-    if paired:
-        _draw_table(axes[2], report["paired"])
+    panels = [
+        (1.25, lambda axes: _draw_success(axes, report, names)),
+        (1.45, lambda axes: _draw_curves(axes, results, names)),
+    ]
+    if report["difficulty"] is not None:
+        panels.append((1.1, lambda axes: _draw_difficulty(axes, report["difficulty"], names)))
+    if report["paired"] is not None:
+        panels.append((0.85, lambda axes: _draw_table(axes, report["paired"])))
+    figure.set_figwidth(12.0 if len(panels) < 4 else 15.5)
+    for axes, (_, draw) in zip(
+        figure.subplots(1, len(panels), width_ratios=[width for width, _ in panels]), panels, strict=True
+    ):
+        draw(axes)
     domain = "real (stand-in)" if report["domain"] == "real" else report["domain"]
     figure.suptitle(
         "   ·   ".join(
@@ -88,6 +97,19 @@ def _draw_curves(axes: Axes, results: Mapping[str, EpisodeResults], names: list[
         axes.step(times, 100 * solved, where="post", color=_COLOURS[name], lw=wide, label=name)
     axes.set(xlim=(0, horizon), ylim=(0, 103), xlabel="control steps", ylabel="solved by then [%]")
     axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    _clean(axes, grid="both")
+
+
+def _draw_difficulty(axes: Axes, difficulty: Mapping[str, Any], names: list[str]) -> None:
+    """Success of each arm on the starts of each level of difficulty that there is."""
+    levels = {name: level for name, level in difficulty["levels"].items() if level["starts"]}
+    for arm in names:
+        rates = [100 * level["k"][arm] / level["starts"] for level in levels.values()]
+        wide = 2.2 if arm in ("base", "steered") else 1.3
+        axes.plot(range(len(levels)), rates, marker="o", ms=4, color=_COLOURS[arm], lw=wide)
+    axes.set(xticks=range(len(levels)), ylim=(-3, 103), ylabel="solved [%]")
+    axes.set_xticklabels([f"{name}\n{level['starts']}" for name, level in levels.items()], fontsize=8)
+    axes.set_xlabel(f"solved by the base policy in {difficulty['tries']} tries; starts")
     _clean(axes, grid="both")
 
 
