@@ -16,7 +16,7 @@ REPORT_KEYS = (
     *("task", "domain", "physics", "episodes", "seed", "starts", "arms", "paired"),
     *("difficulty", "searches", "seeds", "interval_method", "commit", "command"),
 )
-ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets")
+ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets", "solved")
 PAIRED_KEYS = (
     *("both", "base_only", "steered_only", "neither", "mcnemar_p"),
     *("steps_ratio", "steps_ratio_interval95"),
@@ -86,6 +86,8 @@ def _validate_arm(name: str, arm: Mapping[str, Any], episodes: int) -> None:
     failed = sum(arm["failures"].values())
     if successes + failed != episodes or arm["steps_to_success"]["censored"] != failed:
         raise ValueError(f"{place}: {successes} successes and {failed} failures do not make {episodes} episodes.")
+    if (len(arm["solved"]), arm["solved"].count("1")) != (episodes, successes):
+        raise ValueError(f"{place}.solved: does not mark {successes} of {episodes} starts.")
     if arm["guard_resets"] != arm["failures"].get("guard", 0):
         raise ValueError(f"{place}.guard_resets: differs from failures.guard.")
 

@@ -70,7 +70,7 @@ def make_report(
 
 
 def summarise_arm(results: EpisodeResults) -> dict[str, Any]:
-    """Summarises one arm: success with its interval, steps to success, failures by name, guard resets."""
+    """Summarises one arm: success with its interval, steps to success, failures by name, guard resets, starts."""
     successes, episodes = int(results.success.sum()), results.episodes
     return {
         "success": {
@@ -82,6 +82,7 @@ def summarise_arm(results: EpisodeResults) -> dict[str, Any]:
         "steps_to_success": asdict(steps_summary(results.success, results.steps, results.horizon)),
         "failures": results.failures(),
         "guard_resets": int(results.guard.sum()),
+        "solved": "".join("1" if success else "0" for success in results.success),
     }
 
 
