@@ -51,7 +51,8 @@ def save_comparison_picture(comparison: Mapping[str, Any], path: Path) -> None:
     axes = figure.subplots()
     colours = dict(zip(next(iter(domains.values()))["methods"], _METHODS, strict=False))
     if len(domains) == 2:
-        _draw_against(axes, *domains.values(), colours)
+        first, second = domains.values()
+        _draw_against(axes, first, second, colours)
         names = [f"{name} [%]" + (" (a stand-in)" if name == "real" else "") for name in domains]
         axes.set(xlabel=f"success in {names[0]}", ylabel=f"success in {names[1]}", xlim=(-2, 102), ylim=(-2, 102))
         axes.plot([0, 100], [0, 100], color="#d1d5db", lw=1, zorder=0)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from score.rollout.arms import Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
+from score.rollout.arms import STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
 from score.rollout.episodes import Progress, run_episodes
 from score.rollout.results import EpisodeResults
 from score.rollout.seeds import start_seeds
+from score.steering.plan import SteeringHead
 from score.utils import ranks
 from score.utils.errors import UserError
 
@@ -21,6 +22,7 @@ from .difficulty import count_solved
 from .partial import PartialResults
 from .settings import EvaluationCfg
 from .summary import make_report, write_report
+from .support import SupportMeter
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
@@ -94,7 +96,10 @@ def _evaluate(
             store=store,
         )
 
-    results = {arm.name: run(arm) for arm in _arms(base_policy, steering_actor, cfg)}
+    meter = SupportMeter(base_policy, steering_actor) if isinstance(steering_actor, SteeringHead) else None
+    results = {}
+    for arm in _arms(base_policy, steering_actor, cfg):
+        results[arm.name] = run(arm if meter is None or arm.name != STEERED else meter.watch(arm))
     starts = start_seeds(cfg.start_seed)
     spaces = search_spaces(base_policy, cfg.basis)
     found = {}
@@ -121,6 +126,7 @@ def _evaluate(
         chunk_steps=chunk_steps,
         searches={name: result.facts for name, result in found.items()},
         solved=solved,
+        support=None if meter is None else meter.summary(),
     )
     if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)

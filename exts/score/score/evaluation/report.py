@@ -38,6 +38,8 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
     below: list[RenderableType] = [search_sentence(name, facts) for name, facts in report["searches"].items()]
     if report["difficulty"] is not None:
         below.append(difficulty_table(report))
+    if report["support"] is not None:
+        below.append(support_sentence(report["support"]))
     if report["paired"] is not None:
         below.append(paired_sentence(report["paired"]))
     return Group(table, *(Text(item) if isinstance(item, str) else item for item in below))
@@ -51,6 +53,17 @@ def search_sentence(arm: str, facts: Mapping[str, Any]) -> str:
         f"{arm}: {facts['numbers']} numbers of {where}, found in {facts['episodes']} episodes on other starts; the best"
         f" of its last round had {best['k']}/{best['n']}, what was found {confirmed['k']}/{confirmed['n']} on new ones."
     )
+
+
+def support_sentence(support: Mapping[str, Any]) -> str:
+    """Says whether the steered policy did what the base policy could have done."""
+    text = (
+        f"Support: {100 * support['outside']:.1f} % of {support['decisions']} chunks of the steered policy lie outside"
+        f" of what the base policy would do (of its own, {100 * support['expected']:.1f} %)"
+    )
+    if support["norm_quantile"] is not None:
+        text += f"; quantile of the latent's norm {support['norm_quantile']:.2f}, KS {support['ks']:.2f}"
+    return text + (": it has left the support of its base policy." if support["left"] else ".")
 
 
 def difficulty_table(report: Mapping[str, Any]) -> Table:

@@ -14,7 +14,7 @@ from score.utils.settings_files import read_json
 
 REPORT_KEYS = (
     *("task", "domain", "physics", "episodes", "seed", "starts", "arms", "paired"),
-    *("difficulty", "searches", "seeds", "interval_method", "commit", "command"),
+    *("support", "difficulty", "searches", "seeds", "interval_method", "commit", "command"),
 )
 ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets", "solved")
 PAIRED_KEYS = (

@@ -31,6 +31,7 @@ def make_report(
     chunk_steps: int,
     searches: Mapping[str, Mapping[str, Any]] | None = None,
     solved: NDArray[np.int64] | None = None,
+    support: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Builds the report.
 
@@ -40,6 +41,7 @@ def make_report(
         num_envs: Environments that ran side by side, for the record; results do not depend on it.
         chunk_steps: Control steps executed of every chunk.
         searches: What :class:`~.constant_search.SearchResult` says of each arm that was searched for.
+        support: What :class:`~.support.SupportMeter` says of the steered arm.
         solved: How often the base policy solved each start in ``cfg.tries`` tries, (E,).
 
     Returns:
@@ -55,6 +57,7 @@ def make_report(
         "starts": cfg.starts,
         "arms": {name: summarise_arm(arm) for name, arm in results.items()},
         "paired": None,
+        "support": None if support is None else dict(support),
         "difficulty": None if solved is None else split_by_difficulty(results, solved, cfg.tries),
         "searches": {name: dict(facts) for name, facts in (searches or {}).items()},
         "seeds": {"starts": cfg.start_seed, "num_envs": num_envs, "chunk_steps": chunk_steps},
