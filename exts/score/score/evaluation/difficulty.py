@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,6 @@ from score.rollout.episodes import run_episodes
 from score.rollout.results import EpisodeResults
 from score.rollout.seeds import SeedSpace, seed_of, start_seeds
 
-from .settings import EvaluationCfg
-
 if TYPE_CHECKING:
     from score.policies import BasePolicy
     from score.task import Task
@@ -25,7 +23,31 @@ LEVELS = ("never", "seldom", "sometimes", "mostly", "always")
 """Levels of difficulty: solved in no try, in up to a quarter of them, up to three quarters, fewer than all, all."""
 
 
-def count_solved(task: Task, base_policy: BasePolicy, cfg: EvaluationCfg, **options: Any) -> NDArray[np.int64]:
+class TriesCfg(Protocol):
+    """What the tries need to know of an evaluation."""
+
+    @property
+    def episodes(self) -> int:
+        """Starts."""
+        ...
+
+    @property
+    def tries(self) -> int:
+        """Tries at each start."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Seed that the user gave."""
+        ...
+
+    @property
+    def start_seed(self) -> int:
+        """Seed of the starts."""
+        ...
+
+
+def count_solved(task: Task, base_policy: BasePolicy, cfg: TriesCfg, **options: Any) -> NDArray[np.int64]:
     """Lets the base policy try every start of an evaluation several times, each time with noise of its own.
 
     None of the tries has the noise of the arms: a start is not called easy because the arm ``base`` solved it.
