@@ -262,7 +262,7 @@ def _facts() -> dict[str, str]:
 
 
 def _write(args: argparse.Namespace, report: Mapping[str, Any]) -> None:
-    from score.evaluation.paired import write_report
+    from score.evaluation import write_report
 
     write_report(report, args.output)
     print(f"Wrote {args.output}")

@@ -42,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="development|final",
         help="development (default) to compare by; final for a number that a table reports, run once",
     )
-    add("--all_arms", action="store_true", help="also sampled steering, cooler noise, best constant latent")
+    add("--all_arms", action="store_true", help="also sampled steering, cooler noise, a random map, best constants")
+    add("--search", metavar="NAME,...", help="constants: cem_zero (with --all_arms), cem_normal, racing, all, none")
+    add("--search_episodes", type=int, default=512, metavar="N", help="budget of each search (default: 512)")
+    add("--tries", type=int, default=0, metavar="N", help="split arms by N tries of the base policy at each start")
     add("--output", type=Path, metavar="FILE.json", help="report (default: in the folder of the run)")
     add("--resume", action=choice, default=True, help="continue an interrupted evaluation (default)")
     args, overrides = command.parse(arguments)
@@ -72,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
         base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps
-        cfg = cfg.with_task(physics=task.engine, chunk_steps=chunk_steps)
+        cfg = cfg.with_task(physics=task.engine, chunk_steps=chunk_steps, basis=artefacts.basis_of(task, steering))
         evaluation = evaluate_paired(task, base_policy, steering, cfg, progress)
     if ranks.index() == 0:
         save_picture(evaluation.report, evaluation.results, picture)

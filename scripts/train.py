@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_processes()
     command.add_base_policy()
     add = command.add_argument
-    add("--method", metavar="NAME", help="score (the latent; default), residual, score_residual: what PPO acts on")
+    add("--method", metavar="NAME", help="score (default), residual, score_residual, ppo, bc_ppo: what PPO acts on")
     add("--max_iterations", type=int, metavar="N", help="iterations of the whole run")
     add("--checkpoint", metavar="latest|best|FILE", help="checkpoint to go on from")
     add("--run_name", default="", help="appended to the name of the run's folder")
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.cli.processes import run_in_processes
     from score.open_task import default_num_envs, open_task
     from score.policies.load import load_policy, policy_sha256
+    from score.steering.config import use_method
     from score.steering.methods import find_method
     from score.steering.run_folder import run_directory
     from score.steering.train import train
@@ -62,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
     with ranks.process_group(device), open_task(**options) as task:
         cfg = task.agent_cfg
+        use_method(cfg, args.method or cfg.steering.method, overrides)
         cfg.max_iterations = args.max_iterations or cfg.max_iterations
-        cfg.steering.method = args.method or cfg.steering.method
         cfg.run_name = args.run_name
         log_dir = run_directory(artefacts.LOG_ROOT / cfg.experiment_name, args.run_name, resume)
         base_policy = load_policy(bundle, task.spec)

@@ -44,6 +44,13 @@ class PlainBase(nn.Module):
         """All of it."""
         return condition
 
+    relative: bool = False
+
+    @torch.jit.export
+    def reference(self, condition: Tensor) -> Tensor:
+        """None."""
+        return condition[:, :0]
+
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """(B, 3, 2)."""
         rows = torch.arange(latent.shape[1], device=latent.device)[None, :, None] / 10.0

@@ -62,7 +62,7 @@ def make_actor(base: FlowMatchingPolicy, code_dim: int, std: float = 0.4) -> MLP
 
 
 def make_steering(base: FlowMatchingPolicy, basis: str, method: str = "score") -> SteeringHead:
-    settings = {"method": method, "basis": basis, "knots": 2, "bound": 3.0, "residual_limit": 0.05}
+    settings = {"method": method, "basis": basis, "knots": 2, "bound": 3.0, "residual_limit": 0.05, "action_reach": 0.1}
     plan = make_plan(base, settings)
     return head_of(make_actor(base, plan.code_dim), plan, 3, method)
 
@@ -74,7 +74,7 @@ def test_capsule_is_evaluation_is_training(method: str, sampled: bool) -> None:
     training draws for the complement is not used, and dct with a sampled one."""
     base, task = make_base(), ReachTask()
     settings = {"method": method, "basis": "dct" if sampled else "full", "knots": 2, "bound": 3.0}
-    plan = make_plan(base, settings | {"residual_limit": 0.05})
+    plan = make_plan(base, settings | {"residual_limit": 0.05, "action_reach": 0.1})
     actor = make_actor(base, plan.code_dim)
     head = head_of(actor, plan, 4, method)
 
@@ -115,6 +115,8 @@ def test_capsule_is_evaluation_is_training(method: str, sampled: bool) -> None:
         ("repeat", True, "score"),
         ("dct", False, "residual"),
         ("dct", True, "score_residual"),
+        ("dct", False, "ppo"),
+        ("full", True, "bc_ppo"),
     ],
 )
 def test_capsule_acts_as_the_simulators_rollout(basis: str, sampled: bool, method: str, tmp_path: Path) -> None:

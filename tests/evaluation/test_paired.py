@@ -14,24 +14,21 @@ from rich.console import Console
 from tests.rollout.scripted import LinePolicy, LineTask, PushActor
 
 from score.evaluation import (
-    ConstantSearchCfg,
     EvaluationCfg,
     evaluate_paired,
     read_report,
     report_table,
     validate_report,
 )
-from score.evaluation.paired import compare_arms, make_report, summarise_arm
 from score.evaluation.picture import save_picture
+from score.evaluation.summary import compare_arms, make_report, summarise_arm
 from score.rollout.results import EpisodeResults
 from score.utils.errors import UserError
-
-SEARCH = ConstantSearchCfg(candidates=4, starts=2)
 
 
 def make_cfg(tmp_path: Path, **changes: Any) -> EvaluationCfg:
     cfg = EvaluationCfg(
-        task="Line-v0", domain="real", physics="scripted", episodes=15, seed=3, constant_search=SEARCH, all_arms=True,
+        task="Line-v0", domain="real", physics="scripted", episodes=15, seed=3, search_episodes=64, all_arms=True,
         output=tmp_path / "report.json", commit="abc", command="evaluate.py",
     )  # fmt: skip
     return replace(cfg, **changes)
@@ -47,7 +44,10 @@ def test_all_arms_give_a_valid_report(tmp_path: Path) -> None:
     cfg = make_cfg(tmp_path)
     evaluation = evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg)
     report = evaluation.report
-    assert set(report["arms"]) == {"base", "steered", "steered_sampled", "base_t0", "base_t05", "constant"}
+    found = "constant_cem_zero_full"
+    assert set(report["arms"]) == {
+        "base", "steered", "steered_sampled", "base_t0", "base_t05", "random_map", found
+    }  # fmt: skip
     assert read_report(tmp_path / "report.json") == report
     assert not (tmp_path / "report.json.partial").exists()
     # A latent of one is 1 m in ten steps or so; the latent zero stays where it is.
@@ -59,8 +59,9 @@ def test_all_arms_give_a_valid_report(tmp_path: Path) -> None:
     assert report["paired"]["both"] + report["paired"]["steered_only"] == 15
     assert report["seeds"]["starts"] == report["seed"] == 3
     assert report["seeds"]["num_envs"] == 6
-    assert report["seeds"]["constant_search"]["seed"] == 2_000_000
-    assert evaluation.constant is not None
+    assert (report["searches"][found]["seed"], report["searches"][found]["episodes"]) == (2_000_003, 64)
+    assert evaluation.constants[found].shape == (4, 1)
+    assert report["difficulty"] is None
 
 
 def test_without_all_arms_only_base_and_steered_run(tmp_path: Path) -> None:
@@ -186,7 +187,9 @@ def test_a_chunk_longer_than_the_horizon_is_refused(tmp_path: Path) -> None:
 def test_starts_of_searches_and_reports_never_meet() -> None:
     for starts, first in (("development", 0), ("final", 4_000_000)):
         cfg = EvaluationCfg(task="Line-v0", seed=7, starts=starts)
-        assert (cfg.start_seed, cfg.search.start_seed) == (first + 7, 2_000_007)
+        assert cfg.start_seed == first + 7
+        (search,) = replace(cfg, searches=("racing",)).search_cfgs(["full"])
+        assert search.start_seed == 2_000_007
 
 
 def test_final_starts_are_others_and_the_report_says_so(tmp_path: Path) -> None:
@@ -201,9 +204,8 @@ def test_final_starts_are_others_and_the_report_says_so(tmp_path: Path) -> None:
 
 @pytest.fixture(name="report")
 def _report(tmp_path: Path) -> dict[str, Any]:
-    return evaluate_paired(
-        LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path, all_arms=False, output=None)
-    ).report
+    cfg = make_cfg(tmp_path, all_arms=False, output=None, tries=2)
+    return evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg).report
 
 
 def _drop(report: dict[str, Any], *path: str) -> None:
@@ -228,6 +230,9 @@ def test_validation_names_the_place(report: dict[str, Any]) -> None:
         (lambda r: _set(r, {"lost": 99}, "arms", "base", "failures"), "and 99 failures do not make 15 episodes"),
         (lambda r: _set(r, 3, "arms", "base", "guard_resets"), "arms.base.guard_resets: differs"),
         (lambda r: _set(r, None, "paired"), "paired: must be there exactly if"),
+        (lambda r: _set(r, {}, "searches", "constant_racing_full"), "searches: must name exactly the constant arms"),
+        (lambda r: _set(r, 1, "difficulty", "levels", "never", "starts"), "difficulty: its levels do not add up to 15"),
+        (lambda r: _set(r, 99, "difficulty", "levels", "never", "k", "base"), "difficulty: .* of the arm 'base'"),
         (lambda r: _set(r, 99, "paired", "neither"), "paired: the table does not add up to 15"),
     ]
     for damage, message in cases:
@@ -279,6 +284,19 @@ def test_the_table_shows_the_numbers() -> None:
         assert expected in text, text
 
 
+def test_the_table_says_where_constants_come_from_and_splits_by_difficulty(tmp_path: Path) -> None:
+    cfg = make_cfg(tmp_path, output=None, tries=4, searches=("cem_zero", "racing"), basis=("repeat", 1))
+    report = evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg).report
+    text = " ".join(_render(report).split())
+    assert "constant_racing_basis: 1 numbers of the steering basis (repeat), found in 64 episodes on other" in text
+    assert "constant_cem_zero_full: 4 numbers of the full latent, found in 64 episodes on other starts" in text
+    assert "Starts by how many of 4 tries of the base policy solve them: pass@1" in text
+    levels = {name: level for name, level in report["difficulty"]["levels"].items() if level["starts"]}
+    never = levels["never"]
+    # Its latent of one solves every start.
+    assert f"steered {never['starts']}/{never['starts']}" in text
+
+
 def test_the_table_without_common_success_says_so() -> None:
     cfg = EvaluationCfg(task="Line-v0", episodes=1)
     results = {"base": make_results([("lost", 9)]), "steered": make_results([("success", 20)])}
@@ -286,7 +304,7 @@ def test_the_table_without_common_success_says_so() -> None:
 
 
 def test_the_picture_is_a_small_png(tmp_path: Path) -> None:
-    evaluation = evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path))
+    evaluation = evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path, tries=2))
     save_picture(evaluation.report, evaluation.results, tmp_path / "report.png")
     content = (tmp_path / "report.png").read_bytes()
     assert content.startswith(b"\x89PNG")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from score.evaluation.statistics import PairedTable, steps_ratio, steps_summary, success_curve, wilson_interval
 
@@ -140,3 +141,52 @@ def test_steps_ratio_of_one_or_no_common_start() -> None:
     assert steps_ratio(yes, steps, no, steps).value is None
     single = steps_ratio(yes, steps, yes, steps)
     assert (single.value, single.interval, single.starts) == (1.0, None, 1)
+
+
+@pytest.mark.parametrize(("rate", "trials"), [(0.05, 50), (0.4, 200), (0.9, 64), (0.985, 200)])
+def test_intervals_contain_the_truth_as_often_as_they_say(rate: float, trials: int) -> None:
+    # Exactly, over all outcomes of so many coin flips: 95 % on average over rates, a few percent less or more at one.
+    counts = np.arange(trials + 1)
+    held = [low <= rate <= high for low, high in (wilson_interval(int(count), trials) for count in counts)]
+    assert 0.92 < stats.binom.pmf(counts, trials, rate)[held].sum() < 0.99
+
+
+def test_the_average_coverage_is_95_percent() -> None:
+    trials, counts = 50, np.arange(51)
+    bounds = np.array([wilson_interval(int(count), trials) for count in counts])
+    covered = []
+    for rate in np.linspace(0.02, 0.98, 193):
+        held = (bounds[:, 0] <= rate) & (rate <= bounds[:, 1])
+        covered.append(stats.binom.pmf(counts, trials, rate)[held].sum())
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.01)
+
+
+def test_mcnemar_rejects_equal_arms_no_oftener_than_it_says() -> None:
+    # Twelve discordant starts, each a fair coin: what is called significant at 5 % has probability 5 % at most.
+    p = np.array([PairedTable(3, count, 12 - count, 4).mcnemar_p() for count in range(13)])
+    probability = stats.binom.pmf(np.arange(13), 12, 0.5)
+    for level in (0.01, 0.05, 0.2):
+        assert probability[p <= level].sum() <= level
+    # Reference values of the two-sided binomial test.
+    assert p.tolist() == pytest.approx([stats.binomtest(count, 12).pvalue for count in range(13)])
+
+
+def test_kaplan_meier_agrees_with_published_values() -> None:
+    # Weeks of remission of the 21 patients of Gehan (1965) on placebo, none censored, and the published survival.
+    weeks = np.array([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23])
+    everyone = np.ones(21, dtype=np.bool_)
+    times, ended = success_curve(everyone, weeks, horizon=35)
+    published = {1: 0.9048, 4: 0.6667, 8: 0.3810, 12: 0.1905, 22: 0.0476, 23: 0.0}
+    assert {week: round(1.0 - float(ended[times == week][0]), 4) for week in published} == published
+    assert steps_summary(everyone, weeks, horizon=35).median == 8.0
+
+
+def test_the_bootstrap_contains_the_true_ratio_as_often_as_it_says() -> None:
+    rng, everyone, held = np.random.default_rng(0), np.ones(40, dtype=np.bool_), 0
+    for repeat in range(60):
+        base, steered = rng.poisson(90, 40), rng.poisson(54, 40)
+        interval = steps_ratio(everyone, base, everyone, steered, seed=repeat).interval
+        assert interval is not None
+        held += interval[0] <= 0.6 <= interval[1]
+    # 57 of 60 are expected; fewer than 51 have a probability of 0.003.
+    assert held >= 51

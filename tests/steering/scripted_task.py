@@ -12,7 +12,8 @@ from score.policies.base_policy import BasePolicy
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 
 TERMS = ("success", "guard", "lost", "time_out")
-SETTINGS: dict[str, Any] = {"method": "score", "basis": "full", "knots": 2, "bound": 3.0, "residual_limit": 0.03}
+SETTINGS: dict[str, Any] = {"method": "score", "basis": "full", "knots": 2, "bound": 3.0}
+SETTINGS |= {"residual_limit": 0.03, "action_reach": 0.1}
 """Settings of a plan; tests change what they are about."""
 
 HOLD = -7.0

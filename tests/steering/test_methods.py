@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,8 @@ def test_residuals_stay_within_their_limit_and_can_reach_it(
     plan = plan_of(method, IdentityPolicy(horizon), basis=basis, bound=bound, residual_limit=limit)
     generator = torch.Generator().manual_seed(seed)
     code = Squash(bound)(50.0 * torch.randn(20, plan.code_dim, generator=generator))
-    widest = plan.residual_basis.columns.abs().sum(1).argmax()
-    code[0, plan.latent_dim :] = Squash(bound).limit * plan.residual_basis.columns[widest].sign()
+    widest = plan.chunk_basis.columns.abs().sum(1).argmax()
+    code[0, plan.latent_dim :] = Squash(bound).limit * plan.chunk_basis.columns[widest].sign()
     latent, chunk = plan.decide(torch.zeros(20, 1), code, torch.zeros(20, horizon, 1))
     largest = (chunk - latent).abs().amax(dim=(1, 2))
     assert bool((largest <= limit * (1 + 1e-4)).all())
@@ -91,6 +92,39 @@ def test_residual_keeps_the_noise_of_the_base_policy_and_adds_to_its_chunk() -> 
     code = torch.tensor([[1.0], [-0.5], [0.0]]) * Squash(3.0).limit
     expected = noise + torch.tensor([0.1, -0.05, 0.0])[:, None, None]
     torch.testing.assert_close(plan(torch.zeros(3, 1), code, noise), expected)
+
+
+class FarPolicy(IdentityPolicy):
+    """Relative actions, and no mind of its own."""
+
+    def __init__(self, horizon: int) -> None:
+        super().__init__(horizon)
+        self.relative = True
+
+    def reference(self, condition: torch.Tensor) -> torch.Tensor:
+        return condition
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("the base policy acts")
+
+
+@pytest.mark.parametrize("method", ["ppo", "bc_ppo"])
+def test_without_the_base_policy_actions_start_from_what_was_measured(method: str) -> None:
+    plan = plan_of(method, FarPolicy(4), basis="repeat", action_reach=0.1)
+    # One column of 1/2: a code of L is the whole reach of 0.1 a step, so 0.1, 0.2, 0.3, 0.4 from where it was; half a
+    # code half of it.
+    code = torch.tensor([[1.0], [-0.5]]) * Squash(3.0).limit
+    chunk = plan(torch.tensor([[5.0], [2.0]]), code, torch.randn(2, 4, 1))
+    expected = torch.tensor([[5.1, 5.2, 5.3, 5.4], [1.95, 1.9, 1.85, 1.8]])
+    torch.testing.assert_close(chunk.squeeze(-1), expected)
+
+
+def test_without_the_base_policy_plain_actions_span_their_limits() -> None:
+    policy = IdentityPolicy(4)
+    policy.spec = replace(policy.spec, actions=replace(policy.spec.actions, low=(-10.0,), high=(2.0,)))
+    # Middle -4, half range 6, the same for every row.
+    chunk = plan_of("ppo", policy, basis="full")(torch.zeros(1, 1), torch.eye(4)[:1] * Squash(3.0).limit, None)
+    torch.testing.assert_close(chunk[0, :, 0], torch.tensor([2.0, -4.0, -4.0, -4.0]))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -127,7 +161,8 @@ def test_a_method_survives_its_checkpoint(small_cfg: SteeringRunnerCfg, tmp_path
     path, policy = tmp_path / "run" / "model_1.pt", TwoWayPolicy()
     head = load_steering_policy(path, policy)
     expected = make_plan(policy, vars(cfg.steering))
-    assert (head.method, head.iteration, head.plan.residual_gain) == (method, 1, expected.residual_gain)
+    assert (head.method, head.iteration, head.plan.base_acts) == (method, 1, expected.base_acts)
+    assert torch.equal(head.plan.gain, expected.gain)
     assert plan_identity(vars(cfg.steering), head.plan) == plan_identity(vars(cfg.steering), expected)
     assert (head.plan.latent_dim, head.plan.own_dim) == (expected.latent_dim, expected.own_dim)
     # It can be evaluated, and goes on under its own method alone.

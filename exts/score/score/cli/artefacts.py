@@ -184,6 +184,14 @@ def load_policies(
     return base_policy, load_steering_policy(checkpoint, base_policy, device)
 
 
+def basis_of(task: Any, steering: SteeringHead | None) -> tuple[str, int]:
+    """Kind and knots of the latent basis of a steering policy; of the task's settings where none steers the latent."""
+    if steering is not None and steering.plan.latent_dim > 0:
+        return steering.plan.latent_basis.kind, steering.plan.latent_basis.knots
+    settings = task.agent_cfg.steering
+    return settings.basis, settings.knots
+
+
 @contextlib.contextmanager
 def open_steered(
     args: argparse.Namespace, overrides: Sequence[str], *, num_envs: int
@@ -236,6 +244,7 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         UserError: A flag is out of range, or there is no such file.
     """
     from score.evaluation import EvaluationCfg
+    from score.evaluation.constant_search import parse_searches
     from score.evaluation.schema import read_report
     from score.policies.load import policy_sha256
     from score.utils.files import require_file_place, sha256_of
@@ -248,6 +257,9 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         seed=args.seed,
         starts=args.starts,
         all_arms=args.all_arms,
+        searches=None if args.search is None else parse_searches(args.search),
+        search_episodes=args.search_episodes,
+        tries=args.tries,
         output=args.output,
         resume=args.resume,
         commit=source_commit(),

@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
-from .constant_search import ConstantSearchCfg, ConstantSearchResult, find_constant_latent
-from .paired import EvaluationCfg, PairedEvaluation, evaluate_paired, summarise_arm, write_report
+from .constant_search import SearchCfg, SearchResult, find_constant_latent, search_spaces
+from .paired import PairedEvaluation, evaluate_paired
 from .report import report_table
 from .schema import read_report, validate_report
+from .settings import EvaluationCfg
 from .statistics import PairedTable, steps_ratio, steps_summary, success_curve, wilson_interval
+from .summary import make_report, summarise_arm, write_report
 
 __all__ = [
-    "ConstantSearchCfg",
-    "ConstantSearchResult",
     "EvaluationCfg",
     "PairedEvaluation",
     "PairedTable",
+    "SearchCfg",
+    "SearchResult",
     "evaluate_paired",
     "find_constant_latent",
+    "make_report",
     "read_report",
     "report_table",
+    "search_spaces",
     "steps_ratio",
     "steps_summary",
     "success_curve",

@@ -3,100 +3,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, steered_arm
-from score.rollout.episodes import run_episodes
+import torch
+
+from score.rollout.arms import STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
+from score.rollout.episodes import Progress, run_episodes
 from score.rollout.results import EpisodeResults
-from score.rollout.seeds import Stream, derive_seed, report_seed
+from score.rollout.seeds import start_seeds
+from score.steering.plan import SteeringHead
 from score.utils import ranks
 from score.utils.errors import UserError
-from score.utils.files import atomic_file
 
-from .constant_search import ConstantSearchCfg, ConstantSearchResult, find_constant_latent
+from .constant_search import find_constant_latent, search_spaces
+from .difficulty import count_solved
 from .partial import PartialResults
-from .schema import validate_report
-from .statistics import INTERVAL_METHOD, PairedTable, steps_ratio, steps_summary, wilson_interval
+from .settings import EvaluationCfg
+from .summary import make_report, write_report
+from .support import SupportMeter
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
     from score.task import Task
 
 ArmProgress = Callable[[str, int, int], None]
-"""Called with the name of the work at hand (an arm, or ``constant search``), its ended episodes, and all of them."""
-
-
-@dataclass(frozen=True)
-class EvaluationCfg:
-    """Settings of a paired evaluation."""
-
-    task: str
-    """Name of the task, for the report."""
-    domain: str = "sim"
-    """``sim`` or ``real`` (the stand-in), for the report."""
-    physics: str = ""
-    """Physics engine, for the report."""
-    episodes: int = 200
-    """Starts, at least 1; every arm runs all of them."""
-    seed: int = 0
-    """Seed of starts and noise, inside the block that ``starts`` names."""
-    starts: str = "development"
-    """``development`` to compare versions by, or ``final`` for a number that a table reports."""
-    all_arms: bool = False
-    """Whether to run the free arms and the sampled steering policy as well."""
-    chunk_steps: int | None = None
-    """Control steps executed of every chunk; the policy's horizon if None."""
-    constant_search: ConstantSearchCfg | None = None
-    """The search for the constant latent, on starts of its own; seeded from ``seed`` if None."""
-    output: Path | None = None
-    """The report's file, ``FILE.json``; None writes nothing."""
-    resume: bool = True
-    """Whether to continue an interrupted evaluation with the same settings."""
-    identity: Mapping[str, str] = field(default_factory=dict)
-    """What else the results depend on, such as hashes of base policy and checkpoint; checked on resuming."""
-    commit: str = "unknown"
-    """Commit of the source, for the report."""
-    command: str = ""
-    """Command, for the report."""
-
-    def __post_init__(self) -> None:
-        """Checks the settings.
-
-        Raises:
-            UserError: One is out of range.
-        """
-        report_seed(self.starts, self.seed)
-        if self.episodes < 1:
-            raise UserError(f"--episodes must be at least 1, got {self.episodes}.")
-        if self.chunk_steps is not None and self.chunk_steps < 1:
-            raise UserError(f"The number of executed steps of a chunk must be at least 1, got {self.chunk_steps}.")
-        if self.output is not None and self.output.suffix != ".json":
-            raise UserError(f"--output must name a .json file, got {self.output}.")
-
-    def with_task(self, *, physics: str, chunk_steps: int) -> EvaluationCfg:
-        """Returns these settings with what is known only once the task is open."""
-        return replace(self, physics=physics, chunk_steps=chunk_steps)
-
-    @property
-    def search(self) -> ConstantSearchCfg:
-        """The settings of the constant search."""
-        if self.constant_search is not None:
-            return self.constant_search
-        return ConstantSearchCfg(seed=self.seed)
-
-    @property
-    def start_seed(self) -> int:
-        """Seed of starts and noise, among the seeds of all uses."""
-        return report_seed(self.starts, self.seed)
-
-    @property
-    def partial_path(self) -> Path | None:
-        """Where results are kept until the report is written."""
-        return None if self.output is None else self.output.with_name(self.output.name + ".partial")
+"""Called with the name of the work at hand (an arm, a search), its ended episodes, and all of them."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +40,8 @@ class PairedEvaluation:
     """The report, as :func:`build_report` makes it."""
     results: dict[str, EpisodeResults]
     """Episodes of each arm, over the same starts in the same order."""
-    constant: ConstantSearchResult | None
-    """The constant latent of the arm ``constant``."""
+    constants: dict[str, torch.Tensor]
+    """Constant latents that were found, by arm."""
 
 
 def evaluate_paired(
@@ -149,7 +82,7 @@ def _evaluate(
     progress: ArmProgress | None,
 ) -> PairedEvaluation:
     chunk_steps = _chunk_steps(cfg, base_policy)
-    store = PartialResults(cfg.partial_path, _settings(cfg, task, chunk_steps), resume=cfg.resume)
+    store = PartialResults(cfg.partial_path, _settings(cfg, task, base_policy, chunk_steps), resume=cfg.resume)
 
     def run(arm: Arm) -> EpisodeResults:
         return run_episodes(
@@ -159,121 +92,62 @@ def _evaluate(
             episodes=range(cfg.episodes),
             seed=cfg.start_seed,
             chunk_steps=chunk_steps,
-            progress=None if progress is None else lambda ended, total: progress(arm.name, ended, total),
+            progress=_named(progress, arm.name),
             store=store,
         )
 
-    results = {arm.name: run(arm) for arm in _arms(steering_actor, cfg.all_arms)}
-    constant = None
-    if cfg.all_arms:
-        constant = find_constant_latent(
+    meter = SupportMeter(base_policy, steering_actor) if isinstance(steering_actor, SteeringHead) else None
+    results = {}
+    for arm in _arms(base_policy, steering_actor, cfg):
+        results[arm.name] = run(arm if meter is None or arm.name != STEERED else meter.watch(arm))
+    starts = start_seeds(cfg.start_seed)
+    spaces = search_spaces(base_policy, cfg.basis)
+    found = {}
+    for search in cfg.search_cfgs(spaces):
+        found[search.arm] = find_constant_latent(
             task,
             base_policy,
-            cfg.search,
+            search,
+            spaces[search.space],
             chunk_steps=chunk_steps,
-            progress=None if progress is None else lambda ended, total: progress("constant search", ended, total),
+            reported=[starts(episode) for episode in range(cfg.episodes)],
+            progress=_named(progress, f"search {search.method} {search.space}"),
             store=store,
         )
-        results["constant"] = run(constant_arm(constant.latent))
+        results[search.arm] = run(constant_arm(found[search.arm].latent, search.arm))
+    solved = None
+    if cfg.tries > 0:
+        options = {"chunk_steps": chunk_steps, "progress": _named(progress, "tries"), "store": store}
+        solved = count_solved(task, base_policy, cfg, **options)
     report = make_report(
-        results, cfg, num_envs=task.num_envs * ranks.count(), chunk_steps=chunk_steps, constant=constant
+        results,
+        cfg,
+        num_envs=task.num_envs * ranks.count(),
+        chunk_steps=chunk_steps,
+        searches={name: result.facts for name, result in found.items()},
+        solved=solved,
+        support=None if meter is None else meter.summary(),
     )
     if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)
     store.remove()
-    return PairedEvaluation(report, results, constant)
+    return PairedEvaluation(report, results, {name: result.latent for name, result in found.items()})
 
 
-def make_report(
-    results: Mapping[str, EpisodeResults],
-    cfg: EvaluationCfg,
-    *,
-    num_envs: int,
-    chunk_steps: int,
-    constant: ConstantSearchResult | None = None,
-) -> dict[str, Any]:
-    """Builds the report.
-
-    Args:
-        results: Episodes of each arm over the same starts.
-        cfg: Settings of the evaluation.
-        num_envs: Environments that ran side by side, for the record; results do not depend on it.
-        chunk_steps: Control steps executed of every chunk.
-        constant: The constant latent, where that arm was run.
-
-    Returns:
-        Plain JSON values, checked by :func:`~score.evaluation.schema.validate_report`. ``paired`` is None without
-        steering.
-    """
-    seeds: dict[str, Any] = {"starts": cfg.start_seed, "num_envs": num_envs, "chunk_steps": chunk_steps}
-    if constant is not None:
-        found = {"candidate": constant.candidate, "successes": constant.successes, "trials": constant.trials}
-        seeds["constant_search"] = asdict(cfg.search) | {"seed": cfg.search.start_seed} | found
-    report = {
-        "task": cfg.task,
-        "domain": cfg.domain,
-        "physics": cfg.physics,
-        "episodes": cfg.episodes,
-        "seed": cfg.seed,
-        "starts": cfg.starts,
-        "arms": {name: summarise_arm(arm) for name, arm in results.items()},
-        "paired": None,
-        "seeds": seeds,
-        "interval_method": INTERVAL_METHOD,
-        "commit": cfg.commit,
-        "command": cfg.command,
-    }
-    if STEERED in results:
-        bootstrap_seed = derive_seed(cfg.start_seed, 0, Stream.BOOTSTRAP)
-        report["paired"] = compare_arms(results[BASE], results[STEERED], bootstrap_seed)
-    validate_report(report)
-    return report
-
-
-def summarise_arm(results: EpisodeResults) -> dict[str, Any]:
-    """Summarises one arm: success with its interval, steps to success, failures by name, guard resets."""
-    successes, episodes = int(results.success.sum()), results.episodes
-    return {
-        "success": {
-            "k": successes,
-            "n": episodes,
-            "rate": successes / episodes,
-            "wilson95": list(wilson_interval(successes, episodes)),
-        },
-        "steps_to_success": asdict(steps_summary(results.success, results.steps, results.horizon)),
-        "failures": results.failures(),
-        "guard_resets": int(results.guard.sum()),
-    }
-
-
-def compare_arms(base: EpisodeResults, steered: EpisodeResults, bootstrap_seed: int = 0) -> dict[str, Any]:
-    """Compares two arms start by start: table of outcomes, exact McNemar p, ratio of steps where both succeed."""
-    table = PairedTable.from_outcomes(base.success, steered.success)
-    ratio = steps_ratio(base.success, base.steps, steered.success, steered.steps, bootstrap_seed)
-    return {
-        **asdict(table),
-        "mcnemar_p": table.mcnemar_p(),
-        "steps_ratio": ratio.value,
-        "steps_ratio_interval95": None if ratio.interval is None else list(ratio.interval),
-    }
-
-
-def write_report(report: Mapping[str, Any], path: Path) -> None:
-    """Writes a report, whole or not at all."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _arms(actor: SteeringActor | None, all_arms: bool) -> list[Arm]:
-    """The arms in the order of reports, but for ``constant``, which is searched for last."""
+def _arms(base_policy: BasePolicy, actor: SteeringActor | None, cfg: EvaluationCfg) -> list[Arm]:
+    """The arms in the order of reports, but for constants, which are searched for last."""
     arms = [base_arm()]
     if actor is not None:
         arms.append(steered_arm(actor))
-        if all_arms:
+        if cfg.all_arms:
             arms.append(steered_arm(actor, sample=True))
-    if all_arms:
-        arms += [base_arm(0.0), base_arm(0.5)]
+    if cfg.all_arms:
+        arms += [base_arm(0.0), base_arm(0.5), random_map_arm(base_policy.features, cfg.start_seed)]
     return arms
+
+
+def _named(progress: ArmProgress | None, name: str) -> Progress | None:
+    return None if progress is None else lambda ended, total: progress(name, ended, total)
 
 
 def _chunk_steps(cfg: EvaluationCfg, base_policy: BasePolicy) -> int:
@@ -285,7 +159,7 @@ def _chunk_steps(cfg: EvaluationCfg, base_policy: BasePolicy) -> int:
     return cfg.chunk_steps or horizon
 
 
-def _settings(cfg: EvaluationCfg, task: Task, chunk_steps: int) -> dict[str, Any]:
+def _settings(cfg: EvaluationCfg, task: Task, base_policy: BasePolicy, chunk_steps: int) -> dict[str, Any]:
     """All that results depend on; an interrupted evaluation continues only where these agree."""
     return {
         "task": cfg.task,
@@ -295,7 +169,10 @@ def _settings(cfg: EvaluationCfg, task: Task, chunk_steps: int) -> dict[str, Any
         "seed": cfg.seed,
         "starts": cfg.starts,
         "chunk_steps": chunk_steps,
-        "constant_search": asdict(cfg.search),
+        "searches": [search.arm for search in cfg.search_cfgs(search_spaces(base_policy, cfg.basis))],
+        "search_episodes": cfg.search_episodes,
+        "basis": list(cfg.basis),
+        "tries": cfg.tries,
         "commit": cfg.commit,
         **cfg.identity,
         **{f"file {name}": sha256 for name, sha256 in getattr(task, "files", {}).items()},

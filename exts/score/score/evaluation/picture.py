@@ -12,23 +12,25 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from score.rollout.arms import CONSTANT_ARMS
 from score.rollout.results import EpisodeResults
 from score.utils.files import atomic_file
 
 from .report import ordered_arms
 from .statistics import success_curve
 
-_COLOURS = {
+COLOURS = {
     "base": "#6b7280",
     "steered": "#0f766e",
     "steered_sampled": "#5eb5a6",
     "base_t0": "#b45309",
     "base_t05": "#e0a458",
-    "constant": "#7c5cbf",
+    "random_map": "#9ca3af",
+    **dict(zip(CONSTANT_ARMS, ("#4c1d95", "#6d28d9", "#7c5cbf", "#9f7aea", "#b794f4", "#d6bcfa"), strict=True)),
 }
-"""A colour for each arm: greens are steered, warm ones cooler noise."""
+"""A colour for each arm: greens are steered, warm ones cooler noise, violet ones constants."""
 
-_INK, _GRID = "#1f2933", "#e5e7eb"
+INK, _GRID = "#1f2933", "#e5e7eb"
 _DPI = 110
 
 
@@ -42,20 +44,27 @@ def save_picture(report: Mapping[str, Any], results: Mapping[str, EpisodeResults
     """
     figure = Figure(figsize=(12.0, 4.2), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    paired = report["paired"] is not None
-    axes = figure.subplots(1, 3 if paired else 2, width_ratios=[1.25, 1.45, 0.85] if paired else [1.0, 1.2])
     names = ordered_arms(report["arms"])
-    _draw_success(axes[0], report, names)
-    _draw_curves(axes[1], results, names)
-    if paired:
-        _draw_table(axes[2], report["paired"])
+    panels = [
+        (1.25, lambda axes: _draw_success(axes, report, names)),
+        (1.45, lambda axes: _draw_curves(axes, results, names)),
+    ]
+    if report["difficulty"] is not None:
+        panels.append((1.1, lambda axes: _draw_difficulty(axes, report["difficulty"], names)))
+    if report["paired"] is not None:
+        panels.append((0.85, lambda axes: _draw_table(axes, report["paired"])))
+    figure.set_figwidth(12.0 if len(panels) < 4 else 15.5)
+    for axes, (_, draw) in zip(
+        figure.subplots(1, len(panels), width_ratios=[width for width, _ in panels]), panels, strict=True
+    ):
+        draw(axes)
     domain = "real (stand-in)" if report["domain"] == "real" else report["domain"]
     figure.suptitle(
         "   ·   ".join(
             (report["task"], domain, report["physics"], f"{report['episodes']} starts, the same for all arms")
         ),
         fontsize=11,
-        color=_INK,
+        color=INK,
     )
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png")
@@ -67,16 +76,16 @@ def _draw_success(axes: Axes, report: Mapping[str, Any], names: list[str]) -> No
     rates = np.array([100 * success["rate"] for success in successes])
     bounds = 100 * np.array([success["wilson95"] for success in successes])
     rows = np.arange(len(names))
-    axes.barh(rows, rates, height=0.62, color=[_COLOURS[name] for name in names])
+    axes.barh(rows, rates, height=0.62, color=[COLOURS[name] for name in names])
     axes.errorbar(
-        rates, rows, xerr=[rates - bounds[:, 0], bounds[:, 1] - rates], fmt="none", ecolor=_INK, capsize=3, lw=1.2
+        rates, rows, xerr=[rates - bounds[:, 0], bounds[:, 1] - rates], fmt="none", ecolor=INK, capsize=3, lw=1.2
     )
     for row, rate, high in zip(rows, rates, bounds[:, 1], strict=True):
-        axes.text(high + 2, int(row), f"{rate:.1f} %", va="center", fontsize=9, color=_INK)
+        axes.text(high + 2, int(row), f"{rate:.1f} %", va="center", fontsize=9, color=INK)
     axes.set(yticks=rows, yticklabels=names, xlim=(0, 122), xticks=range(0, 101, 25), xlabel="success [%], Wilson 95 %")
     # Few arms get no thicker bars than many.
     axes.set_ylim(max(len(names), 4) - 0.5, -0.5)
-    _clean(axes, grid="x")
+    clean(axes, grid="x")
 
 
 def _draw_curves(axes: Axes, results: Mapping[str, EpisodeResults], names: list[str]) -> None:
@@ -85,10 +94,23 @@ def _draw_curves(axes: Axes, results: Mapping[str, EpisodeResults], names: list[
     for name in names:
         times, solved = success_curve(results[name].success, results[name].steps, results[name].horizon)
         wide = 2.2 if name in ("base", "steered") else 1.3
-        axes.step(times, 100 * solved, where="post", color=_COLOURS[name], lw=wide, label=name)
+        axes.step(times, 100 * solved, where="post", color=COLOURS[name], lw=wide, label=name)
     axes.set(xlim=(0, horizon), ylim=(0, 103), xlabel="control steps", ylabel="solved by then [%]")
     axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-    _clean(axes, grid="both")
+    clean(axes, grid="both")
+
+
+def _draw_difficulty(axes: Axes, difficulty: Mapping[str, Any], names: list[str]) -> None:
+    """Success of each arm on the starts of each level of difficulty that there is."""
+    levels = {name: level for name, level in difficulty["levels"].items() if level["starts"]}
+    for arm in names:
+        rates = [100 * level["k"][arm] / level["starts"] for level in levels.values()]
+        wide = 2.2 if arm in ("base", "steered") else 1.3
+        axes.plot(range(len(levels)), rates, marker="o", ms=4, color=COLOURS[arm], lw=wide)
+    axes.set(xticks=range(len(levels)), ylim=(-3, 103), ylabel="solved [%]")
+    axes.set_xticklabels([f"{name}\n{level['starts']}" for name, level in levels.items()], fontsize=8)
+    axes.set_xlabel(f"solved by the base policy in {difficulty['tries']} tries; starts")
+    clean(axes, grid="both")
 
 
 def _draw_table(axes: Axes, paired: Mapping[str, Any]) -> None:
@@ -96,7 +118,7 @@ def _draw_table(axes: Axes, paired: Mapping[str, Any]) -> None:
     counts = np.array([[paired["both"], paired["base_only"]], [paired["steered_only"], paired["neither"]]])
     axes.imshow(counts, cmap="Greens", vmin=0, vmax=max(1, counts.max()) * 1.6)
     for (row, column), count in np.ndenumerate(counts):
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=15, color=_INK)
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=15, color=INK)
     axes.set(xticks=[0, 1], yticks=[0, 1], xlabel="steered", ylabel="base")
     axes.set_xticklabels(["solved", "failed"])
     axes.set_yticklabels(["solved", "failed"], rotation=90, va="center")
@@ -104,10 +126,11 @@ def _draw_table(axes: Axes, paired: Mapping[str, Any]) -> None:
     axes.spines[:].set_visible(False)
     ratio = paired["steps_ratio"]
     steps = "" if ratio is None else f"\nsteps, both solve: {ratio:.2f} x base"
-    axes.set_title(f"exact McNemar p = {paired['mcnemar_p']:.1g}{steps}", fontsize=9, color=_INK)
+    axes.set_title(f"exact McNemar p = {paired['mcnemar_p']:.1g}{steps}", fontsize=9, color=INK)
 
 
-def _clean(axes: Axes, grid: str) -> None:
+def clean(axes: Axes, grid: str) -> None:
+    """Takes away what a reader does not need; ``grid`` is ``x`` or ``both``."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
     axes.set_axisbelow(True)

@@ -35,9 +35,50 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
         table.add_column(heading, justify="left" if heading == "failures" else "right")
     for name in ordered_arms(report["arms"]):
         table.add_row(name, *_arm_cells(report["arms"][name]))
-    if report["paired"] is None:
-        return table
-    return Group(table, Text(paired_sentence(report["paired"])))
+    below: list[RenderableType] = [search_sentence(name, facts) for name, facts in report["searches"].items()]
+    if report["difficulty"] is not None:
+        below.append(difficulty_table(report))
+    if report["support"] is not None:
+        below.append(support_sentence(report["support"]))
+    if report["paired"] is not None:
+        below.append(paired_sentence(report["paired"]))
+    return Group(table, *(Text(item) if isinstance(item, str) else item for item in below))
+
+
+def search_sentence(arm: str, facts: Mapping[str, Any]) -> str:
+    """Says where a constant latent comes from, and how it did on search starts that did not choose it."""
+    confirmed, best = facts["confirmed"], facts["last_round_best"]
+    where = "the full latent" if facts["space"] == "full" else f"the steering basis ({facts['basis']})"
+    return (
+        f"{arm}: {facts['numbers']} numbers of {where}, found in {facts['episodes']} episodes on other starts; the best"
+        f" of its last round had {best['k']}/{best['n']}, what was found {confirmed['k']}/{confirmed['n']} on new ones."
+    )
+
+
+def support_sentence(support: Mapping[str, Any]) -> str:
+    """Says whether the steered policy did what the base policy could have done."""
+    text = (
+        f"Support: {100 * support['outside']:.1f} % of {support['decisions']} chunks of the steered policy lie outside"
+        f" of what the base policy would do (of its own, {100 * support['expected']:.1f} %)"
+    )
+    if support["norm_quantile"] is not None:
+        text += f"; quantile of the latent's norm {support['norm_quantile']:.2f}, KS {support['ks']:.2f}"
+    return text + (": it has left the support of its base policy." if support["left"] else ".")
+
+
+def difficulty_table(report: Mapping[str, Any]) -> Table:
+    """Successes of every arm by how often the base policy solves a start."""
+    difficulty = report["difficulty"]
+    passes = ", ".join(f"pass@{count} {100 * rate:.1f} %" for count, rate in difficulty["pass_at"].items())
+    table = Table(title=f"Starts by how many of {difficulty['tries']} tries of the base policy solve them: {passes}",
+                  box=box.SIMPLE, title_justify="left")  # fmt: skip
+    table.add_column("arm")
+    levels = {name: level for name, level in difficulty["levels"].items() if level["starts"]}
+    for name in levels:
+        table.add_column(name, justify="right")
+    for arm in ordered_arms(report["arms"]):
+        table.add_row(arm, *(f"{level['k'][arm]}/{level['starts']}" for level in levels.values()))
+    return table
 
 
 def ordered_arms(arms: Mapping[str, Any]) -> list[str]:

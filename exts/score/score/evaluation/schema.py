@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from score.rollout.arms import ARM_NAMES, BASE, STEERED
+from score.rollout.arms import ARM_NAMES, BASE, CONSTANT_ARMS, STEERED
 from score.utils.errors import UserError
 from score.utils.fields import brief
 from score.utils.settings_files import read_json
 
 REPORT_KEYS = (
     *("task", "domain", "physics", "episodes", "seed", "starts", "arms", "paired"),
-    *("seeds", "interval_method", "commit", "command"),
+    *("support", "difficulty", "searches", "seeds", "interval_method", "commit", "command"),
 )
-ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets")
+ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets", "solved")
 PAIRED_KEYS = (
     *("both", "base_only", "steered_only", "neither", "mcnemar_p"),
     *("steps_ratio", "steps_ratio_interval95"),
@@ -39,6 +39,10 @@ def validate_report(report: Mapping[str, Any]) -> None:
         raise ValueError(f"arms: needs '{BASE}' and only {', '.join(ARM_NAMES)}; has {', '.join(arms) or 'none'}.")
     for name, arm in arms.items():
         _validate_arm(name, arm, episodes)
+    if {name for name in arms if name in CONSTANT_ARMS} != set(report["searches"]):
+        raise ValueError("searches: must name exactly the constant arms.")
+    if report["difficulty"] is not None:
+        _validate_difficulty(report["difficulty"], arms, episodes)
     if (report["paired"] is not None) != (STEERED in arms):
         raise ValueError(f"paired: must be there exactly if the arm '{STEERED}' is.")
     if report["paired"] is not None:
@@ -82,6 +86,8 @@ def _validate_arm(name: str, arm: Mapping[str, Any], episodes: int) -> None:
     failed = sum(arm["failures"].values())
     if successes + failed != episodes or arm["steps_to_success"]["censored"] != failed:
         raise ValueError(f"{place}: {successes} successes and {failed} failures do not make {episodes} episodes.")
+    if (len(arm["solved"]), arm["solved"].count("1")) != (episodes, successes):
+        raise ValueError(f"{place}.solved: does not mark {successes} of {episodes} starts.")
     if arm["guard_resets"] != arm["failures"].get("guard", 0):
         raise ValueError(f"{place}.guard_resets: differs from failures.guard.")
 
@@ -93,6 +99,16 @@ def _validate_paired(paired: Mapping[str, Any], arms: Mapping[str, Any], episode
         raise ValueError(f"paired: the table does not add up to {episodes} episodes.")
     if (both + base_only, both + steered_only) != (arms[BASE]["success"]["k"], arms[STEERED]["success"]["k"]):
         raise ValueError("paired: the table disagrees with the successes of the arms.")
+
+
+def _validate_difficulty(difficulty: Mapping[str, Any], arms: Mapping[str, Any], episodes: int) -> None:
+    _require_keys(difficulty, ("tries", "pass_at", "levels", "solved"), "difficulty")
+    levels = difficulty["levels"].values()
+    if not sum(level["starts"] for level in levels) == len(difficulty["solved"]) == episodes:
+        raise ValueError(f"difficulty: its levels do not add up to {episodes} starts.")
+    for name, arm in arms.items():
+        if sum(level["k"][name] for level in levels) != arm["success"]["k"]:
+            raise ValueError(f"difficulty: its levels disagree with the successes of the arm '{name}'.")
 
 
 def _require_keys(values: Mapping[str, Any], keys: tuple[str, ...], place: str) -> None:

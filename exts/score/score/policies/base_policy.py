@@ -22,6 +22,9 @@ class BasePolicy(torch.nn.Module):
     """Shape (rows, columns) of one latent. Often that of a chunk (H, A), but a policy that denoises rows of the past
     has more rows, and one that pads its actions more columns."""
 
+    relative: bool
+    """Whether :meth:`reference` is the position that actions are counted from."""
+
     def __init__(
         self,
         spec: PolicySpec,
@@ -45,6 +48,7 @@ class BasePolicy(torch.nn.Module):
         self.condition_dim = condition_dim
         self.latent_shape = latent_shape or (spec.horizon, len(spec.actions.names))
         self.chunk = chunk or Chunk(spec.horizon, 0, spec.horizon)
+        self.relative = False
         if self.chunk.rows - self.chunk.first != spec.horizon:
             raise UserError(
                 f"The chunk has {self.chunk.rows} rows from row {self.chunk.first} on, and the horizon is"
@@ -67,6 +71,14 @@ class BasePolicy(torch.nn.Module):
     def features(self, condition: Tensor) -> Tensor:
         """What the steering policy sees of a condition (B, C), shape (B, F): by default all of it."""
         return condition
+
+    @torch.jit.export
+    def reference(self, condition: Tensor) -> Tensor:
+        """Newest frame of the ``relative_to`` observation, read back from a condition (B, C), shape (B, A) [its units].
+
+        Nothing, (B, 0), where the policy's actions are plain, or its network keeps the frame to itself.
+        """
+        return condition[:, :0]
 
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """Turn a condition and a latent into actions.

@@ -140,7 +140,7 @@ class WindowPolicy(BasePolicy):
 
     @torch.jit.export
     def reference(self, condition: Tensor) -> Tensor:
-        """Newest frame of the ``relative_to`` observation, read back from the condition, shape (B, A) [its units]."""
+        """See :meth:`BasePolicy.reference`."""
         newest = condition[:, self.embedding_dim : self.embedding_dim + self.reference_dim]
         scale = self.feature_normaliser.scale[: self.reference_dim]
         return newest * scale + self.feature_normaliser.offset[: self.reference_dim]

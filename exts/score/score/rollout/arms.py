@@ -12,14 +12,24 @@ from typing import Protocol
 
 import torch
 
-from .seeds import Stream, latent_noise
+from .seeds import Stream, derive_seed, latent_noise
 
 BASE = "base"
 STEERED = "steered"
-FREE_ARMS = ("base_t0", "base_t05", "constant")
+CONSTANT = "constant"
+"""Constant latents that were searched: ``constant_<strategy>_<space>``."""
+CONSTANT_ARMS = tuple(
+    f"{CONSTANT}_{strategy}_{space}" for strategy in ("cem_zero", "cem_normal", "racing") for space in ("full", "basis")
+)
+RANDOM_MAP = "random_map"
+FREE_ARMS = ("base_t0", "base_t05", RANDOM_MAP, *CONSTANT_ARMS)
 """Arms that cost no training: what steering must beat to have learned something."""
 ARM_NAMES = (BASE, STEERED, "steered_sampled", *FREE_ARMS)
 """All arms, in the order of reports."""
+
+
+_HIDDEN, _TANH_VARIANCE = 64, 0.394
+"""Hidden units of the random map, and the variance of tanh of N(0, 1)."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,28 @@ def base_arm(temperature: float = 1.0) -> Arm:
     return latent_arm(name, lambda decision: temperature * decision.noise)
 
 
-def constant_arm(latent: torch.Tensor, name: str = "constant") -> Arm:
+def random_map_arm(features: Callable[[torch.Tensor], torch.Tensor], seed: int) -> Arm:
+    """A steering policy that nobody trained: a random network from the features to latents of about unit variance.
+
+    Args:
+        features: Condition (N, C) -> features (N, F).
+        seed: Seed of its weights, and of nothing else.
+    """
+
+    def latent(decision: Decision) -> torch.Tensor:
+        seen = features(decision.condition)
+        seen = torch.nn.functional.layer_norm(seen, seen.shape[1:])
+        generator = torch.Generator().manual_seed(derive_seed(seed, 0, Stream.CANDIDATES))
+        count = decision.noise[0].numel()
+        first = torch.randn((seen.shape[1], _HIDDEN), generator=generator) / seen.shape[1] ** 0.5
+        second = torch.randn((_HIDDEN, count), generator=generator) / (_HIDDEN * _TANH_VARIANCE) ** 0.5
+        hidden = torch.tanh(seen @ first.to(seen))
+        return (hidden @ second.to(seen)).reshape(decision.noise.shape)
+
+    return latent_arm(RANDOM_MAP, latent)
+
+
+def constant_arm(latent: torch.Tensor, name: str = CONSTANT) -> Arm:
     """One fixed latent (H, A) in every decision of every environment."""
     if latent.dim() != 2:
         raise ValueError(f"A constant latent has shape (H, A), not {tuple(latent.shape)}.")

@@ -32,7 +32,7 @@ from .arms import Arm, Decision
 from .queue import NOBODY, EpisodeQueue
 from .recorder import Recorder
 from .results import EpisodeResults, Outcome, RunningEpisodes
-from .seeds import latent_noise
+from .seeds import latent_noise, start_seeds
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
@@ -65,6 +65,7 @@ def run_episodes(
     episodes: Sequence[int],
     seed: int,
     chunk_steps: int,
+    start_seed: Callable[[int], int] | None = None,
     progress: Progress | None = None,
     store: ResultStore | None = None,
     trace: bool = False,
@@ -79,6 +80,8 @@ def run_episodes(
         episodes: Indices of the episodes, at least one, each once; with the seed they determine starts and noise.
         seed: Seed of the evaluation (see :class:`~score.rollout.seeds.SeedSpace`).
         chunk_steps: Control steps executed of every decoded chunk, 1 to the policy's horizon.
+        start_seed: Index of an episode -> seed of its start, where several are to share one; by default each has its
+            own, derived from the seed.
         progress: Told once a decision how many episodes have ended.
         store: Episodes found here are not run again; the others are kept here. Traces are not stored.
         trace: Whether to keep the latents of every decision; only without a store.
@@ -101,7 +104,9 @@ def run_episodes(
     own = ranks.share(episodes)
     kept = {} if store is None else {episode: store.get(arm.name, episode) for episode in own}
     done = {episode: outcome for episode, outcome in kept.items() if outcome is not None}
-    queue = EpisodeQueue([episode for episode in own if episode not in done], task.num_envs, seed)
+    queue = EpisodeQueue(
+        [episode for episode in own if episode not in done], task.num_envs, start_seed or start_seeds(seed)
+    )
     run = _Run(task, base_policy, arm, seed, chunk_steps, trace, recorder)
     # Training runs in inference mode: buffers that a task makes there can be written in no other.
     with torch.inference_mode(), preserved_random_state(task.device):

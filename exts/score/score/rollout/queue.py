@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
 from .results import Outcome
-from .seeds import Stream, derive_seed
 
 NOBODY = -1
 """Stands for no episode, and for no seed."""
@@ -27,18 +26,18 @@ class EpisodeQueue:
         decisions: Decisions made so far in each of them, (N,), int64.
     """
 
-    def __init__(self, episodes: Sequence[int], num_envs: int, seed: int) -> None:
+    def __init__(self, episodes: Sequence[int], num_envs: int, start_seed: Callable[[int], int]) -> None:
         """Queues episodes.
 
         Args:
             episodes: Their indices, at least 0.
             num_envs: Number of environments, N.
-            seed: Seed of the evaluation.
+            start_seed: Index of an episode -> seed of its start.
         """
         self.waiting = deque(episodes)
         self.episodes = torch.full((num_envs,), NOBODY, dtype=torch.long)
         self.decisions = torch.zeros(num_envs, dtype=torch.long)
-        self._seed = seed
+        self._start_seed = start_seed
         self._offered: dict[int, int] = {}
 
     @property
@@ -57,7 +56,7 @@ class EpisodeQueue:
         self._offered = {env: self.waiting.popleft() for env in free_first[:count]}
         seeds = torch.full_like(self.episodes, NOBODY)
         for env, episode in self._offered.items():
-            seeds[env] = derive_seed(self._seed, episode, Stream.START)
+            seeds[env] = self._start_seed(episode)
         return seeds
 
     def begin(self, ready: torch.Tensor) -> torch.Tensor:

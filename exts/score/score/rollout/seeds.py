@@ -11,7 +11,9 @@ episode runs.
 from __future__ import annotations
 
 import enum
+import itertools
 import math
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -34,6 +36,9 @@ class SeedSpace(enum.Enum):
 
     TRAINING = (3_000_000, 4_000_000)
     """Starts of training."""
+
+    TRIES = (5_000_000, 6_000_000)
+    """Noise of the repeated tries by which the difficulty of a start is told."""
 
     FINAL = (4_000_000, 5_000_000)
     """Evaluations whose numbers a table reports, run once: a number that chose something is not one of these."""
@@ -105,6 +110,26 @@ def derive_seed(seed: int, episode: int, stream: Stream, index: int = 0) -> int:
     """
     sequence = np.random.SeedSequence(entropy=seed, spawn_key=(episode, int(stream), index))
     return int(sequence.generate_state(1)[0]) & 0x7FFF_FFFF
+
+
+def start_seeds(seed: int, avoid: Collection[int] = frozenset()) -> Callable[[int], int]:
+    """The starts of one use.
+
+    Blocks keep apart the seeds of uses; what is derived from them is a hash of 31 bits, and two of those may be equal.
+
+    Args:
+        seed: Seed of the use.
+        avoid: Seeds of starts that must not be among them, such as those of a report.
+
+    Returns:
+        Index of a start -> its seed.
+    """
+
+    def seed_of_start(index: int) -> int:
+        tries = (derive_seed(seed, index, Stream.START, attempt) for attempt in itertools.count())
+        return next(found for found in tries if found not in avoid)
+
+    return seed_of_start
 
 
 def latent_noise(

@@ -58,8 +58,9 @@ def checked_identity(path: Path | str, state: Mapping[str, Any]) -> dict[str, An
     whole_number(f"{where}.condition_dim", identity.get("condition_dim"), 1, _MOST_WIDTH)
     if finite_number(f"{where}.bound", identity.get("bound")) <= 0.0:
         raise UserError(f"{where}.bound is {identity['bound']}: it must be positive. {REMEDY}")
-    if finite_number(f"{where}.residual_limit", identity.get("residual_limit", 1.0)) <= 0.0:
-        raise UserError(f"{where}.residual_limit is {identity['residual_limit']}: it must be positive. {REMEDY}")
+    for key in ("residual_limit", "action_reach"):
+        if finite_number(f"{where}.{key}", identity.get(key, 1.0)) <= 0.0:
+            raise UserError(f"{where}.{key} is {identity[key]}: it must be positive. {REMEDY}")
     for key in ("method", "basis", "actor_activation", "base_policy_sha256"):
         if not isinstance(identity.get(key), str):
             raise UserError(f"{where}.{key} holds {brief(identity.get(key))}: it must be a text. {REMEDY}")

@@ -39,14 +39,16 @@ from score.utils.random import preserved_random_state
 
 from .chunk import Chunk
 from .diagnostics import RolloutStatistics
+from .penalties import CLONED, base_motion
 from .plan import Plan
 
 
 class ChunkedVecEnv(VecEnv):
     """A steerable task and a plan with its frozen base policy as a vectorised environment of rsl_rl.
 
-    Observations are the groups ``policy`` (what the base policy says of its condition, (N, F)) and ``critic`` (the true
-    state, (N, Dc)). Windows and point clouds stay out, because rsl_rl stores every group that it is given.
+    Observations are the groups ``policy`` (what the base policy says of its condition, (N, F)), ``critic`` (the true
+    state, (N, Dc)), and for a method that clones ``cloned`` (:func:`.penalties.base_motion` of the rows that are
+    executed, (N, k, A)). Windows and point clouds stay out, because rsl_rl stores every group that it is given.
 
     Attributes:
         env_steps: Control steps simulated so far, summed over environments, holding included.
@@ -65,6 +67,7 @@ class ChunkedVecEnv(VecEnv):
         gamma: float,
         seed: int = 0,
         compile_mode: str | None = None,
+        clones: bool = False,
     ) -> None:
         """Wrap a task. The environment has to be :meth:`reset` before use.
 
@@ -76,6 +79,7 @@ class ChunkedVecEnv(VecEnv):
             seed: Seed of the noise that the plan gets.
             compile_mode: Mode of :func:`torch.compile` for encoding and decoding, e.g. ``reduce-overhead``, which
                 replays them as CUDA graphs; None compiles nothing.
+            clones: Whether observations hold what the base policy would do, for a method that clones it.
 
         Raises:
             UserError: The chunk is longer than the horizon, or the task lacks a termination term the method needs.
@@ -100,6 +104,7 @@ class ChunkedVecEnv(VecEnv):
             self.encode = torch.compile(plan.encode, mode=compile_mode)
             self.decode = torch.compile(plan.forward, mode=compile_mode)
         self.chunk_steps = chunk_steps
+        self.clones = clones
         self.gamma = gamma
         self.num_envs = task.num_envs
         self.num_actions = plan.code_dim
@@ -154,8 +159,7 @@ class ChunkedVecEnv(VecEnv):
         """
         clock = self.statistics.clock
         started = clock.now()
-        noise = torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
-        actions_chunk = self.decode(self._condition, actions, noise)
+        actions_chunk = self.decode(self._condition, actions, self._noise())
         sound = self._sound & finite_rows(actions_chunk)
         chunk = Chunk(self.num_envs, self._observations["critic"], tuple(self.task.ended_by()), self.gamma, sound)
         decoded = clock.now()
@@ -188,8 +192,14 @@ class ChunkedVecEnv(VecEnv):
         # nan_to_num copies, which rsl_rl needs: it stores observations after the step that may overwrite them.
         self._condition = _finite(condition)
         groups = {"policy": self.plan.features(self._condition), "critic": _finite(critic)}
+        if self.clones:
+            motion = base_motion(self.plan, self._condition, self._noise())
+            groups[CLONED] = _finite(motion[:, : self.chunk_steps])
         self._observations = TensorDict(groups, batch_size=[self.num_envs], device=self.device)
         return self._observations
+
+    def _noise(self) -> torch.Tensor:
+        return torch.randn(self.num_envs, *self.plan.noise_shape, generator=self.generator, device=self.device)
 
 
 def _finite(values: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,13 +31,13 @@ class SteeringCfg:
     """What PPO acts on, and how."""
 
     method: str = "score"
-    """What a code acts on: ``score``, ``residual`` or ``score_residual``, see :mod:`.methods`."""
+    """What a code acts on: ``score``, ``residual``, ``score_residual``, ``ppo`` or ``bc_ppo``, see :mod:`.methods`."""
 
     chunk_steps: int = 8
     """Control steps executed of each action chunk, from 1 to the base policy's horizon."""
 
     basis: str = "full"
-    """What a code means in latent or residual: ``full``, ``repeat``, ``interp`` or ``dct``, see :mod:`.latent`."""
+    """What a code means in latent or chunk: ``full``, ``repeat``, ``interp`` or ``dct``, see :mod:`.latent`."""
 
     knots: int = 2
     """Columns of the bases ``interp`` and ``dct``; the others ignore it."""
@@ -45,7 +46,26 @@ class SteeringCfg:
     """Bound of the code inside its distribution, in standard deviations."""
 
     residual_limit: float = 0.03
-    """Largest residual of each action, in action units (rad in the shipped tasks); ``score`` ignores it."""
+    """Largest residual of each action, in action units (rad in the shipped tasks); for ``residual``,
+    ``score_residual``."""
+
+    action_reach: float = 0.1
+    """For ``ppo`` and ``bc_ppo``: how far an action may lie from the measured position for each control step since, in
+    action units. Where actions are not relative to a measured position, they span their limits instead."""
+
+    cloning_weight: float = 0.0
+    """For ``bc_ppo``: weight of the mean squared difference between its mean actions and those of the base policy, in
+    action units squared."""
+
+    warm_up_iterations: int = 0
+    """First iterations, in which the critic learns and ``bc_ppo`` clones, and nothing else."""
+
+    warm_up_epochs: int = 100
+    """Epochs of each of them."""
+
+    prior_weight: float = 0.0
+    """Weight of KL(N(mean, std) || N(0, I)) of the latent part of the code [per nat]: a pull to the base policy's own
+    noise, for methods that steer the latent."""
 
     initial_std: float = 0.5
     """Initial standard deviation: 1 starts at the base policy itself, less starts at cooler noise and learns faster."""
@@ -183,7 +203,7 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
             f"agent.steering.compile: unknown mode '{steering.compile}'; choose one of {', '.join(COMPILE_MODES)}."
             + near_names(steering.compile, COMPILE_MODES)
         )
-    for name, default in (("bound", 3), ("residual_limit", 0.03), ("initial_std", 0.5)):
+    for name, default in (("bound", 3), ("residual_limit", 0.03), ("action_reach", 0.1), ("initial_std", 0.5)):
         value = getattr(steering, name)
         _require(0 < value < math.inf, f"steering.{name}", value, f"a positive number ({default} is the default)")
     _require(0 < steering.gamma <= 1, "steering.gamma", steering.gamma, "above 0 and at most 1 (0.99 is the default)")
@@ -196,9 +216,9 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         )
     for name in ("num_steps_per_env", "max_iterations", "save_interval"):
         _require(getattr(cfg, name) >= 1, name, getattr(cfg, name), "at least 1")
-    _require(
-        steering.evaluation_episodes >= 1, "steering.evaluation_episodes", steering.evaluation_episodes, "at least 1"
-    )
+    for name, least in (("evaluation_episodes", 1), ("warm_up_epochs", 1), ("warm_up_iterations", 0)):
+        _require(getattr(steering, name) >= least, f"steering.{name}", getattr(steering, name), f"at least {least}")
+    _validate_penalties(steering)
     _require(
         num_envs * cfg.num_steps_per_env >= 2 * cfg.algorithm.num_mini_batches,
         "algorithm.num_mini_batches",
@@ -206,6 +226,34 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         f"at most {num_envs * cfg.num_steps_per_env // 2}, as {num_envs} environments make"
         f" {num_envs * cfg.num_steps_per_env} decisions per iteration and a mini-batch needs two",
     )
+
+
+def _validate_penalties(steering: SteeringCfg) -> None:
+    method = find_method(steering.method)
+    for name, able in (("cloning_weight", method.clones), ("prior_weight", method.latent)):
+        value = getattr(steering, name)
+        _require(0 <= value < math.inf, f"steering.{name}", value, "0 or a positive number")
+        wanted = f"0, as --method {steering.method} has no use for it"
+        _require(able or value == 0, f"steering.{name}", value, wanted)
+
+
+def use_method(cfg: SteeringRunnerCfg, name: str, given: Sequence[str] = ()) -> None:
+    """Choose a method, with the settings that it is published with.
+
+    Args:
+        cfg: Settings, changed in place.
+        name: Name of the method.
+        given: Overrides ``agent.key=value`` of the user, which are in ``cfg`` already, and stay.
+
+    Raises:
+        UserError: There is no such method.
+    """
+    method, own = find_method(name), {text.split("=", 1)[0] for text in given}
+    cfg.steering.method = name
+    for key, value in method.settings.items():
+        if f"agent.{key}" not in own:
+            group, _, field_name = key.partition(".")
+            setattr(getattr(cfg, group), field_name, copy.deepcopy(value))
 
 
 def learning_rate(cfg: SteeringRunnerCfg, completed: int) -> float:

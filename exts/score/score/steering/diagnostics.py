@@ -189,8 +189,8 @@ def latent_support(codes: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, l
     Returns:
         Scalars for the log: ``norm2_q05``, ``norm2_q50``, ``norm2_q95`` (quantiles of |z|^2) and ``chi2_q05`` ...
         (those of the chi-squared distribution with d degrees of freedom), ``norm2_mean``, ``inside`` (fraction of
-        codes between the outer chi-squared quantiles; 0.9 for N(0, I)), ``at_bound`` (fraction of numbers), ``kl``
-        (nats per decision), ``std`` and ``mean_rms`` (of u).
+        codes between the outer chi-squared quantiles; 0.9 for N(0, I)), ``ks`` (largest :func:`kolmogorov_smirnov` of
+        a number), ``at_bound`` (fraction of numbers), ``kl`` (nats per decision), ``std`` and ``mean_rms`` (of u).
     """
     dimension = codes.shape[-1]
     norm2 = codes.float().square().sum(-1)
@@ -204,11 +204,26 @@ def latent_support(codes: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, l
         **{f"chi2_{label}": value for label, value in zip(labels, expected, strict=True)},
         "norm2_mean": norm2.mean().item(),
         "inside": inside.float().mean().item(),
+        "ks": kolmogorov_smirnov(codes).max().item(),
         "at_bound": (codes.abs() >= SATURATION * limit).float().mean().item(),
         "kl": kl_from_prior(mean, std).mean().item(),
         "std": std.mean().item(),
         "mean_rms": mean.square().mean().sqrt().item(),
     }
+
+
+def norm_quantile(codes: torch.Tensor) -> torch.Tensor:
+    """Quantile of the squared norm of codes (B, d) in the chi-squared distribution with d degrees of freedom, (B,)."""
+    half = codes.float().square().sum(-1) / 2
+    return torch.special.gammainc(torch.full_like(half, codes.shape[-1] / 2), half)
+
+
+def kolmogorov_smirnov(codes: torch.Tensor) -> torch.Tensor:
+    """Largest distance between the distribution of each number of codes (B, d) and N(0, 1), shape (d,)."""
+    count = len(codes)
+    expected = torch.special.ndtr(codes.float().sort(dim=0).values)
+    steps = torch.arange(count + 1, device=codes.device).unsqueeze(1) / count
+    return torch.maximum(steps[1:] - expected, expected - steps[:-1]).amax(dim=0)
 
 
 def iteration_scalars(

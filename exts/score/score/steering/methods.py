@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -16,28 +16,70 @@ from .latent import NO_BASIS, LatentBasis
 from .plan import Plan
 from .squash import Squash
 
-if TYPE_CHECKING:
-    from .config import SteeringRunnerCfg
-
 
 @dataclass(frozen=True)
 class Method:
-    """One way to improve a base policy. A method that needs a loss term of its own gets a field for it here."""
+    """One way to improve a base policy."""
 
     acts_on: str
     """What it does, in a few words."""
 
-    latent: bool
+    latent: bool = False
     """Whether it steers the base policy's latent."""
 
-    residual: bool
-    """Whether it adds a bounded residual to the base policy's actions."""
+    own: bool = False
+    """Whether it has actions of its own: a bounded residual on those of the base policy, or all of them."""
+
+    base: bool = True
+    """Whether the base policy acts. Without it, the steering policy still sees the scene through its encoder."""
+
+    clones: bool = False
+    """Whether a loss pulls it towards the base policy's actions."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that it is published with, by their names below ``agent``; what a user sets goes before them."""
 
 
 METHODS = {
-    "score": Method("the latent of the base policy", latent=True, residual=False),
-    "residual": Method("a bounded residual on its actions", latent=False, residual=True),
-    "score_residual": Method("the latent and a bounded residual", latent=True, residual=True),
+    "score": Method("the latent of the base policy", latent=True),
+    "residual": Method("a bounded residual on its actions", own=True),
+    "score_residual": Method("the latent and a bounded residual", latent=True, own=True),
+    "ppo": Method(
+        "actions of its own",
+        own=True,
+        base=False,
+        # The published state-based runs of rsl_rl: 5 epochs of 4 mini-batches at a rate that follows the divergence.
+        settings={
+            "actor.hidden_dims": [512, 256, 128],
+            "critic.hidden_dims": [512, 256, 128],
+            "algorithm.num_learning_epochs": 5,
+            "algorithm.num_mini_batches": 4,
+            "algorithm.learning_rate": 3e-4,
+            "algorithm.schedule": "adaptive",
+            "algorithm.desired_kl": 0.01,
+            "algorithm.entropy_coef": 0.006,
+            "steering.final_learning_rate": None,
+            "steering.initial_std": 1.0,
+        },
+    ),
+    "bc_ppo": Method(
+        "actions of its own, kept near those of the base policy",
+        own=True,
+        base=False,
+        clones=True,
+        # The published weight is the best of five decades, the deviation exp(-3), the value's weight 0.1; cloning took
+        # 500 epochs. Its one epoch at a rate of 1e-4 needs rollouts of 800,000 steps: epochs and rate stay the task's.
+        settings={
+            "actor.hidden_dims": [512, 512, 512],
+            "critic.hidden_dims": [512, 512, 512],
+            "actor.activation": "tanh",
+            "critic.activation": "tanh",
+            "algorithm.value_loss_coef": 0.1,
+            "steering.initial_std": 0.05,
+            "steering.cloning_weight": 1000.0,
+            "steering.warm_up_iterations": 5,
+        },
+    ),
 }
 """All methods by name."""
 
@@ -58,8 +100,8 @@ def make_plan(base_policy: BasePolicy, settings: Mapping[str, Any]) -> Plan:
 
     Args:
         base_policy: The frozen base policy.
-        settings: ``method``, ``basis``, ``knots``, ``bound`` and ``residual_limit`` (action units) as in
-            :class:`~score.steering.config.SteeringCfg`, or as :func:`plan_identity` gave them; others are ignored.
+        settings: ``method``, ``basis``, ``knots``, ``bound``, ``residual_limit`` and ``action_reach`` (action units) as
+            in :class:`~score.steering.config.SteeringCfg`, or as :func:`plan_identity` gave them; others are ignored.
 
     Raises:
         UserError: The method or the basis is unknown, or the knots do not fit.
@@ -67,43 +109,22 @@ def make_plan(base_policy: BasePolicy, settings: Mapping[str, Any]) -> Plan:
     chosen, spec, basis = find_method(settings["method"]), base_policy.spec, settings["basis"]
     latent = LatentBasis(basis if chosen.latent else NO_BASIS, *base_policy.latent_shape, settings["knots"])
     rows, columns = spec.horizon, len(spec.actions.names)
-    residual = LatentBasis(basis if chosen.residual else NO_BASIS, rows, columns, settings["knots"])
-    if not chosen.residual:
-        return Plan(base_policy, latent, residual)
+    own = LatentBasis(basis if chosen.own else NO_BASIS, rows, columns, settings["knots"])
+    if not chosen.own:
+        return Plan(base_policy, latent, own)
     # The largest number of a row that codes within their bound can make.
-    reach = residual.columns.abs().sum(dim=1).max().item() * Squash(settings["bound"]).limit
-    return Plan(base_policy, latent, residual, settings["residual_limit"] / reach)
+    largest = own.columns.abs().sum(dim=1).max().item() * Squash(settings["bound"]).limit
+    if chosen.base:
+        return Plan(base_policy, latent, own, torch.tensor(settings["residual_limit"] / largest))
+    low, high = torch.tensor(spec.actions.low), torch.tensor(spec.actions.high)
+    # A later row may lie further from where the robot was measured: the reach is that of one control step.
+    steps = torch.arange(1.0, rows + 1.0).unsqueeze(1)
+    reach = settings["action_reach"] * steps if base_policy.relative else (high - low) / 2
+    return Plan(base_policy, latent, own, reach / largest, (low + high) / 2)
 
 
 def plan_identity(settings: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Return what a checkpoint has to say of its plan, so that :func:`make_plan` can build it again."""
-    names = ("method", "bound", "residual_limit") if plan.own_dim else ("method", "bound")
-    return {name: settings[name] for name in names} | {"basis": plan.kind, "knots": plan.knots}
-
-
-def training_identity(
-    cfg: SteeringRunnerCfg, plan: Plan, chunk_steps: int, observations: Mapping[str, torch.Tensor], base_sha256: str
-) -> dict[str, Any]:
-    """Return what has to be the same where a checkpoint is loaded: the plan, and the shape of both networks.
-
-    Args:
-        cfg: Settings of the run.
-        plan: The plan that it trains.
-        chunk_steps: Control steps of a decision.
-        observations: What actor (``policy``, (N, C)) and critic (``critic``, (N, D)) read.
-        base_sha256: Hash of the base policy's weights.
-    """
-    return {
-        "base_policy_sha256": base_sha256,
-        "chunk_steps": chunk_steps,
-        **plan_identity(vars(cfg.steering), plan),
-        "horizon": plan.noise_shape[0],
-        "action_dim": plan.noise_shape[1],
-        "condition_dim": observations["policy"].shape[1],
-        "critic_dim": observations["critic"].shape[1],
-        "actor_hidden_dims": list(cfg.actor.hidden_dims),
-        "actor_activation": str(cfg.actor.activation),
-        "actor_obs_normalization": cfg.actor.obs_normalization,
-        "critic_hidden_dims": list(cfg.critic.hidden_dims),
-        "critic_activation": str(cfg.critic.activation),
-    }
+    chosen = METHODS[settings["method"]]
+    own = ("residual_limit" if chosen.base else "action_reach",) if chosen.own else ()
+    return {name: settings[name] for name in ("method", "bound", *own)} | {"basis": plan.kind, "knots": plan.knots}

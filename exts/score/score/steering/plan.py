@@ -17,43 +17,59 @@ from .squash import Squash
 class Plan(torch.nn.Module):
     """What a code does to a frozen base policy.
 
-    A code is ``[latent part, residual part]``; either may be empty. The latent part sets the base policy's latent
-    inside a basis, and noise fills the rest. The residual part is added to the chunk that the base policy decodes.
+    A code is ``[latent part, own part]``; either may be empty. The latent part sets the base policy's latent inside a
+    basis, and noise fills the rest. The own part, through a basis over the chunk, is added to what the base policy
+    decodes, or, where the base policy does not act, to a chunk that does not move: the measured position in every row
+    (the middle of the limits, where actions are not relative to one).
 
     Attributes:
         base: The base policy.
         code_dim: Length of a code, d.
         noise_shape: Shape (rows, columns) of the noise of one decision: that of the base policy's latent.
         horizon: Rows of a chunk, H.
-        own_dim: Length of the residual part.
+        own_dim: Length of the own part.
         kind: Kind of the basis of codes.
         knots: Its columns.
+        base_acts: Whether the base policy's actions are part of a chunk.
         keeps_noise: Whether the base policy acts on its own N(0, I) noise, as nothing steers its latent.
     """
 
+    gain: Tensor
+    centre: Tensor
+
     def __init__(
-        self, base: Any, latent_basis: LatentBasis, residual_basis: LatentBasis, residual_gain: float = 0.0
+        self,
+        base: Any,
+        latent_basis: LatentBasis,
+        chunk_basis: LatentBasis,
+        gain: Tensor | None = None,
+        centre: Tensor | None = None,
     ) -> None:
         """Set up.
 
         Args:
-            base: Base policy with ``encode`` and ``decode``.
+            base: Base policy with ``encode``, ``reference`` and ``decode``.
             latent_basis: Basis over the latent of the base policy.
-            residual_basis: Basis over its chunk (H, A).
-            residual_gain: Action units of a residual per unit of its basis.
+            chunk_basis: Basis over its chunk (H, A), for the own part.
+            gain: Action units of the own part per unit of its basis, shape (H, A); needed if there is an own part.
+            centre: Without the base policy: what is added to, shape (A,), where its actions are not relative. None lets
+                the base policy act.
         """
         super().__init__()
         self.base = base
         self.latent_basis = latent_basis
-        self.residual_basis = residual_basis
-        self.residual_gain = float(residual_gain)
+        self.chunk_basis = chunk_basis
         self.latent_dim: int = latent_basis.code_dim
-        self.own_dim: int = residual_basis.code_dim
+        self.own_dim: int = chunk_basis.code_dim
         self.code_dim: int = self.latent_dim + self.own_dim
         self.noise_shape: tuple[int, int] = (latent_basis.horizon, latent_basis.action_dim)
-        self.horizon: int = residual_basis.horizon
-        self.keeps_noise: bool = self.latent_dim == 0
-        basis = residual_basis if self.keeps_noise else latent_basis
+        self.horizon: int = chunk_basis.horizon
+        self.base_acts: bool = centre is None
+        self.keeps_noise: bool = self.base_acts and self.latent_dim == 0
+        shape = (self.horizon, chunk_basis.action_dim)
+        self.register_buffer("gain", torch.zeros(shape) if gain is None else gain.expand(shape).clone())
+        self.register_buffer("centre", torch.zeros(shape[1]) if centre is None else centre.clone())
+        basis = chunk_basis if self.latent_dim == 0 else latent_basis
         self.kind: str = basis.kind
         self.knots: int = basis.knots
 
@@ -74,10 +90,21 @@ class Plan(torch.nn.Module):
     def decide(self, condition: Tensor, code: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Like :meth:`forward`, but return the latent (B, *noise_shape) as well: (latent, chunk)."""
         latent = self.latent_basis.expand(code[:, : self.latent_dim], noise)
-        chunk = self.base.decode(condition, latent)
+        chunk = self.base.decode(condition, latent) if self.base_acts else self.rest(condition)
         if self.own_dim > 0:
-            chunk = chunk + self.residual_gain * self.residual_basis.expand(code[:, self.latent_dim :])
+            chunk = chunk + self.motion(code)
         return latent, chunk
+
+    @torch.jit.export
+    def rest(self, condition: Tensor) -> Tensor:
+        """The chunk that does not move (B, H, A), see the class."""
+        start = self.base.reference(condition) if self.base.relative else self.centre.expand(condition.shape[0], -1)
+        return start.unsqueeze(1).expand(-1, self.horizon, -1)
+
+    @torch.jit.export
+    def motion(self, code: Tensor) -> Tensor:
+        """What the own part of codes (B, d) adds to a chunk, shape (B, H, A)."""
+        return self.gain * self.chunk_basis.expand(code[:, self.latent_dim :])
 
     @torch.jit.export
     def encode(self, observations: dict[str, Tensor]) -> Tensor:
@@ -98,7 +125,7 @@ class Plan(torch.nn.Module):
 
         Args:
             noise: N(0, I) noise, shape (B, *noise_shape).
-            own: N(0, I) numbers for the residual part, shape (B, own_dim).
+            own: N(0, I) numbers for the own part, shape (B, own_dim).
         """
         return torch.cat([self.latent_basis.project(noise), own], dim=1)
 

@@ -15,9 +15,10 @@ from score.utils.errors import UserError
 
 from .checkpoint import load_checkpoint, require_same, weights_sha256
 from .checkpoint_checks import REMEDY, checked_identity, require_network, sound_or_refused
-from .config import OBSERVATION_GROUPS
+from .chunked_env import ChunkedVecEnv
+from .config import OBSERVATION_GROUPS, SteeringRunnerCfg
 from .distribution import BoundedGaussianDistribution
-from .methods import make_plan
+from .methods import make_plan, plan_identity
 from .plan import Plan, SteeringHead
 
 
@@ -42,6 +43,31 @@ def head_of(actor: MLPModel, plan: Plan, chunk_steps: int, method: str, iteratio
         method=method,
         iteration=iteration,
     )
+
+
+def run_identity(env: ChunkedVecEnv, cfg: SteeringRunnerCfg, base_policy_sha256: str) -> dict[str, Any]:
+    """Return what a checkpoint says of the policy that a run trains: all that :func:`load_steering_policy` needs.
+
+    Args:
+        env: The environment, reset.
+        cfg: Settings of the run.
+        base_policy_sha256: Hash of the base policy's weights.
+    """
+    observations = env.get_observations()
+    return {
+        "base_policy_sha256": base_policy_sha256,
+        "chunk_steps": env.chunk_steps,
+        **plan_identity(vars(cfg.steering), env.plan),
+        "horizon": env.plan.noise_shape[0],
+        "action_dim": env.plan.noise_shape[1],
+        "condition_dim": observations["policy"].shape[1],
+        "critic_dim": observations["critic"].shape[1],
+        "actor_hidden_dims": list(cfg.actor.hidden_dims),
+        "actor_activation": str(cfg.actor.activation),
+        "actor_obs_normalization": cfg.actor.obs_normalization,
+        "critic_hidden_dims": list(cfg.critic.hidden_dims),
+        "critic_activation": str(cfg.critic.activation),
+    }
 
 
 def load_steering_policy(path: Path | str, base_policy: BasePolicy, device: torch.device | str = "cpu") -> SteeringHead:

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""rsl_rl's PPO with the two things that chunks need: a discount per sample, and true bootstrapping of time-outs.
+"""rsl_rl's PPO with what chunks need, a discount per sample and true bootstrapping of time-outs, and further losses.
 
 Of several processes, each learns from mini-batches of its own decisions; rsl_rl averages their gradients.
 """
@@ -14,6 +14,8 @@ from tensordict import TensorDict
 
 from score.task import GUARD
 from score.utils import ranks
+
+from .penalties import Penalties
 
 
 def semi_markov_advantages(
@@ -54,8 +56,12 @@ def semi_markov_advantages(
 class SemiMarkovPPO(PPO):
     """PPO for :class:`~score.steering.chunked_env.ChunkedVecEnv`.
 
-    A subclass only where rsl_rl cannot be set: its one ``gamma`` per decision, and its bootstrapping of time-outs
-    with the value of the observation *before* the step.
+    A subclass only where rsl_rl cannot be set: its one ``gamma`` per decision, its bootstrapping of time-outs with the
+    value of the observation *before* the step, its lack of further loss terms, and of a warm-up.
+
+    Attributes:
+        penalties: Further loss terms; None for none.
+        warm_up_epochs: Above 0, an update trains the critic and the penalties alone, for so many epochs.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,6 +69,12 @@ class SemiMarkovPPO(PPO):
         super().__init__(*args, **kwargs)
         # Allocated here, as rollouts run in inference mode: a tensor made there cannot be written elsewhere.
         self.discounts = torch.ones_like(self.storage.rewards)
+        self.penalties: Penalties | None = None
+        self.warm_up_epochs = 0
+
+    def set_penalties(self, penalties: Penalties) -> None:
+        """Add loss terms, if there are any."""
+        self.penalties = self.symmetry = penalties if penalties.active else None
 
     def process_env_step(
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]
@@ -110,7 +122,31 @@ class SemiMarkovPPO(PPO):
         Returns:
             Losses by name, means over all mini-batches, and over the processes where there are several.
         """
-        return ranks.mean(super().update())
+        losses = self._warm_up() if self.warm_up_epochs > 0 else super().update()
+        return ranks.mean(losses if self.penalties is None else losses | self.penalties.drain())
+
+    def _warm_up(self) -> dict[str, float]:
+        """Learn the value and what the penalties want; the policy gradient waits for a critic that knows something."""
+        total = 0.0
+        for batch in self.storage.mini_batch_generator(self.num_mini_batches, self.warm_up_epochs):
+            value_loss = (self.critic(batch.observations) - batch.returns).square().mean()
+            loss = self.value_loss_coef * value_loss
+            if self.penalties is not None:
+                self.actor(batch.observations, stochastic_output=True)
+                loss = loss + self.penalties.compute_loss(self.actor, batch, len(batch.returns))
+            self.optimizer.zero_grad()
+            loss.backward()
+            if self.is_multi_gpu:
+                self.reduce_parameters()
+            for network in (self.actor, self.critic):
+                torch.nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm)
+            self.optimizer.step()
+            total += value_loss.item()
+        observations = self.storage.observations.flatten(0, 1)
+        self.actor.update_normalization(observations)
+        self.critic.update_normalization(observations)
+        self.storage.clear()
+        return {"value": total / (self.num_mini_batches * self.warm_up_epochs)}
 
     def _normalised(self, advantages: torch.Tensor) -> torch.Tensor:
         """Advantages with mean 0 and variance 1 over the decisions of all processes."""

@@ -43,8 +43,9 @@ from .checkpoint_checks import refuse_unsound, require_resumable
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
-from .methods import training_identity
-from .policy import head_of
+from .penalties import Penalties
+from .policy import head_of, run_identity
+from .ppo import SemiMarkovPPO
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
 
 
@@ -58,6 +59,7 @@ class SteeringRunner(OnPolicyRunner):
     """
 
     env: ChunkedVecEnv
+    alg: SemiMarkovPPO
     logger: SteeringLogger
 
     def __init__(
@@ -100,8 +102,8 @@ class SteeringRunner(OnPolicyRunner):
         with contextlib.redirect_stdout(io.StringIO()):  # both networks, line by line
             super().__init__(env, values, None if log_dir is None else str(log_dir), str(env.device))
         self.logger = self._make_logger()
-        observations = env.get_observations()
-        self.identity = training_identity(cfg, env.plan, env.chunk_steps, observations, base_policy_sha256)
+        self.alg.set_penalties(Penalties(env.plan, cfg.steering.cloning_weight, cfg.steering.prior_weight))
+        self.identity = run_identity(env, cfg, base_policy_sha256)
         self._snapshot = copy.deepcopy(self.state())
 
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
@@ -235,8 +237,10 @@ class SteeringRunner(OnPolicyRunner):
     def _segment_seed(self, iteration: int, stream: Stream = Stream.START) -> int:
         return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, stream, ranks.index())
 
-    def _set_learning_rate(self) -> None:
-        """Set the learning rate of the next iteration, which depends on its number alone; resuming changes nothing."""
+    def _prepare_iteration(self) -> None:
+        """Set what depends on the number of the next iteration alone: its learning rate, and whether it warms up."""
+        warm_up = self.completed < self._steering.warm_up_iterations
+        self.alg.warm_up_epochs = self._steering.warm_up_epochs if warm_up else 0
         if self._rate is not None:
             self.alg.learning_rate = self._rate(self.completed)
             for group in self.alg.optimizer.param_groups:
@@ -244,7 +248,7 @@ class SteeringRunner(OnPolicyRunner):
 
     def _start_segment(self) -> None:
         """Reset all environments to what the seed and the iteration alone decide."""
-        self._set_learning_rate()
+        self._prepare_iteration()
         self.env.reset(seed=self._segment_seed(self.completed))
         self.logger.start_episodes()
         if ranks.count() > 1:  # all begin with the same random states, and must not act alike
@@ -276,9 +280,8 @@ class SteeringRunner(OnPolicyRunner):
             chunk_steps=self.env.chunk_steps,
         )
         self.alg.train_mode()
-        score = EvaluationScore(
-            self.completed, int(results.success.sum()), results.episodes, float(results.steps.mean())
-        )
+        successes, steps = int(results.success.sum()), float(results.steps.mean())
+        score = EvaluationScore(self.completed, successes, results.episodes, steps)
         self.logger.add_scalars(
             {"Evaluation/success": score.rate, "Evaluation/mean_steps": score.mean_steps}, self.completed
         )
@@ -287,7 +290,7 @@ class SteeringRunner(OnPolicyRunner):
     def _after_iteration(self, iteration: int, times: IterationTimes) -> None:
         """Log what rsl_rl does not, of all processes together, and keep the state for Ctrl-C."""
         self.completed = iteration
-        self._set_learning_rate()
+        self._prepare_iteration()
         summary = self.env.statistics.drain()
         mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
         limit = self.alg.get_policy().distribution.squash.limit

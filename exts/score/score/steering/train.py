@@ -105,6 +105,7 @@ def train(
         gamma=steering.gamma,
         seed=ranks.own_seed(cfg.seed),
         compile_mode=steering.compile,
+        clones=steering.cloning_weight > 0,
     )
     runner = SteeringRunner(env, cfg, log_dir, weights, report)
     if resume is not None:
@@ -152,6 +153,11 @@ def _announce(
         f" {env.num_actions} numbers every {env.chunk_steps} control steps, in {num_envs} environments{several}; up to"
         f" {steps:,} control steps an iteration."
     )
+    if cfg.steering.warm_up_iterations > 0:
+        report(
+            f"The first {cfg.steering.warm_up_iterations} iterations warm up the critic"
+            + (f", and clone the base policy (weight {cfg.steering.cloning_weight:g})." if env.clones else ".")
+        )
     if resume is not None:
         report(f"Resumes {resume} after iteration {runner.completed}.")
 

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Support meter: whether what a policy does is something that the base policy would do in the same place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from score.rollout.arms import Arm, Decision
+from score.rollout.queue import NOBODY
+from score.rollout.seeds import Stream, derive_seed
+from score.steering.diagnostics import kolmogorov_smirnov, norm_quantile
+
+if TYPE_CHECKING:
+    from score.policies import BasePolicy
+    from score.steering.plan import SteeringHead
+
+DRAWS = 16
+"""Chunks of the base policy that a chunk is compared with."""
+
+ROWS = 8
+"""Decisions that are looked at of those that are made together: drawing takes as long as deciding ``DRAWS`` times."""
+
+MOST_OUTSIDE = 0.5
+"""Limit: above this share of decisions outside, a policy has left the support of its base policy."""
+
+
+class SupportMeter:
+    """Watches an arm, and keeps how far its decisions are from what the base policy would do.
+
+    * A chunk is *outside* if it is further from its nearest neighbour among draws of the base policy for the same
+      condition than each of the draws is from its own nearest. A draw of the base policy is so once in ``DRAWS``.
+    * Of a steered latent: quantile of the squared norm of its code in that of N(0, I), and the largest Kolmogorov-
+      Smirnov distance of a number of the code from N(0, 1).
+
+    Episodes that were done before an interruption are not watched again; ``decisions`` says how many were seen.
+    """
+
+    def __init__(self, base_policy: BasePolicy, head: SteeringHead) -> None:
+        """Set up.
+
+        Args:
+            base_policy: The base policy.
+            head: The steering policy that is watched.
+        """
+        self._base, self._head = base_policy, head
+        self._ranks: list[torch.Tensor] = []
+        self._codes: list[torch.Tensor] = []
+
+    def watch(self, arm: Arm) -> Arm:
+        """The same arm, watched."""
+
+        def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor | None]:
+            latent, chunk = arm.act(decision)
+            if chunk is not None:
+                self._look(decision, latent, chunk)
+            return latent, chunk
+
+        return Arm(arm.name, act)
+
+    def summary(self) -> dict[str, Any] | None:
+        """What was seen; None for nothing.
+
+        Returns:
+            ``decisions``, ``outside`` (their share), ``expected`` (that of the base policy itself), ``left`` (whether
+            ``outside`` is above :data:`MOST_OUTSIDE`), and ``norm_quantile`` (median) and ``ks``, both None where the
+            latent is not steered.
+        """
+        if not self._ranks:
+            return None
+        outside = float((torch.cat(self._ranks) >= 1.0).float().mean())
+        codes = torch.cat(self._codes)
+        steered = codes.shape[1] > 0
+        return {
+            "decisions": len(codes),
+            "outside": outside,
+            "expected": 1.0 / DRAWS,
+            "left": outside > MOST_OUTSIDE,
+            "norm_quantile": norm_quantile(codes).median().item() if steered else None,
+            "ks": kolmogorov_smirnov(codes).max().item() if steered else None,
+        }
+
+    def _look(self, decision: Decision, latent: torch.Tensor, chunk: torch.Tensor) -> None:
+        rows = (decision.episodes != NOBODY).nonzero().flatten()[:ROWS].to(chunk.device)
+        if not len(rows):
+            return
+        generator = torch.Generator().manual_seed(derive_seed(decision.seed, len(self._ranks), Stream.OWN))
+        shape = (len(rows), DRAWS, *self._base.latent_shape)
+        noise = torch.randn(shape, generator=generator).to(chunk)
+        condition = decision.condition[rows].repeat_interleave(DRAWS, dim=0)
+        steps = self._head.chunk_steps
+        draws = self._base.decode(condition, noise.flatten(0, 1))[:, :steps].reshape(len(rows), DRAWS, -1)
+        self._ranks.append(support_rank(chunk[rows, :steps].flatten(1), draws).cpu())
+        self._codes.append(self._head.plan.latent_basis.project(latent[rows]).cpu())
+
+
+def support_rank(chunk: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Rank of a chunk's distance to the draws of the base policy among those that the draws have to each other.
+
+    Each action counts in units of the draws' own spread, so that an action that hardly varies is not drowned.
+
+    Args:
+        chunk: Chunks, flat, (B, n).
+        draws: Draws of the base policy for the same conditions, (B, K, n).
+
+    Returns:
+        Share of the draws (but the last) whose nearest other draw is nearer than the chunk's nearest, (B,): uniform if
+        the chunk is a draw too, 1 if it is further away than all of them.
+    """
+    spread = draws.std(dim=1, keepdim=True)
+    spread = spread.clamp_min(1e-3 * spread.amax(dim=2, keepdim=True)).clamp_min(1e-12)
+    points = torch.cat([chunk.unsqueeze(1), draws[:, :-1]], dim=1) / spread
+    distances = torch.cdist(points, points) + torch.diag(points.new_full((points.shape[1],), torch.inf))
+    nearest = distances[:, 1:, 1:].amin(dim=2)
+    return (nearest < distances[:, 0, 1:].amin(dim=1, keepdim=True)).float().mean(dim=1)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Loss terms beside those of PPO: cloning the base policy, and staying near its own noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .distribution import kl_from_prior
+from .plan import Plan
+
+CLONED = "cloned"
+"""Group of observations that holds what the base policy would do instead, see :class:`Penalties`."""
+
+
+class Penalties:
+    """The further loss terms of a run, weighted and summed.
+
+    It stands where :class:`rsl_rl.algorithms.PPO` has its mirror loss, the one place in which its update takes another
+    term; hence the names of what it reads.
+
+    * Cloning: mean squared difference between the chunk of the mean code and that of the base policy, which draws its
+      own noise, over the rows that are executed. Both are counted from the chunk at rest.
+    * Prior: KL(N(mean, std) || N(0, I)) of the latent part, mean over decisions.
+    """
+
+    use_mirror_loss = True
+    mirror_loss_coeff = 1.0
+
+    def __init__(self, plan: Plan, cloning_weight: float, prior_weight: float) -> None:
+        """Set up.
+
+        Args:
+            plan: What codes do.
+            cloning_weight: Weight of the cloning term [per action unit squared]; above 0, observations need the group
+                :data:`CLONED`, shape (B, k, A).
+            prior_weight: Weight of the prior term [per nat].
+        """
+        self._plan = plan
+        self._weights = {"cloning": cloning_weight, "prior": prior_weight}
+        self._sums = dict.fromkeys(self._weights, 0.0)
+        self._count = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether there is any term."""
+        return any(weight > 0 for weight in self._weights.values())
+
+    @property
+    def clones(self) -> bool:
+        """Whether the base policy is cloned."""
+        return self._weights["cloning"] > 0
+
+    def augment_batch(self, batch: Any, original_batch_size: int) -> None:
+        """Add nothing to a mini-batch."""
+
+    def compute_loss(self, actor: Any, batch: Any, original_batch_size: int) -> torch.Tensor:
+        """Return the weighted sum of the terms for the mini-batch that the actor has just seen.
+
+        Args:
+            actor: The actor, whose distribution is that of the mini-batch.
+            batch: The mini-batch.
+            original_batch_size: Its size.
+        """
+        mean, std = actor.output_distribution_params
+        terms = {}
+        if self.clones:
+            terms["cloning"] = cloning_error(self._plan, actor.distribution.squash(mean), batch.observations[CLONED])
+        if self._weights["prior"] > 0:
+            latent = slice(0, self._plan.latent_dim)
+            terms["prior"] = kl_from_prior(mean[:, latent], std[:, latent]).mean()
+        for name, term in terms.items():
+            self._sums[name] += term.item()
+        self._count += 1
+        return torch.stack([self._weights[name] * term for name, term in terms.items()]).sum()
+
+    def drain(self) -> dict[str, float]:
+        """Return the means of the terms, without their weights, since the last call."""
+        means = {name: self._sums[name] / max(1, self._count) for name, weight in self._weights.items() if weight > 0}
+        self._sums, self._count = dict.fromkeys(self._weights, 0.0), 0
+        return means
+
+
+def base_motion(plan: Plan, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """What the base policy makes of its own noise, less the chunk at rest: (B, H, A), for conditions (B, C)."""
+    return plan.base.decode(condition, noise) - plan.rest(condition)
+
+
+def cloning_error(plan: Plan, code: torch.Tensor, motion: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference between the motions of codes (B, d) and first rows of others (B, k, A)."""
+    return (plan.motion(code)[:, : motion.shape[1]] - motion).square().mean()
