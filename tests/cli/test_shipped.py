@@ -19,7 +19,7 @@ from score.cli.artefacts import check_policies, find_checkpoint
 from score.cli.exports import read_evaluations, training_of, write_steering_policy
 from score.cli.shipped import evaluation_lines
 from score.evaluation import EvaluationCfg
-from score.evaluation.paired import make_report
+from score.evaluation.summary import make_report
 from score.steering.checkpoint import load_checkpoint
 from score.steering.policy import load_steering_policy
 from score.utils.errors import UserError

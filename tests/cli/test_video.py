@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import imageio.v2 as imageio
 import numpy as np
 import pytest
+from imageio import v2
 from tests.rollout.scripted import LinePolicy, LineTask, PushActor
 
 from score.cli.video import HEIGHT, WIDTH, Panel, open_video, panel_size, side_by_side, write_video
@@ -82,7 +83,8 @@ def test_the_file_is_played_at_the_control_rate_and_has_every_step(tmp_path: Pat
         for episode in range(2)
     ]
     rate = 1.0 / task.step_dt
-    with imageio.get_reader(tmp_path / "a.mp4") as reader:
+    reader: Any = v2.get_reader(tmp_path / "a.mp4")
+    with reader:
         frames = [np.asarray(frame) for frame in reader]
         assert reader.get_meta_data()["fps"] == pytest.approx(rate)
     assert len(frames) == sum(steps) + 2 * round(1.5 * rate)

@@ -47,6 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "tools" / item.name).symlink_to(item)
     hack = Path(spec.origin).parents[1] / "_distutils_hack"
     (folder / "tools" / hack.name).symlink_to(hack)
+    command: list[str | Path]
     command = [sys.executable, "-S", "setup.py", "-q", "egg_info", "--egg-base", folder, "build", "--build-base"]
     command += [folder / "build", "bdist_wheel", "--bdist-dir", folder / "dist", "-d", folder]
     environment = {**os.environ, "PYTHONPATH": str(folder / "tools")}

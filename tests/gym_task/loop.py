@@ -51,10 +51,10 @@ def main(folder: Path, *blocked: str) -> dict[str, Any]:
     run("evaluate", "--task", NAME, "--episodes", "64", "--device", "cpu", "--output", "report.json")
     run("export", "--task", NAME, "--device", "cpu", "--output", "capsule", "--evaluation", "report.json")
     run("verify", "capsule", "--repeats", "2")
-    one = ("--task", NAME, "--device", "cpu")
-    run("export", *one, "--steering_only", "--output", "shipped", "--evaluation", "report.json")
+    alone = ("--task", NAME, "--device", "cpu")
+    run("export", *alone, "--steering_only", "--output", "shipped", "--evaluation", "report.json")
     os.environ[detour.STEERING] = "shipped"
-    run("evaluate", *one, "--checkpoint", "shipped", "--episodes", "64", "--output", "again.json")
+    run("evaluate", *alone, "--checkpoint", "shipped", "--episodes", "64", "--output", "again.json")
     assert "isaaclab" not in sys.modules or sys.modules["isaaclab"] is None
     return {
         "seconds": time.perf_counter() - started,
