@@ -88,6 +88,19 @@ def test_nothing_is_written_beside_a_shipped_policy() -> None:
     assert results_folder("shipped", installed) == Path("logs")
 
 
-def test_commit_and_command_are_one_line() -> None:
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("scripts/train.py", "./isaaclab.sh -p scripts/train.py --run_name 'a b'"),
+        ("HERE/scripts/train.py", "./isaaclab.sh -p scripts/train.py --run_name 'a b'"),
+        ("/elsewhere/train.py", "./isaaclab.sh -p /elsewhere/train.py --run_name 'a b'"),
+        ("/bin/score-train", "score-train --run_name 'a b'"),
+    ],
+)
+def test_commit_and_command_are_one_line(
+    script: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert len(source_commit().splitlines()) == 1
-    assert command_line().startswith("./isaaclab.sh -p ")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [script.replace("HERE", str(tmp_path)), "--run_name", "a b"])
+    assert command_line() == said

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import itertools
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ import yaml
 from score.utils import ranks
 from score.utils.errors import UserError
 from score.utils.files import atomic_file, require_plain_name, require_writable
-from score.utils.provenance import package_versions, source_commit
+from score.utils.provenance import command_line, package_versions, source_commit
 
 from .checkpoint import LIBRARY, RUN_FILE, RUN_VERSION, iteration_of, load_checkpoint, save_json
 from .config import SteeringRunnerCfg
@@ -108,7 +107,7 @@ def write_run(
     if resumed:
         return
     facts = {
-        "command": " ".join(sys.argv),
+        "command": command_line(),
         "git_commit": source_commit(),
         "versions": ", ".join(f"{name} {version}" for name, version in package_versions().items()),
         "seed": str(cfg.seed),

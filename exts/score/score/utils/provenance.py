@@ -27,10 +27,13 @@ def source_commit() -> str:
 
 def command_line() -> str:
     """The command of this process, as the README writes it, or that of an installed wheel."""
-    name = Path(sys.argv[0]).name
-    if name.startswith("score-"):
-        return shlex.join([name, *sys.argv[1:]])
-    return f"./isaaclab.sh -p {shlex.join(sys.argv)}"
+    script, *words = sys.argv
+    if (name := Path(script).name).startswith("score-"):
+        return shlex.join([name, *words])
+    here = Path.cwd()
+    if Path(script).is_relative_to(here):  # one of several processes is started with the whole path
+        script = str(Path(script).relative_to(here))
+    return f"./isaaclab.sh -p {shlex.join([script, *words])}"
 
 
 def package_versions() -> dict[str, str]:
