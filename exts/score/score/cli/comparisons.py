@@ -101,7 +101,7 @@ def iterations_of(args: argparse.Namespace, overrides: Sequence[str], method: st
     from score.steering.config import use_method
     from score.utils.overrides import apply_overrides, split_overrides
 
-    cfg = entry_point(args.task, "rsl_rl_cfg_entry_point")()
+    cfg = entry_point(args.task, "steering_cfg_entry_point")()
     ours, _ = split_overrides(overrides, "agent")
     apply_overrides(cfg, ours)
     use_method(cfg, method, ours)
