@@ -29,8 +29,8 @@ def load_policy(folder: Path, task: PolicySpec, device: str | torch.device = "cp
         device: Where the policy's tensors go.
 
     Raises:
-        UserError: The folder does not hold a valid base policy, or a LeRobot checkpoint does not fit the task. That a bundle
-            fits is the business of :func:`~score.policies.spec.require_match`.
+        UserError: The folder does not hold a valid base policy, or a LeRobot checkpoint does not fit the task. That a
+            bundle fits is the business of :func:`~score.policies.spec.require_match`.
     """
     if not is_lerobot(folder):
         return load_bundle(folder, device)
