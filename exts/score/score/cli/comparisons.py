@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import itertools
 import json
 import signal
@@ -23,7 +24,12 @@ from score.utils.errors import UserError
 from score.utils.files import atomic_file, require_writable
 from score.utils.settings_files import read_json
 
-SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
+_INSTALLED = importlib.util.find_spec("score_scripts")
+SCRIPTS = (
+    Path(_INSTALLED.origin).parent
+    if _INSTALLED is not None and _INSTALLED.origin
+    else Path(__file__).resolve().parents[4] / "scripts"
+)
 """Where train.py and evaluate.py lie."""
 
 SETTINGS_FILE, REPORT_FILE, PICTURE_FILE = "settings.json", "comparison.json", "comparison.png"
@@ -101,7 +107,7 @@ def iterations_of(args: argparse.Namespace, overrides: Sequence[str], method: st
     from score.steering.config import use_method
     from score.utils.overrides import apply_overrides, split_overrides
 
-    cfg = entry_point(args.task, "rsl_rl_cfg_entry_point")()
+    cfg = entry_point(args.task, "steering_cfg_entry_point")()
     ours, _ = split_overrides(overrides, "agent")
     apply_overrides(cfg, ours)
     use_method(cfg, method, ours)
