@@ -19,8 +19,8 @@ def cfg(**changes: Any) -> AssetCfg:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "my mug"}, "name 'my mug' is no name for an asset"),
-        ({"name": "2mugs"}, "no name for an asset"),
+        ({"name": "my mug"}, "An asset cannot have the name 'my mug'"),
+        ({"name": "2mugs"}, "An asset cannot have the name"),
         ({"unit": "mmm"}, r"--unit 'mmm' is unknown. Did you mean 'mm'"),
         ({"unit": "furlong"}, "Known are m, cm, mm, in"),
         ({"up": "w"}, "--up 'w' is unknown"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import itertools
 import json
 import signal
@@ -23,7 +24,12 @@ from score.utils.errors import UserError
 from score.utils.files import atomic_file, require_writable
 from score.utils.settings_files import read_json
 
-SCRIPTS = Path(__file__).resolve().parents[4] / "scripts"
+_INSTALLED = importlib.util.find_spec("score_scripts")
+SCRIPTS = (
+    Path(_INSTALLED.origin).parent
+    if _INSTALLED is not None and _INSTALLED.origin
+    else Path(__file__).resolve().parents[4] / "scripts"
+)
 """Where train.py and evaluate.py lie."""
 
 SETTINGS_FILE, REPORT_FILE, PICTURE_FILE = "settings.json", "comparison.json", "comparison.png"

@@ -16,7 +16,7 @@ def check_flags(args: argparse.Namespace) -> None:
     """Finds what is wrong with flags and files before a simulator is started.
 
     Raises:
-        UserError: An action is unknown, a flag is missing, or the folder holds no sound base policy.
+        UserError: An action is unknown, a flag is missing, or the folder does not hold a valid base policy.
     """
     from score.policies.bundle import require_bundle_place
     from score.policies.load import is_foreign

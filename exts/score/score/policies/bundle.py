@@ -110,7 +110,7 @@ def load_bundle(directory: Path, device: str | torch.device = "cpu") -> BasePoli
         The policy in evaluation mode, its parameters frozen (``requires_grad`` off).
 
     Raises:
-        UserError: The folder is no sound bundle. The message names file, key and remedy.
+        UserError: The folder does not hold a valid bundle. The message names file, key and remedy.
     """
     directory = Path(directory)
     settings, kind = _read_settings(directory)

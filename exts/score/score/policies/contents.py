@@ -54,7 +54,7 @@ def read_tensors(contents: BundleContents) -> dict[str, torch.Tensor]:
         tensors = load_tensors(contents.weights)
     except (SafetensorError, *DAMAGED) as error:
         raise UserError(
-            f"{contents.weights_path} is no sound safetensors file ({brief(error, 200)}): copy it again."
+            f"{contents.weights_path} is not a valid safetensors file ({brief(error, 200)}): copy it again."
         ) from error
     require_finite(tensors, contents.weights_path)
     return tensors

@@ -83,7 +83,7 @@ def read_interface(path: Path) -> Interface:
     """Read an interface file; without one, all is default.
 
     Raises:
-        UserError: It is no sound interface. The message names file, key and remedy.
+        UserError: It is not a valid interface. The message names file, key and remedy.
     """
     if not path.exists():
         return Interface()

@@ -194,7 +194,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_tensors(path.read_bytes())
     except SafetensorError as error:
-        raise UserError(f"{path} is no sound safetensors file ({error}): copy it again.") from error
+        raise UserError(f"{path} is not a valid safetensors file ({error}): copy it again.") from error
 
 
 def _normaliser(folder: Path, name: str) -> Callable[[str, str, int, bool], Columns]:

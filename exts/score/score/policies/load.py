@@ -29,8 +29,8 @@ def load_policy(folder: Path, task: PolicySpec, device: str | torch.device = "cp
         device: Where the policy's tensors go.
 
     Raises:
-        UserError: The folder holds no sound base policy, or a LeRobot checkpoint does not fit the task. That a bundle
-            fits is the business of :func:`~score.policies.spec.require_match`.
+        UserError: The folder does not hold a valid base policy, or a LeRobot checkpoint does not fit the task. That a
+            bundle fits is the business of :func:`~score.policies.spec.require_match`.
     """
     if not is_lerobot(folder):
         return load_bundle(folder, device)
@@ -41,7 +41,7 @@ def check_policy(folder: Path) -> BasePolicy:
     """Read a base policy in its own words, before there is a task.
 
     Raises:
-        UserError: The folder holds no sound base policy.
+        UserError: The folder does not hold a valid base policy.
     """
     return read_foreign(folder)[0].policy if is_lerobot(folder) else load_bundle(folder)
 

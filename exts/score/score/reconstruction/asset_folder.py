@@ -227,7 +227,7 @@ def require_name(name: object) -> str:
         UserError: It is no identifier (letters, digits, underscores, no digit first).
     """
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
-        raise UserError(f"name {name!r} is no name for an asset: use letters, digits and _, a letter first.")
+        raise UserError(f"An asset cannot have the name {name!r}: use letters, digits and _, a letter first.")
     return name
 
 
@@ -253,7 +253,7 @@ def read_asset(directory: Path) -> Asset:
         The asset; its USD file exists, what is in it was not looked at.
 
     Raises:
-        UserError: The folder is no sound asset. The message names file, key and remedy.
+        UserError: The folder does not hold a valid asset. The message names file, key and remedy.
     """
     directory = Path(directory)
     path = directory / ASSET_FILE

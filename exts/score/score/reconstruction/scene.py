@@ -210,7 +210,7 @@ def _parse(path: Path) -> Any:
         _refuse_tricks(text, path)
         data = OmegaConf.create(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is not readable as YAML: {error}. Mend the file.") from error
+        raise UserError(f"{path} is not readable as YAML: {error}. Correct it there.") from error
     found = data.get("format") if OmegaConf.is_dict(data) else None
     if found != SCENE_FORMAT:
         raise UserError(f"{path}: format is {found!r}, and this version reads '{SCENE_FORMAT}'.")

@@ -71,7 +71,7 @@ def read_scan(path: Path) -> Scan:
         The scan, in its own unit and frame. Several meshes in one file become one.
 
     Raises:
-        UserError: The file is missing, of another kind, truncated, or holds no sound mesh.
+        UserError: The file is missing, of another kind, truncated, or does not hold a valid mesh.
     """
     path = Path(path)
     _require_mesh_file(path)
