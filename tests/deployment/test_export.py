@@ -62,7 +62,7 @@ def make_actor(base: FlowMatchingPolicy, code_dim: int, std: float = 0.4) -> MLP
 
 
 def make_steering(base: FlowMatchingPolicy, basis: str, method: str = "score") -> SteeringHead:
-    settings = {"method": method, "basis": basis, "knots": 2, "bound": 3.0, "residual_limit": 0.05, "action_reach": 0.1}
+    settings = {"method": method, "basis": basis, "knots": 2, "bound": 3.0, "residual_limit": 0.05, "action_reach": 0.8}
     plan = make_plan(base, settings)
     return head_of(make_actor(base, plan.code_dim), plan, 3, method)
 
