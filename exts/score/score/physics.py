@@ -7,7 +7,7 @@ Tasks and the drop test of assets share them, so that an asset is checked under 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from isaaclab.physics import PhysicsManager
@@ -59,7 +59,7 @@ def newton_mjwarp(njmax: int, nconmax: int) -> NewtonCfg:
         num_substeps=2,
         collision_decimation=1,
         collision_cfg=NewtonCollisionPipelineCfg(),
-        use_cuda_graph=True,  # on a GPU; a CPU has none
+        use_cuda_graph=True,  # on a CPU see record_physics_steps
     )
 
 
@@ -188,4 +188,69 @@ def fold_physics_steps(env: ManagerBasedRLEnv) -> bool:
         return False
     env.sim.physics_manager = FoldedSteps(env.sim.physics_manager, env.scene, env.cfg.decimation)
     env._physics_handles_decimation = True
+    return True
+
+
+class RecordedSteps:
+    """Isaac Lab's manager of Newton on a CPU, but that Warp replays a physics step that it has recorded.
+
+    A physics step of MuJoCo-Warp is some 400 kernels. Started one by one from Python, that is most of the time on a
+    CPU, however few the environments. On a GPU Isaac Lab records them itself.
+    """
+
+    def __init__(self, manager: Any) -> None:
+        """Wrap the manager.
+
+        Args:
+            manager: A ``NewtonManager``, a class that is its own only instance; all but the kernels is left to it.
+        """
+        self._manager = manager.step.__self__  # Isaac Lab has the class behind a name
+        self._graph: Any = None
+        self._warm = False
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the manager has."""
+        return getattr(self._manager, name)
+
+    def step(self) -> None:
+        """Do a physics step, or all of a control step where the manager does."""
+        name = "_simulate_full" if self._manager._is_all_graphable() else "_simulate_physics_only"
+        start, own = getattr(self._manager, name), vars(self._manager).get(name)
+        setattr(self._manager, name, staticmethod(lambda: self._replay(start)))
+        try:
+            self._manager.step()
+        finally:
+            if own is None:
+                delattr(self._manager, name)
+            else:
+                setattr(self._manager, name, own)
+
+    def _replay(self, start: Callable[[], None]) -> None:
+        """Runs the kernels that ``start`` starts; the first time it starts them itself, which loads and allocates."""
+        if not self._warm:
+            self._warm = True
+            start()
+            return
+        import warp as wp
+
+        if self._graph is None:
+            with wp.ScopedCapture(device="cpu") as capture:
+                start()
+            self._graph = capture.graph
+        wp.capture_launch(self._graph)
+
+
+def record_physics_steps(env: ManagerBasedRLEnv) -> bool:
+    """Let Warp replay the kernels of a physics step on a CPU. The states are the same to the last bit.
+
+    Args:
+        env: The environment, just made.
+
+    Returns:
+        Whether it does now: the engine is Newton, on a CPU.
+    """
+    physics = env.cfg.sim.physics
+    if not isinstance(physics, NewtonCfg) or not physics.use_cuda_graph or str(env.device) != "cpu":
+        return False
+    env.sim.physics_manager = RecordedSteps(env.sim.physics_manager)
     return True

@@ -19,7 +19,13 @@ import torch
 from numpy.typing import NDArray
 
 from score.isaac_settings import blaming, launched, resolve_settings
-from score.physics import allow_unpinned_host_memory, fold_physics_steps, physx_threads, size_gpu_buffers
+from score.physics import (
+    allow_unpinned_host_memory,
+    fold_physics_steps,
+    physx_threads,
+    record_physics_steps,
+    size_gpu_buffers,
+)
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec, read_segments
 from score.scene_files import scene_files
 from score.utils import ranks
@@ -269,6 +275,7 @@ def open_isaac(
             env = gym.make(gym_id, cfg=env_cfg)
         try:
             fold_physics_steps(env.unwrapped)
+            record_physics_steps(env.unwrapped)
             yield SteerableEnv(env.unwrapped, env_cfg, agent_cfg, task, domain)
         finally:
             env.close()

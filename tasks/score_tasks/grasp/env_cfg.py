@@ -50,8 +50,8 @@ POINT_CLOUD = ObservationTermCfg(
             "object": SeenSegmentCfg(entity=OBJECT, surface=asset_surface, count=256),
         },
         "cameras": {
-            "left": CloudCameraCfg(eye=(1.25, 0.60, 0.60), shift_std=0.002, turn_std=math.radians(0.2)),
-            "right": CloudCameraCfg(eye=(1.25, -0.60, 0.60), shift_std=0.002, turn_std=math.radians(0.2)),
+            "left": CloudCameraCfg(eye=(1.25, 0.60, 0.60), shift_std=0.004, turn_std=math.radians(0.5)),
+            "right": CloudCameraCfg(eye=(1.25, -0.60, 0.60), shift_std=0.004, turn_std=math.radians(0.5)),
         },
         "point_std": 0.002,
     },

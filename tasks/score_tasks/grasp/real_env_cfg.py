@@ -29,8 +29,8 @@ UNSEEN = Dynamics(
     damping=(1.21, 1.4),
     delay=(2, 5),
     point_std=0.003,
-    shift_std=0.003,
-    turn_std=math.radians(0.3),
+    shift_std=0.006,
+    turn_std=math.radians(0.8),
 )
 """What ``sim`` never sees."""
 

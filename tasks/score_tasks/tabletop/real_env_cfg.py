@@ -6,13 +6,9 @@ Nothing that trains may import this module (tests/tasks/test_domains.py).
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 from isaaclab.utils import configclass
 
-from score_tasks.grasp.real_env_cfg import UNSEEN as GRASP_UNSEEN
-from score_tasks.grasp.real_env_cfg import RealGraspPhysicsCfg
+from score_tasks.grasp.real_env_cfg import UNSEEN, RealGraspPhysicsCfg
 from score_tasks.kit.randomisation import Range, set_dynamics, set_friction
 from score_tasks.tabletop.ball_pour import BallPourEnvCfg
 from score_tasks.tabletop.bulb_screw import BulbScrewEnvCfg
@@ -21,16 +17,13 @@ from score_tasks.tabletop.dishrack_place import DishrackPlaceEnvCfg
 from score_tasks.tabletop.env_cfg import TabletopEnvCfg
 from score_tasks.tabletop.soccer_push import SoccerPushEnvCfg
 
-UNSEEN = replace(GRASP_UNSEEN, shift_std=0.006, turn_std=math.radians(0.8))
-"""What ``sim`` never sees: that of the grasps, through worse cameras."""
-
 
 def make_real(cfg: TabletopEnvCfg, **friction: Range) -> None:
     """Turns a task's settings into those of its stand-in.
 
     Args:
         cfg: Settings of the task, changed in place.
-        friction: Handled bodies with another friction than that of :data:`UNSEEN`.
+        friction: Handled bodies with another friction than that of the grasps' :data:`UNSEEN`.
     """
     cfg.sim.physics = RealGraspPhysicsCfg()
     set_dynamics(cfg, (), gains="joint_gains", action="joints", domain=UNSEEN)
