@@ -34,6 +34,10 @@ def make_spec() -> PolicySpec:
 class PlainBase(nn.Module):
     """Condition: all windows, flattened, and the cloud's mean. Action of row h: newest joint_pos + latent + h / 10."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.relative = False
+
     def encode(self, observations: dict[str, Tensor]) -> Tensor:
         """(B, 4 + 6 + 3)."""
         joints, targets = observations["joint_pos"].flatten(1), observations["joint_pos_target"].flatten(1)
@@ -43,8 +47,6 @@ class PlainBase(nn.Module):
     def features(self, condition: Tensor) -> Tensor:
         """All of it."""
         return condition
-
-    relative: bool = False
 
     @torch.jit.export
     def reference(self, condition: Tensor) -> Tensor:
