@@ -115,7 +115,7 @@ def test_poses_put_the_origin_where_the_file_says(root: Path) -> None:
         (scene_data(a=cube(ranges={"x": [1, 0]})), r"objects.a.ranges.x is \[1.0, 0.0\]: give the lower"),
         (scene_data(a=cube(ranges={"x": [1]})), r"objects.a.ranges.x holds \[1\]: give 2"),
         (scene_data(a=cube(ranges={"x": "wide"})), r"objects.a.ranges.x holds 'wide': give 2 finite numbers"),
-        (scene_data(**{"a b": cube()}), r"name 'a b' is no name"),
+        (scene_data(**{"a b": cube()}), r"An asset cannot have the name 'a b': use letters, digits and _"),
         (scene_data(a={"asset": "assets/cub", "position": [0, 0, 0]}), r"has no asset.yaml.*Did you mean 'cube'"),
         ({**scene_data(a=cube()), "tabel": {}}, r"key 'tabel'.*Did you mean 'table'"),
         ({**scene_data(a=cube()), "table": {"size": [1, 1, 0]}}, "table.size .* must be positive"),
