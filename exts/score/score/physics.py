@@ -78,7 +78,7 @@ def allow_unpinned_host_memory() -> None:
 
 @contextlib.contextmanager
 def physx_threads(count: int) -> Iterator[None]:
-    """Starts PhysX with so many threads of its own; results do not depend on it.
+    """Starts PhysX with so many threads of its own; a training had the same successes with 1 and 8 (docs/RESULTS.md).
 
     Isaac Lab asks for 8, whatever the machine: where there are fewer cores, they wait for each other.
 
