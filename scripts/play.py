@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Watches a checkpoint: an mp4 of base and steered policy side by side with --video, or one of the viewers with --viz.
 
-./isaaclab.sh -p scripts/play.py --task SCORE-Insert-v0 --checkpoint shipped --video
+./isaaclab.sh -p scripts/play.py --task SCORE-Insert-v0 --checkpoint best --video
 ./isaaclab.sh -p scripts/play.py --task SCORE-Insert-v0 --checkpoint best --viz viser
 """
 
