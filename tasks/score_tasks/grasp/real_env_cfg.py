@@ -8,19 +8,9 @@ from __future__ import annotations
 
 import math
 
-from isaaclab.physics import PhysicsCfg
-from isaaclab.utils import configclass
-
-from score_tasks.grasp.env_cfg import NEWTON_GRASP, GraspEnvCfg, GraspPhysicsCfg
+from score_tasks.grasp.env_cfg import GraspEnvCfg
+from score_tasks.kit.hand_env_cfg import RealHandPhysicsCfg
 from score_tasks.kit.randomisation import Dynamics, set_dynamics
-
-
-@configclass
-class RealGraspPhysicsCfg(GraspPhysicsCfg):
-    """Engines of the stand-in: by default the one that training does not use."""
-
-    default: PhysicsCfg = NEWTON_GRASP
-
 
 UNSEEN = Dynamics(
     friction=(0.20, 0.28),
@@ -41,5 +31,5 @@ def make_real(cfg: GraspEnvCfg) -> None:
     Args:
         cfg: Settings of the task, changed in place.
     """
-    cfg.sim.physics = RealGraspPhysicsCfg()
+    cfg.sim.physics = RealHandPhysicsCfg()
     set_dynamics(cfg, ("object",), gains="joint_gains", action="joints", domain=UNSEEN)

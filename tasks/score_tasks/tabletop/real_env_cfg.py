@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from isaaclab.utils import configclass
 
-from score_tasks.grasp.real_env_cfg import UNSEEN, RealGraspPhysicsCfg
+from score_tasks.grasp.real_env_cfg import UNSEEN
+from score_tasks.kit.hand_env_cfg import RealHandPhysicsCfg
 from score_tasks.kit.randomisation import Range, set_dynamics, set_friction
 from score_tasks.tabletop.ball_pour import BallPourEnvCfg
 from score_tasks.tabletop.bulb_screw import BulbScrewEnvCfg
@@ -25,7 +26,7 @@ def make_real(cfg: TabletopEnvCfg, **friction: Range) -> None:
         cfg: Settings of the task, changed in place.
         friction: Handled bodies with another friction than that of the grasps' :data:`UNSEEN`.
     """
-    cfg.sim.physics = RealGraspPhysicsCfg()
+    cfg.sim.physics = RealHandPhysicsCfg()
     set_dynamics(cfg, (), gains="joint_gains", action="joints", domain=UNSEEN)
     for name in cfg.handled:
         set_friction(getattr(cfg.events, f"{name}_friction"), friction.get(name, UNSEEN.friction))
