@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Measures the speed tables of docs/RESULTS.md.
+"""Measures the speed tables of docs/notebook/insert.md.
 
     ./isaaclab.sh -p scripts/benchmark.py --suite speed --task SCORE-Insert-v0
 

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Engine settings that hold a grasp and a 1 mm fit (measured; docs/RESULTS.md, section Contact).
+"""Engine settings that hold a grasp and a 1 mm fit (measured; docs/notebook/insert.md, section Contact).
 
 Tasks and the drop test of assets share them, so that an asset is checked under the settings it will be used with.
 """
@@ -78,7 +78,7 @@ def allow_unpinned_host_memory() -> None:
 
 @contextlib.contextmanager
 def physx_threads(count: int) -> Iterator[None]:
-    """Starts PhysX with so many threads of its own; a training had the same successes with 1 and 8 (docs/RESULTS.md).
+    """Starts PhysX with so many threads of its own; a training had the same successes with 1 and 8.
 
     Isaac Lab asks for 8, whatever the machine: where there are fewer cores, they wait for each other.
 

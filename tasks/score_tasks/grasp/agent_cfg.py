@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Settings of steering that the grasping tasks share (docs/RESULTS.md has what was tried)."""
+"""Settings of steering that the grasping tasks share (docs/notebook/insert.md has what was tried)."""
 
 from dataclasses import dataclass
 

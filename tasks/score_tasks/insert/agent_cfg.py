@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Settings of steering for SCORE-Insert-v0 (docs/RESULTS.md, section Steering, has what was tried)."""
+"""Settings of steering for SCORE-Insert-v0 (docs/notebook/insert.md has what was tried)."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Physics engines with the settings that hold a grasp and a 1 mm fit (measured; docs/RESULTS.md, section Contact)."""
+"""Physics engines with the settings that hold a grasp and a 1 mm fit (docs/notebook/insert.md, section Contact)."""
 
 from __future__ import annotations
 

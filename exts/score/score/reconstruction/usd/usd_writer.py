@@ -30,7 +30,7 @@ _BODY = {
     "physxRigidBody:maxDepenetrationVelocity": (_KINDS.Float, 1.0),
     "physxRigidBody:sleepThreshold": (_KINDS.Float, 0.0),
 }
-"""Settings of the body in PhysX: those that hold a grasp (docs/RESULTS.md, section Contact)."""
+"""Settings of the body in PhysX: those that hold a grasp (docs/notebook/insert.md, section Contact)."""
 _COLLIDER = {
     "physxCollision:contactOffset": (_KINDS.Float, 0.002),
     "physxCollision:restOffset": (_KINDS.Float, 0.0),
