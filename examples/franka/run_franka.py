@@ -37,7 +37,8 @@ def load_program(capsule: Path) -> ModuleType:
     if not file.is_file():
         raise SystemExit(f"error: {file} is missing: {capsule} is no capsule")
     spec = importlib.util.spec_from_file_location("run_policy", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
     return program

@@ -23,9 +23,7 @@ def deproject(depth: Points, focal: tuple[float, float], center: tuple[float, fl
         center: Principal point [pixels].
     """
     rows, columns = np.indices(depth.shape)
-    return np.stack(
-        [(columns - center[0]) * depth / focal[0], (rows - center[1]) * depth / focal[1], depth], axis=-1
-    )
+    return np.stack([(columns - center[0]) * depth / focal[0], (rows - center[1]) * depth / focal[1], depth], axis=-1)
 
 
 def transform(pose: Points, points: Points) -> Points:

@@ -38,7 +38,7 @@ from score_tasks.kit.hand import ACTION, JOINTS
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 from score_tasks.kit.randomisation import friction_event, mass_event
 from score_tasks.kit.scene import add_objects, asset_surface, placed_bodies
-from score_tasks.kit.video import add_video_camera
+from score_tasks.kit.video import add_video_camera, task_view
 
 OBJECT = SceneEntityCfg("object")
 POINT_CLOUD = ObservationTermCfg(
@@ -204,11 +204,19 @@ class EventsCfg:
     )
 
 
+VIEW = task_view(eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.20))
+
+
 @configclass
 class GraspEnvCfg(ManagerBasedRLEnvCfg):
     """Settings of a grasping task; a task sets ``scene_file``, ``target_pos`` and what else is its own."""
 
-    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=GraspPhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=PHYSICS_DT,
+        render_interval=DECIMATION,
+        physics=GraspPhysicsCfg(),
+        default_visualizer_cfg=task_view(eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.20)),
+    )
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5)
     actions: ActionsCfg = ActionsCfg()
     observations: ObservationsCfg = ObservationsCfg()
@@ -256,4 +264,4 @@ class GraspEnvCfg(ManagerBasedRLEnvCfg):
 
     def add_video_camera(self, size: tuple[int, int]) -> None:
         """Adds a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, size, eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.20))
+        add_video_camera(self, size)

@@ -43,7 +43,7 @@ from score_tasks.kit.physics import DECIMATION, PHYSICS_DT
 from score_tasks.kit.randomisation import Range, friction_event, mass_event
 from score_tasks.kit.scene import add_objects, asset_surface, placed_bodies
 from score_tasks.kit.stages import Predicate
-from score_tasks.kit.video import add_video_camera
+from score_tasks.kit.video import add_video_camera, task_view
 
 SIM_MASS = (0.8, 1.24)
 """Mass of what is handled, as a factor; the stand-in has heavier things."""
@@ -113,11 +113,19 @@ class EventsCfg:
     )
 
 
+VIEW = task_view(eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.15))
+
+
 @configclass
 class TabletopEnvCfg(ManagerBasedRLEnvCfg):
     """Settings of a task with several bodies."""
 
-    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=GraspPhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=PHYSICS_DT,
+        render_interval=DECIMATION,
+        physics=GraspPhysicsCfg(),
+        default_visualizer_cfg=task_view(eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.15)),
+    )
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5)
     actions: ActionsCfg = ActionsCfg()
     observations: ObservationsCfg = ObservationsCfg()
@@ -224,4 +232,4 @@ class TabletopEnvCfg(ManagerBasedRLEnvCfg):
 
     def add_video_camera(self, size: tuple[int, int]) -> None:
         """Adds a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, size, eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.15))
+        add_video_camera(self, size)
