@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = command.add_argument
     add("--episodes", type=int, default=4, metavar="N", help="episodes of each environment (default: 4)")
     add("--viz", action="append", default=[], choices=VIEWERS, help="viewer to open")
+    add("--viewer_host", default="127.0.0.1", metavar="ADDRESS", help="where browsers find it; 0.0.0.0: from anywhere")
     add("--video", action="store_true", help="write an mp4: whole episodes, each from one start for both policies")
     add("--output", type=Path, metavar="DIR", help="folder of the mp4 (default: videos/play in the run)")
     args, overrides = command.parse(arguments)
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.cli import artefacts
     from score.cli.shipped import SHIPPED, evaluation_lines
     from score.cli.video import panel_size, write_video
+    from score.cli.watch import Watch
+    from score.evaluation.support import SupportMeter
     from score.open_task import open_task
     from score.rollout.arms import base_arm, steered_arm
     from score.rollout.episodes import run_episodes
@@ -62,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Base policy {bundle}; steering checkpoint {checkpoint or 'none'}; Ctrl-C ends")
     if checkpoint is not None and args.checkpoint == SHIPPED:
         print(*evaluation_lines(checkpoint), sep="\n")
-    viewing: dict[str, Any] = {"visualizers": args.viz}
+    viewing: dict[str, Any] = {"visualizers": args.viz, "viewer_host": args.viewer_host} if args.viz else {}
     if args.video:
         require_writable(folder)
         print(f"Writes {folder / name}")
@@ -75,7 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             successes = write_video(folder / name, task, base_policy, arms, args.episodes, **options)
         else:
             episodes = range(args.episodes * task.num_envs)
-            results = run_episodes(task, base_policy, arms[-1], episodes=episodes, **options)
+            meter = SupportMeter(base_policy, steering) if steering is not None else None
+            watch = Watch(task, arms[-1].name, len(episodes), meter)
+            arm = meter.watch(arms[-1]) if meter is not None else arms[-1]
+            results = run_episodes(task, base_policy, arm, episodes=episodes, recorder=watch, store=watch, **options)
             successes = {arms[-1].name: int(results.success.sum())}
         for arm, count in successes.items():
             print(f"{arm}: {count} of {args.episodes * task.num_envs} episodes succeeded")

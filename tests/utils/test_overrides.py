@@ -24,13 +24,23 @@ class Outer:
     name: str = "a"
     quick: bool = False
     mode: str | None = None
+    last: float | None = 1e-4
     inner: Inner = field(default_factory=Inner)
 
 
 def test_fields_are_set_where_the_key_says() -> None:
     outer = Outer()
     apply_overrides(outer, ["x.count=3", "x.name=b=c", "x.quick=True", "x.mode=fast", "x.inner.rate=2"])
-    assert outer == Outer(3, "b=c", True, "fast", Inner(2.0))
+    assert outer == Outer(3, "b=c", True, "fast", inner=Inner(2.0))
+
+
+@pytest.mark.parametrize(("text", "value"), [("null", None), ("None", None), ("3", 3.0), ("0.5", 0.5)])
+def test_a_field_that_may_be_none_takes_null_and_its_type(text: str, value: float | None) -> None:
+    for before in (None, 1e-4):
+        outer = Outer(last=before)
+        apply_overrides(outer, [f"x.last={text}"])
+        assert outer.last == value
+        assert type(outer.last) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +61,9 @@ def test_values(text: str, value: Any) -> None:
         ("x.count=many", r"Override 'x.count=many' does not fit: it is of type int, such as 1"),
         ("x.quick=1", r"of type bool, such as False"),
         ("x.inner.rate=true", r"of type float, such as 0.5"),
+        ("x.count=null", r"of type int, such as 1"),
+        ("x.last=many", r"of type float or null, such as 0.0001"),
+        ("x.mode=3", r"does not fit: it is of type str or null\.$"),
         ("x.inner=3", r"it is a group of settings"),
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -32,6 +32,7 @@ from score.utils import ranks
 from score.utils.console import quiet_libraries
 from score.utils.errors import UserError
 from score.utils.random import preserved_random_state, seed_global_generators
+from score.viewers import Panels, viewer_settings
 
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
@@ -191,6 +192,10 @@ class SteerableEnv:
         with self._starting():
             return self.env.scene["video"].data.output["rgb"].torch[0, ..., :3].cpu().numpy().copy()
 
+    def open_panels(self, plots: Mapping[str, Callable[[], float]]) -> Panels:
+        """What the viewers show besides the scene; see :class:`score.viewers.Panels`."""
+        return Panels(self.env, plots)
+
     def _starting(self) -> contextlib.AbstractContextManager[None]:
         """Until the first step is done, engines compile and complain."""
         return contextlib.nullcontext() if self._started else quiet_libraries()
@@ -227,6 +232,7 @@ def open_isaac(
     num_envs: int | None = None,
     overrides: Sequence[str] = (),
     visualizers: Sequence[str] = (),
+    viewer_host: str = "127.0.0.1",
     camera: tuple[int, int] | None = None,
 ) -> Iterator[SteerableEnv]:
     """Launches the physics engine and builds a task.
@@ -239,6 +245,7 @@ def open_isaac(
         num_envs: Number of environments; the task's own default if None.
         overrides: Isaac Lab's Hydra overrides, e.g. ``["physics=newton_mjwarp", "env.decimation=12"]``.
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
+        viewer_host: Address that viewers for browsers listen on.
         camera: Width and height of the pictures that the task's camera takes, pixels; no camera if None.
 
     Yields:
@@ -266,6 +273,8 @@ def open_isaac(
                 f"Task '{task}' has no camera for videos: its settings lack add_video_camera (docs/ARCHITECTURE.md)."
             )
         env_cfg.add_video_camera(camera)
+    if visualizers:
+        env_cfg.sim.visualizer_cfgs = viewer_settings(visualizers, viewer_host)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
     on_cpu = engine == "ovphysx" and not str(agent_cfg.device).startswith("cuda")
     threads = max(1, len(os.sched_getaffinity(0)) // ranks.count())

@@ -107,7 +107,6 @@ class GraspEnvCfg(HandEnvCfg):
     events: EventsCfg = EventsCfg()
     episode_length_s: float = 12.8
     """128 control steps at most, as published."""
-    video_target: tuple[float, float, float] = (0.52, 0.0, 0.20)
 
     grasp_file: str = ""
     """How the demonstrator takes the object of another scene file (``score-grasp/1``); empty: as the task's own."""

@@ -31,7 +31,7 @@ from score_tasks.kit import mdp as kit_mdp
 from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCfg, SegmentedCloud, describe_segments
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 from score_tasks.kit.randomisation import friction_event, mass_event
-from score_tasks.kit.video import add_video_camera
+from score_tasks.kit.video import add_video_camera, task_view
 
 ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
 POINT_CLOUD = ObservationTermCfg(
@@ -56,6 +56,7 @@ POINT_CLOUD = ObservationTermCfg(
 )
 """Cloud of gripper, peg and socket, 512 points, from two cameras in front of the table, 0.75 m from the socket: a turn
 of 0.2 degrees moves what a camera sees by 2.6 mm there."""
+VIEW = task_view(eye=(0.90, 0.36, 0.34), target=(0.48, 0.0, 0.13))
 OBSERVATION_INTERFACE = {
     "joint_pos": {"units": "rad", "names": ARM_JOINTS},
     "joint_pos_target": {"units": "rad", "names": ARM_JOINTS},
@@ -191,7 +192,9 @@ class EventsCfg:
 class InsertEnvCfg(ManagerBasedRLEnvCfg):
     """Settings of SCORE-Insert-v0 (``sim`` domain)."""
 
-    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=SimPhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=PHYSICS_DT, render_interval=DECIMATION, physics=SimPhysicsCfg(), default_visualizer_cfg=VIEW
+    )
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5)
     actions: ActionsCfg = ActionsCfg()
     observations: ObservationsCfg = ObservationsCfg()
@@ -208,4 +211,4 @@ class InsertEnvCfg(ManagerBasedRLEnvCfg):
 
     def add_video_camera(self, size: tuple[int, int]) -> None:
         """Adds a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, size, eye=(0.90, 0.36, 0.34), target=(0.48, 0.0, 0.13))
+        add_video_camera(self, size)

@@ -13,7 +13,7 @@ from isaaclab.assets import ArticulationCfg
 from isaaclab.sim import SimulationCfg
 from isaaclab.utils import configclass
 
-from score_tasks.insert.env_cfg import InsertEnvCfg, SceneCfg, SocketCfg
+from score_tasks.insert.env_cfg import VIEW, InsertEnvCfg, SceneCfg, SocketCfg
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, RealPhysicsCfg
 from score_tasks.kit.randomisation import Dynamics, set_dynamics
 
@@ -29,7 +29,9 @@ class RealSocketCfg(SocketCfg):
 class InsertRealEnvCfg(InsertEnvCfg):
     """Same task on the other engine; friction, mass, gains, delay and sensor noise that ``sim`` never sees."""
 
-    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=RealPhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=PHYSICS_DT, render_interval=DECIMATION, physics=RealPhysicsCfg(), default_visualizer_cfg=VIEW
+    )
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=2.5, socket=RealSocketCfg())
 
     def __post_init__(self) -> None:

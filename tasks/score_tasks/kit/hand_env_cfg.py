@@ -38,12 +38,14 @@ from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCf
 from score_tasks.kit.hand import ACTION, JOINTS
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 from score_tasks.kit.scene import add_objects, asset_surface, placed_bodies
-from score_tasks.kit.video import add_video_camera
+from score_tasks.kit.video import add_video_camera, task_view
 
 NEWTON_HAND = newton_mjwarp(njmax=400, nconmax=150)
 """MuJoCo-Warp with room for the contacts of four digits, palm and table."""
 CAMERA_EYES = {"left": (1.25, 0.60, 0.60), "right": (1.25, -0.60, 0.60)}
 """Two cameras in front of the table, 1.1 m from its middle; environment frame, m."""
+VIEW = task_view(eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.17))
+"""What viewers and videos show."""
 
 
 @configclass
@@ -158,7 +160,9 @@ class HandEventsCfg:
 class HandEnvCfg(ManagerBasedRLEnvCfg):
     """Settings of a task of the hand."""
 
-    sim: SimulationCfg = SimulationCfg(dt=PHYSICS_DT, render_interval=DECIMATION, physics=HandPhysicsCfg())
+    sim: SimulationCfg = SimulationCfg(
+        dt=PHYSICS_DT, render_interval=DECIMATION, physics=HandPhysicsCfg(), default_visualizer_cfg=VIEW
+    )
     scene: HandSceneCfg = HandSceneCfg(num_envs=64, env_spacing=2.5)
     actions: HandActionsCfg = HandActionsCfg()
     observations: HandObservationsCfg = HandObservationsCfg()
@@ -179,8 +183,6 @@ class HandEnvCfg(ManagerBasedRLEnvCfg):
     """
     success_ends: bool = True
     """Whether success ends the episode. False is as published: stages pay in every step, success counts at the end."""
-    video_target: tuple[float, float, float] = (0.52, 0.0, 0.15)
-    """Where the camera of videos looks, environment frame, m."""
 
     def half_turned(self) -> tuple[str, ...]:
         """Objects that also lie the other way round, half of the time."""
@@ -213,7 +215,7 @@ class HandEnvCfg(ManagerBasedRLEnvCfg):
 
     def add_video_camera(self, size: tuple[int, int]) -> None:
         """Add a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, size, eye=(1.15, 0.62, 0.60), target=self.video_target)
+        add_video_camera(self, size)
 
 
 def hand_cloud(segments: Mapping[str, tuple[SceneEntityCfg, int]]) -> ObservationTermCfg:

@@ -59,6 +59,18 @@ class SupportMeter:
 
         return Arm(arm.name, act)
 
+    def last(self) -> tuple[float | None, float | None]:
+        """Say how far the decisions made last are from the base policy's.
+
+        Returns:
+            The mean rank of their chunks (:func:`support_rank`), and the mean quantile of their codes' squared norm in
+            that of N(0, I). None for what was not seen, or is not steered.
+        """
+        if not self._ranks:
+            return None, None
+        codes = self._codes[-1]
+        return self._ranks[-1].mean().item(), norm_quantile(codes).mean().item() if codes.shape[1] else None
+
     def summary(self) -> dict[str, Any] | None:
         """What was seen; None for nothing.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import types
+import typing
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,7 +99,7 @@ def apply_overrides(settings: Any, overrides: Sequence[str]) -> None:
         for name in parents:
             target = getattr(_require_field(target, name, key), name)
         present = getattr(_require_field(target, leaf, key), leaf)
-        setattr(target, leaf, _fitting(present, parse_value(text), override))
+        setattr(target, leaf, _fitting(present, _field_types(target, leaf), parse_value(text), override))
 
 
 def _require_field(settings: Any, name: str, key: str) -> Any:
@@ -108,11 +110,30 @@ def _require_field(settings: Any, name: str, key: str) -> Any:
     return settings
 
 
-def _fitting(present: Any, value: Any, override: str) -> Any:
-    """The value, as the type that the present one has; what is None at present takes anything."""
-    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if present is None or type(value) is type(present):
+def _field_types(settings: Any, name: str) -> tuple[type, ...]:
+    """The types that a field may have, without what they hold: (float, NoneType) for ``float | None``."""
+    try:
+        hint = typing.get_type_hints(type(settings))[name]
+    except (NameError, TypeError):  # a name that exists for type checkers only
+        return ()
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    members = [typing.get_origin(item) or item for item in (typing.get_args(hint) if union else (hint,))]
+    return tuple(members) if all(isinstance(item, type) for item in members) else ()
+
+
+def _fitting(present: Any, allowed: tuple[type, ...], value: Any, override: str) -> Any:
+    """The value as one of the field's types. Where those are not known it takes the type of the present value."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        whole = int in allowed or isinstance(present, int)
+        if not whole and (float in allowed or isinstance(present, float)):
+            return float(value)
+    if type(value) is type(present) or type(value) in allowed or (present is None and not set(allowed) - {type(None)}):
         return value
-    wanted = "a group of settings" if dataclasses.is_dataclass(present) else f"of type {type(present).__name__}"
-    raise UserError(f"Override '{override}' does not fit: it is {wanted}, such as {present!r}.")
+    if dataclasses.is_dataclass(present):
+        raise UserError(f"Override '{override}' does not fit: it is a group of settings, such as {present!r}.")
+    names = [item.__name__ for item in allowed if item is not type(None)] or [type(present).__name__]
+    names += ["null"] if type(None) in allowed else []
+    raise UserError(
+        f"Override '{override}' does not fit: it is of type {' or '.join(names)}"
+        + (f", such as {present!r}." if present is not None else ".")
+    )
