@@ -71,6 +71,17 @@ def test_each_planted_fault_is_said(
     assert not any("\n" in finding for finding in findings)
 
 
+def test_an_action_that_stands_still_is_in_no_doubt_about_its_joint(data: DemonstrationSet) -> None:
+    """A finger that is held: another joint that stands still lies nearer to it than its own, which gives way."""
+    for episode in data.episodes:
+        episode.actions[:, 0] = 0.5
+        # of its own joint 0.1 away in every second step, of the other 0.01
+        wobble = torch.arange(len(episode)) % 2
+        episode.observations["joint_pos"][:, 0] = 0.5 - 0.1 * wobble
+        episode.observations["joint_pos"][:, 1] = 0.2 + 0.01 * wobble
+    assert not [finding for finding in implausible(data) if "action 'a'" in finding]
+
+
 def test_warnings_are_printed_and_kept_in_the_bundle(data: DemonstrationSet, tmp_path: Path) -> None:
     _each(_wrap)(data)
     out = io.StringIO()

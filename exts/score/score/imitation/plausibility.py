@@ -92,15 +92,19 @@ def _still(episodes: Sequence[Tensor], label: Callable[[int], str]) -> list[str]
 
 
 def _permuted(data: DemonstrationSet, key: str) -> list[str]:
-    """An action follows the joint of its own name; if it follows another much closer, names or order are in doubt."""
+    """An action follows the joint of its own name; if it follows another much closer, names or order are in doubt.
+
+    One that hardly moves follows nothing: what is near it only stands still as well.
+    """
     measured = torch.cat([episode.observations[key] for episode in data.episodes])
     actions = torch.cat([episode.actions for episode in data.episodes])
     # Deviations, so that an offset counts as little as it does to a network.
     distance = (actions.unsqueeze(2) - measured.unsqueeze(1)).std(dim=0)
+    moves = actions.std(dim=0)
     findings = []
     for column, name in enumerate(data.action_names):
         nearest = int(distance[column].argmin())
-        if float(distance[column, nearest]) < _CLEARLY * float(distance[column, column]):
+        if float(distance[column, nearest]) < _CLEARLY * min(float(distance[column, column]), float(moves[column])):
             findings.append(
                 f"action '{name}' follows number {nearest} of '{key}' ('{data.action_names[nearest]}') more closely"
                 " than its own: is the order of one of them another?"
