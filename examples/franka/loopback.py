@@ -28,8 +28,11 @@ class LoopbackArm:
     """
 
     def __init__(self, start: list[float], slow: float = 1.0) -> None:
-        """Start the server with the arm at joint positions (7,) [rad], its clock ``slow`` times slower."""
-        context = multiprocessing.get_context("spawn")
+        """Start the server with the arm at joint positions (7,) [rad], its clock ``slow`` times slower.
+
+        Before anything in this process has started a thread, as the server's process is a copy of it.
+        """
+        context = multiprocessing.get_context("fork")
         self._cut, self._end = context.Event(), context.Event()
         self._ours, theirs = context.Pipe()
         arguments = (theirs, start, slow, self._cut, self._end)

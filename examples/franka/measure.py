@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,156 +37,77 @@ SETTLE = 1.0
 """Seconds that are recorded after a run."""
 
 
+@dataclasses.dataclass
+class Run:
+    """One run of the capsule's loop; times of time.monotonic()."""
+
+    ended: str = ""
+    """How it ended."""
+    reads: list[float] = dataclasses.field(default_factory=list)
+    """When each control step began."""
+    sends: list[float] = dataclasses.field(default_factory=list)
+    """When each target was sent."""
+
+
 class Bench:
-    """A capsule's program connected to a new arm on loopback, at the first posture of the recorded episode."""
+    """A capsule's program connected to an arm on loopback."""
 
-    def __init__(self, capsule: Path, slow: float, follow: tuple[float, float, float]) -> None:
-        """Start the arm and connect."""
-        self.program: ModuleType = load_program(capsule)
-        self.policy, self.manifest = self.program.load(capsule)
-        self.period = 1.0 / self.manifest["control_rate_hz"]
-        self.manifest["control_rate_hz"] /= slow
-        self.slow = slow
-        golden = self.program.read_safetensors(capsule / "golden.safetensors")
-        self.joints = golden["inputs.joint_pos"]
-        self.targets = golden["outputs.action"]
-        self.loopback = LoopbackArm(self.joints[0].tolist(), slow)
-        self.arm = FrankaArm(self.loopback.host, follow=follow, realtime=False)
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Start the arm at the first posture of the recorded episode, and connect."""
+        self.program: ModuleType = load_program(args.capsule)
+        golden = self.program.read_safetensors(args.capsule / "golden.safetensors")
+        self.joints, self.targets = golden["inputs.joint_pos"], golden["outputs.action"]
+        self.clouds = golden["inputs.point_cloud"]
+        self.loopback = LoopbackArm(self.joints[0].tolist(), args.slow)
+        self.policy, self.manifest = self.program.load(args.capsule)
+        self.period, self.slow = 1.0 / self.manifest["control_rate_hz"], args.slow
+        self.manifest["control_rate_hz"] /= args.slow
+        self.arm = FrankaArm(self.loopback.host, follow=tuple(args.follow), realtime=False)
         self.arm.require(self.manifest)
-        self.read_cloud: Reader = RecordedCloud(golden["inputs.point_cloud"]).read
-        self.reads: list[float] = []
-        self.sends: list[float] = []
+        self.current = Run()
+        self.read_cloud: Reader = RecordedCloud(self.clouds).read
 
-    def run(self, steps: int, policy: Any = None) -> str:
-        """Run the capsule's loop, note when it reads and sends, and return how it ended."""
+    def run(self, steps: int, event: Event | None = None) -> Run:
+        """Move to the start, run the capsule's loop, and let the arm settle."""
+        self.arm.move_to(self.joints[0].tolist(), 0.3)
+        self.current, self.read_cloud = Run(), RecordedCloud(self.clouds).read
+        act = event(self) if event is not None else None
         connect(self.program, self.arm, lambda: self.read_cloud())
         read, send = self.program.read_robot, self.program.send_to_robot
 
         def noted_read(manifest: dict[str, Any]) -> Any:
-            self.reads.append(time.monotonic())
+            self.current.reads.append(time.monotonic())
             return read(manifest)
 
         def noted_send(action: torch.Tensor, manifest: dict[str, Any]) -> None:
             send(action, manifest)
-            self.sends.append(time.monotonic())
+            self.current.sends.append(time.monotonic())
 
         vars(self.program).update(read_robot=noted_read, send_to_robot=noted_send)
-        with contextlib.redirect_stderr(None):
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             try:
-                self.program.run(policy or self.policy, self.manifest, steps)
+                self.program.run(Acting(self.policy, act) if act else self.policy, self.manifest, steps)
+                self.current.ended = "all steps"
             except (Exception, SystemExit) as error:
-                return f"{type(error).__name__}: {str(error).splitlines()[-1]}"
-        return "all steps"
-
-    def record(self) -> np.ndarray[Any, Any]:
-        """Let the arm settle and return what it did, (T, 15); see loopback.py."""
+                self.current.ended = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
         time.sleep(SETTLE * self.slow)
-        return self.loopback.close()
+        return self.current
+
+    @property
+    def late(self) -> bool:
+        """Whether the event's step has begun."""
+        return len(self.current.reads) > EVENT
 
 
-@contextlib.contextmanager
-def bench(args: argparse.Namespace) -> Iterator[Bench]:
-    """A bench whose arm is gone afterwards."""
-    made = Bench(args.capsule, args.slow, tuple(args.follow))
-    try:
-        yield made
-    finally:
-        made.loopback.close()
-
-
-def track(args: argparse.Namespace) -> dict[str, Any]:
-    """The recorded episode: the arm's joints against the simulator's at the same control step, and some time later.
-
-    Once with the recorded targets, which leaves the arm's way of following them, and once with the policy's, which
-    sees the recorded clouds and the arm's own joints.
-    """
-    return {"recorded targets": track_once(args, recorded=True), "policy": track_once(args, recorded=False)}
-
-
-def track_once(args: argparse.Namespace, *, recorded: bool) -> dict[str, Any]:
-    """One episode."""
-    with bench(args) as made:
-        targets = iter(made.targets)
-        policy = Acting(made.policy, lambda observations: next(targets)) if recorded else None
-        ended = made.run(len(made.joints), policy)
-        record = made.record()
-    wanted = made.joints.numpy()[: len(made.reads)]
-    delays = range(0, 301, 10)
-    shifted = [np.abs(positions(record, made.reads, delay) - wanted).mean() for delay in delays]
-    error = np.abs(positions(record, made.reads) - wanted)
-    milliseconds = 1000.0 * (record[-1, 0] - record[0, 0]) / args.slow
-    return {
-        "ended": ended,
-        "steps": len(made.reads),
-        "targets_sent": len(made.sends),
-        "mean_error_mrad": np.round(1000 * error.mean(0), 1).tolist(),
-        "largest_error_mrad": np.round(1000 * error.max(0), 1).tolist(),
-        "simulator_moves_mrad": np.round(1000 * np.ptp(wanted, axis=0)).tolist(),
-        "mean_error_of_all_mrad": round(1000 * float(error.mean()), 2),
-        "arm_is_behind_ms": delays[int(np.argmin(shifted))],
-        "mean_error_at_that_delay_mrad": round(1000 * float(min(shifted)), 2),
-        "arm_s_clock": round(len(record) / milliseconds, 2),
-    }
-
-
-def positions(record: np.ndarray[Any, Any], times: list[float], delay: int = 0) -> np.ndarray[Any, Any]:
-    """Joint positions (n, 7) at times of time.monotonic(), and some milliseconds of the arm's clock after them."""
-    rows = np.searchsorted(record[:, 0], times) + delay
-    return record[np.minimum(rows, len(record) - 1), 1:8]
-
-
-def stop(args: argparse.Namespace) -> dict[str, Any]:
-    """What the arm does after the policy raised, the cloud stopped coming, the network was cut; times in ms."""
-    return {name: stop_once(args, event) for name, event in EVENTS.items()}
-
-
-def policy_raises(made: Bench) -> Any:
-    """The policy raises in a step."""
-
-    def act(observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        if len(made.reads) > EVENT:
-            raise ValueError("not finite")
-        return made.policy(observations)
-
-    return act
-
-
-def cloud_stops(made: Bench) -> Any:
-    """The camera gives the same cloud again and again, with the time at which it was taken."""
-    newest = made.read_cloud
-    kept: list[Any] = []
-
-    def read() -> Any:
-        if len(made.reads) <= EVENT:
-            kept[:] = [newest()]
-        return kept[0]
-
-    made.read_cloud = read
-    return None
-
-
-def network_is_cut(made: Bench) -> Any:
-    """Nothing arrives any more, in either direction."""
-
-    def act(observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        if len(made.reads) > EVENT:
-            made.loopback.cut()
-        return made.policy(observations)
-
-    return act
-
-
-EVENTS: dict[str, Callable[[Bench], Any]] = {
-    "policy raises": policy_raises,
-    "cloud stops": cloud_stops,
-    "network is cut": network_is_cut,
-}
+Act = Callable[[dict[str, torch.Tensor]], torch.Tensor]
+Event = Callable[[Bench], Act | None]
+"""Prepares what happens in step EVENT; returns what acts instead of the policy, None if the policy does."""
 
 
 class Acting:
     """A policy that calls a function, and is in all else the capsule's."""
 
-    def __init__(self, policy: Any, act: Callable[[dict[str, torch.Tensor]], torch.Tensor]) -> None:
+    def __init__(self, policy: Any, act: Act) -> None:
         """Keep both."""
         self.policy, self.act = policy, act
 
@@ -198,41 +120,131 @@ class Acting:
         return getattr(self.policy, name)
 
 
-def stop_once(args: argparse.Namespace, event: Callable[[Bench], Any]) -> dict[str, Any]:
-    """One run that ends by an event in its step EVENT."""
-    with bench(args) as made:
-        act = event(made)
-        ended = made.run(len(made.joints), Acting(made.policy, act) if act else None)
-        record = made.record()
-    after = record[np.searchsorted(record[:, 0], made.reads[EVENT]) :]
-    speed = np.abs(after[:, 8:]).max(1)
-    moving = np.flatnonzero(speed > AT_REST)
+def track(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
+    """The recorded episode: the arm's joints against the simulator's at the same control step, and some time later.
+
+    Once with the recorded targets, which leaves the arm's way of following them, and once with the policy's, which
+    sees the recorded clouds and the arm's own joints.
+    """
+
+    def recorded_targets(bench: Bench) -> Act:
+        targets = iter(bench.targets)
+        return lambda observations: next(targets)
+
+    runs = {"recorded targets": bench.run(len(bench.joints), recorded_targets), "policy": bench.run(len(bench.joints))}
+    record = bench.loopback.close()
+    return {name: compare(run, record, bench) for name, run in runs.items()}
+
+
+def compare(run: Run, record: np.ndarray[Any, Any], bench: Bench) -> dict[str, Any]:
+    """One episode's joints, in mrad, against the simulator's."""
+    wanted = bench.joints.numpy()[: len(run.reads)]
+    delays = range(0, 301, 10)
+    shifted = [np.abs(positions(record, run.reads, delay) - wanted).mean() for delay in delays]
+    error = np.abs(positions(record, run.reads) - wanted)
+    rows = np.searchsorted(record[:, 0], [run.reads[0], run.reads[-1]])
     return {
-        "ended": ended,
-        "speed_rad_s": round(float(speed[0]), 3),
-        "at_rest_after_ms": int(moving[-1]) + 1 if len(moving) else 0,
-        "way_rad": round(float(np.abs(after[-1, 1:8] - after[0, 1:8]).max()), 4),
-        "targets_sent_after": sum(sent > made.reads[EVENT] for sent in made.sends),
+        "ended": run.ended,
+        "steps": len(run.reads),
+        "targets_sent": len(run.sends),
+        "mean_error": np.round(1000 * error.mean(0), 1).tolist(),
+        "largest_error": np.round(1000 * error.max(0), 1).tolist(),
+        "simulator_moves": np.round(1000 * np.ptp(wanted, axis=0)).tolist(),
+        "mean_error_of_all": round(1000 * float(error.mean()), 2),
+        "arm_is_behind_ms": delays[int(np.argmin(shifted))],
+        "mean_error_of_all_at_that_delay": round(1000 * float(min(shifted)), 2),
+        "largest_acceleration_rad_s2": round(float(np.abs(np.diff(record[rows[0] : rows[1], 8:], axis=0)).max()) * 1e3),
+        "arm_s_clock": round(float(np.ptp(rows)) / (1000 * (run.reads[-1] - run.reads[0]) / bench.slow), 2),
     }
 
 
-def loop(args: argparse.Namespace) -> dict[str, Any]:
-    """The control loop for some time: how evenly it reads, and how long a target takes from there."""
-    with bench(args) as made:
-        began, busy = time.monotonic(), time.process_time()
-        ended = made.run(round(args.seconds / made.period / args.slow))
-        wall, busy = time.monotonic() - began, time.process_time() - busy
-    intervals = np.diff(made.reads)
-    late = intervals - made.period * args.slow
-    answers = [min(sent for sent in made.sends if sent > read) - read for read in made.reads[:200]]
+def positions(record: np.ndarray[Any, Any], times: list[float], delay: int = 0) -> np.ndarray[Any, Any]:
+    """Joint positions (n, 7) at times of time.monotonic(), and some milliseconds of the arm's clock after them."""
+    rows = np.searchsorted(record[:, 0], times) + delay
+    return record[np.minimum(rows, len(record) - 1), 1:8]
+
+
+def policy_raises(bench: Bench) -> Act:
+    """The policy raises in a step."""
+
+    def act(observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        if bench.late:
+            raise ValueError("not finite")
+        return bench.policy(observations)
+
+    return act
+
+
+def cloud_stops(bench: Bench) -> None:
+    """The camera gives the same cloud again and again, with the time at which it was taken."""
+    newest, kept = bench.read_cloud, []
+
+    def read() -> Any:
+        if not bench.late:
+            kept[:] = [newest()]
+        return kept[0]
+
+    bench.read_cloud = read
+
+
+def network_is_cut(bench: Bench) -> Act:
+    """Nothing arrives any more, in either direction."""
+
+    def act(observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        if bench.late:
+            bench.loopback.cut()
+        return bench.policy(observations)
+
+    return act
+
+
+EVENTS: dict[str, Event] = {
+    "policy raises": policy_raises,
+    "cloud stops": cloud_stops,
+    "network is cut": network_is_cut,
+}
+
+
+def stop(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
+    """What the arm does after the policy raised, the cloud stopped coming, the network was cut."""
+    runs = {name: bench.run(len(bench.joints), event) for name, event in EVENTS.items()}
+    record = bench.loopback.close()
+    ends = [run.reads[0] for run in list(runs.values())[1:]] + [float("inf")]
+    return {name: at_rest(run, record[record[:, 0] < end]) for (name, run), end in zip(runs.items(), ends, strict=True)}
+
+
+def at_rest(run: Run, record: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """How the arm moved from the event on, in its own time; it is at rest before the next run moves it."""
+    after = record[np.searchsorted(record[:, 0], run.reads[EVENT]) :]
+    speed = np.abs(after[:, 8:]).max(1)
+    resting = np.flatnonzero(speed < AT_REST)
+    way = np.abs(after[: int(1000 * SETTLE), 1:8] - after[0, 1:8]).max()
     return {
-        "ended": ended,
+        "ended": run.ended,
+        "speed_rad_s": round(float(speed[0]), 3),
+        "at_rest_after_ms": int(resting[0]) if len(resting) else None,
+        "way_rad": round(float(way), 4),
+        "targets_sent_after": sum(sent > run.reads[EVENT] for sent in run.sends),
+    }
+
+
+def loop(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
+    """The control loop for some time: how evenly it reads, and how long a target takes from there."""
+    began, busy = time.monotonic(), time.process_time()
+    run = bench.run(round(args.seconds / bench.period / bench.slow))
+    wall, busy = time.monotonic() - began, time.process_time() - busy
+    late = np.diff(run.reads) - bench.period * bench.slow
+    sends = np.array(run.sends)
+    following = np.searchsorted(sends, run.reads)
+    answers = sends[following[following < len(sends)]] - np.array(run.reads)[following < len(sends)]
+    return {
+        "ended": run.ended,
         "seconds": round(wall, 1),
-        "steps": len(made.reads),
-        "targets_sent": len(made.sends),
+        "steps": len(run.reads),
+        "targets_sent": len(run.sends),
         "jitter_ms": spread(np.abs(late)),
         "late_ms": spread(np.maximum(late, 0.0)),
-        "from_reading_to_sent_ms": spread(np.array(answers)),
+        "from_reading_to_sent_ms": spread(answers),
         "share_of_a_core": round(busy / wall, 3),
         "load_of_the_computer": round(os.getloadavg()[0], 1),
     }
@@ -258,7 +270,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0, help="of the suite loop")
     parser.add_argument("--follow", type=float, nargs=3, default=FOLLOW, help="see FOLLOW of arm.py")
     args = parser.parse_args()
-    print(json.dumps(suites[args.suite](args), indent=2))
+    bench = Bench(args)
+    try:
+        print(json.dumps(suites[args.suite](bench, args), indent=2))
+    finally:
+        bench.loopback.close()
 
 
 if __name__ == "__main__":
