@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             episodes = range(args.episodes * task.num_envs)
             meter = SupportMeter(base_policy, steering) if steering is not None else None
             watch = Watch(task, arms[-1].name, len(episodes), meter)
+            for address in watch.addresses:
+                print(f"Look at {address}", flush=True)
             arm = meter.watch(arms[-1]) if meter is not None else arms[-1]
             results = run_episodes(task, base_policy, arm, episodes=episodes, recorder=watch, store=watch, **options)
             successes = {arms[-1].name: int(results.success.sum())}

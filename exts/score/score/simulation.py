@@ -32,7 +32,7 @@ from score.utils import ranks
 from score.utils.console import quiet_libraries
 from score.utils.errors import UserError
 from score.utils.random import preserved_random_state, seed_global_generators
-from score.viewers import Panels, viewer_settings
+from score.viewers import Panels, rerun_server, viewer_settings
 
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
@@ -278,7 +278,7 @@ def open_isaac(
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
     on_cpu = engine == "ovphysx" and not str(agent_cfg.device).startswith("cuda")
     threads = max(1, len(os.sched_getaffinity(0)) // ranks.count())
-    with launched(launch_simulation(env_cfg, launcher_args)):
+    with rerun_server(visualizers, viewer_host), launched(launch_simulation(env_cfg, launcher_args)):
         limited = physx_threads(threads) if on_cpu else contextlib.nullcontext()
         with quiet_libraries(), blaming(task, overrides), limited:
             env = gym.make(gym_id, cfg=env_cfg)

@@ -3,7 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +20,14 @@ from score.utils.errors import UserError
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
 
-__all__ = ["Panels", "viewer_settings"]
+__all__ = ["Panels", "rerun_server", "viewer_settings"]
+
+RERUN_PORTS = 9876, 9090
+"""Where Rerun's data and its page are served; Isaac Lab's own numbers."""
 
 _ALL = "all"
+_RERUN_START = 30.0
+"""Seconds that Rerun may take to start."""
 
 
 def viewer_settings(viewers: Sequence[str], host: str) -> list[Any]:
@@ -42,6 +54,48 @@ def viewer_settings(viewers: Sequence[str], host: str) -> list[Any]:
     return settings
 
 
+@contextlib.contextmanager
+def rerun_server(viewers: Sequence[str], host: str) -> Iterator[None]:
+    """Run Rerun's server where it is wanted; started by Isaac Lab, it would listen on all addresses.
+
+    Args:
+        viewers: Names of viewers.
+        host: Address to listen on.
+
+    Raises:
+        UserError: Rerun is not installed, or does not start.
+    """
+    if "rerun" not in viewers:
+        yield
+        return
+    beside = Path(sys.executable).with_name("rerun")
+    program = str(beside) if beside.is_file() else shutil.which("rerun")
+    if program is None:
+        raise UserError("--viz rerun needs the package 'rerun-sdk': install the extra 'viz'.")
+    data, page = RERUN_PORTS
+    for port in RERUN_PORTS:
+        if _answers(port):
+            raise UserError(f"--viz rerun needs port {port}, which is in use: is another rerun open? End it first.")
+    command = [program, "--serve-web", "--bind", host, "--port", str(data), "--web-viewer-port", str(page)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + _RERUN_START
+        while not _answers(data):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise UserError(f"Rerun did not start to listen on {host}: give an address of this machine.")
+            time.sleep(0.1)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Panels:
     """What the viewers of an environment show: one of its copies from the task's view, a line of text, plots."""
 
@@ -63,6 +117,20 @@ class Panels:
                 # Isaac Lab has no public way to its server, nor Newton.
                 self._add_to_sidebar(viewer._viewer._server.gui, env.num_envs)
         self.update("")
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where browsers find the viewers."""
+        found = []
+        for viewer in self._viewers:
+            kind, host = viewer.cfg.visualizer_type, getattr(viewer.cfg, "bind_address", "")
+            host = "localhost" if host in ("0.0.0.0", "::") else host
+            if kind == "viser":
+                found.append(f"http://{host}:{viewer._viewer._server.get_port()}")
+            if kind == "rerun":
+                data, page = RERUN_PORTS
+                found.append(f"http://{host}:{page}/?url=rerun%2Bhttp://{host}:{data}/proxy")
+        return found
 
     def update(self, text: str) -> None:
         """Show a line of text, and the copy that was chosen meanwhile; called once a control step."""

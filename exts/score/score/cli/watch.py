@@ -39,6 +39,8 @@ class Watch:
         self._ended = self._successes = 0
         plots = {} if meter is None else {"latent norm": lambda: self._last(1), "support": lambda: self._last(0)}
         self._panels = task.open_panels(plots)
+        self.addresses: list[str] = self._panels.addresses
+        """Where browsers find the viewers."""
 
     @property
     def line(self) -> str:
