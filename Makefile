@@ -4,9 +4,8 @@
 
 RUN := ./isaaclab.sh -p
 JOBS ?= 2
-SITE := mkdocs-material==9.*
 
-.PHONY: help setup check format test test-fast docs wheel
+.PHONY: help setup check format test test-fast docs franka mutate wheel
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -29,8 +28,14 @@ test: ## all tests, with physics engines
 test-fast: ## the tests that start no physics engine and take no long time
 	$(RUN) -m pytest -n $(JOBS) -m "not simulator and not slow"
 
-docs: ## the site of the documents, in site/; a broken link is an error (needs uv)
-	uvx --with "$(SITE)" mkdocs build --strict
+docs: ## the site of the documents, in site/; a broken link is an error
+	.ci/site
+
+franka: ## the example of a robot, against a server that speaks the arm's protocol
+	.ci/franka
+
+mutate: ## break the method's modules on purpose, and see whether tests notice (hours)
+	$(RUN) tests/tools/mutate.py
 
 wheel: ## a wheel, in dist/
 	$(RUN) -m pytest -q tests/foundation/test_wheel.py

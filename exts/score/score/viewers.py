@@ -49,8 +49,8 @@ def viewer_settings(viewers: Sequence[str], host: str) -> list[Any]:
     first = {"bind_address": host, "visible_env_indices": [0], "live_plots_update_interval": 1}
     settings = [kinds[name](**first) for name in viewers if name in kinds]
     for item in settings:
-        if hasattr(item, "display_address") and host not in ("0.0.0.0", "::"):
-            item.display_address = host
+        if hasattr(item, "display_address"):
+            item.display_address = _reachable(host)
     return settings
 
 
@@ -73,14 +73,15 @@ def rerun_server(viewers: Sequence[str], host: str) -> Iterator[None]:
     if program is None:
         raise UserError("--viz rerun needs the package 'rerun-sdk': install the extra 'viz'.")
     data, page = RERUN_PORTS
+    own = _reachable(host)
     for port in RERUN_PORTS:
-        if _answers(port):
+        if _answers(own, port):
             raise UserError(f"--viz rerun needs port {port}, which is in use: is another rerun open? End it first.")
     command = [program, "--serve-web", "--bind", host, "--port", str(data), "--web-viewer-port", str(page)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + _RERUN_START
-        while not _answers(data):
+        while not _answers(own, data):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise UserError(f"Rerun did not start to listen on {host}: give an address of this machine.")
             time.sleep(0.1)
@@ -90,10 +91,17 @@ def rerun_server(viewers: Sequence[str], host: str) -> Iterator[None]:
         server.wait()
 
 
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _reachable(host: str) -> str:
+    """An address at which what listens on another is found from this machine."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=0.5):
+            return True
+    except OSError:
+        return False
 
 
 class Panels:
@@ -123,8 +131,7 @@ class Panels:
         """Where browsers find the viewers."""
         found = []
         for viewer in self._viewers:
-            kind, host = viewer.cfg.visualizer_type, getattr(viewer.cfg, "bind_address", "")
-            host = "localhost" if host in ("0.0.0.0", "::") else host
+            kind, host = viewer.cfg.visualizer_type, _reachable(getattr(viewer.cfg, "bind_address", ""))
             if kind == "viser":
                 found.append(f"http://{host}:{viewer._viewer._server.get_port()}")
             if kind == "rerun":
