@@ -23,19 +23,19 @@ LOST_PACKETS = 20
 class LoopbackArm:
     """The server in a process of its own, with a record of every millisecond, and a cable that can be pulled.
 
-    The arm's clock may be slowed down: a computer that is too slow for 1000 messages a second, or busy, then still
-    shows what an arm does, if the loop is slowed down as much.
+    The arm's clock is that of the server: it runs slower than the computer's where that is too slow for 1000 messages a
+    second.
     """
 
-    def __init__(self, start: list[float], slow: float = 1.0) -> None:
-        """Start the server with the arm at joint positions (7,) [rad], its clock ``slow`` times slower.
+    def __init__(self, start: list[float]) -> None:
+        """Start the server with the arm at joint positions (7,) [rad].
 
         Before anything in this process has started a thread, as the server's process is a copy of it.
         """
         context = multiprocessing.get_context("fork")
         self._cut, self._end = context.Event(), context.Event()
         self._ours, theirs = context.Pipe()
-        arguments = (theirs, start, slow, self._cut, self._end)
+        arguments = (theirs, start, self._cut, self._end)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         self.host = str(self._ours.recv())
@@ -54,7 +54,7 @@ class LoopbackArm:
         return self._record
 
 
-def _serve(pipe: Connection, start: list[float], slow: float, cut: Any, end: Any) -> None:
+def _serve(pipe: Connection, start: list[float], cut: Any, end: Any) -> None:
     from franky_sim import SimulationServer
     from franky_sim.mujoco_simulator import MujocoSimulator
 
@@ -72,9 +72,9 @@ def _serve(pipe: Connection, start: list[float], slow: float, cut: Any, end: Any
                         robot.stop_motion(send_preemption_signal=False)
                     robot._post_process_commands()
                     simulator.step()
-                    time.sleep(0.001 * slow)
+                    time.sleep(0.001)
                 else:
-                    server.run_once(slow)
+                    server.run_once()
                 record.append((time.monotonic(), *model.state.q, *model.state.dq))
     pipe.send(np.array(record))
 

@@ -184,6 +184,19 @@ def test_a_log_is_written_once_the_robot_has_stopped_however_the_run_ends(robot:
     assert [item.name for item in tmp_path.iterdir()] == ["run.safetensors"]
 
 
+def test_a_robot_that_cannot_be_told_to_stop_leaves_a_log(
+    robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(manifest: dict) -> None:
+        if robot.words.count("sent") == 2:
+            raise ConnectionError("the network is cut")
+
+    monkeypatch.setattr(run_policy, "stop_robot", stop)
+    with pytest.raises(ConnectionError):
+        run_policy.run(Policy(), MANIFEST, 2, log=tmp_path / "run.safetensors")  # type: ignore[arg-type]
+    assert run_policy.read_safetensors(tmp_path / "run.safetensors")["sent"].tolist() == [1, 1]
+
+
 def test_clouds_of_other_lengths_come_back_as_they_were(tmp_path: Path) -> None:
     log, path = run_policy.Log(), tmp_path / "run.safetensors"
     clouds = [torch.rand(count, 3) for count in (4, 0, 7)]

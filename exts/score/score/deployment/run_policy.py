@@ -139,9 +139,11 @@ def run(
             alive.set()
             time.sleep(max(spare, 0.0))
     finally:
-        stop_robot(manifest)
-        if log is not None:
-            kept.write(log)
+        try:
+            stop_robot(manifest)
+        finally:
+            if log is not None:
+                kept.write(log)
 
 
 def is_far(action: torch.Tensor, observations: dict[str, torch.Tensor], output: dict) -> bool:
