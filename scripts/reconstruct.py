@@ -48,8 +48,8 @@ def _add_asset(commands: argparse._SubParsersAction[Command]) -> None:
     add("--known-length", metavar="AXIS=MM", help="extent of the upright object, for example z=191 or longest=191")
     add("--up", default="auto", help="axis of the scan that points up: x, y, z, -x, -y, -z (default: auto)")
     add("--table", default="auto", help="table in the scan: auto, scan (there must be one) or none")
-    add("--roi", type=float, nargs=6, metavar="V", help="box to keep, x0 x1 y0 y1 z0 z1 in the scan's frame and unit")
-    add("--mass", type=float, metavar="KG", help="weighed mass")
+    add("--roi", type=float, nargs=6, metavar="V", help="box to keep, x0 x1 y0 y1 z0 z1 in the file's frame and unit")
+    add("--mass", metavar="KG", help="weighed mass in kg, or with its unit: 250g, 8.8oz, 0.55lb")
     add("--material", help="preset density for a solid, or with --wall, where the mass is not known")
     add("--wall", type=float, metavar="MM", help="measured wall thickness of a thin-walled object")
     add("--friction", type=float, default=0.5, help="friction coefficient (default: 0.5)")
@@ -97,7 +97,7 @@ def _add_scene(commands: argparse._SubParsersAction[Command]) -> None:
 def _run_asset(arguments: argparse.Namespace) -> int:
     from score.reconstruction.asset_folder import asset_files
     from score.reconstruction.build import build_asset
-    from score.reconstruction.settings import AssetCfg, parse_measures
+    from score.reconstruction.settings import AssetCfg, parse_mass, parse_measures
     from score.utils.files import require_folder_place, require_writable
 
     known = parse_measures([arguments.known_length], "--known-length") if arguments.known_length else {}
@@ -110,7 +110,7 @@ def _run_asset(arguments: argparse.Namespace) -> int:
         up=arguments.up,
         table=arguments.table,
         roi=tuple(arguments.roi) if arguments.roi else None,
-        mass=arguments.mass,
+        mass=parse_mass(arguments.mass) if arguments.mass is not None else None,
         material=arguments.material,
         wall=arguments.wall / 1000.0 if arguments.wall is not None else None,
         friction=arguments.friction,

@@ -62,16 +62,19 @@ def weld(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.
     return np.asarray(first[inverse.ravel()][faces], dtype=np.int64)
 
 
-def select_object(vertices: NDArray[np.float64], welded: NDArray[np.int64], where: str = "object") -> ObjectFaces:
+def select_object(
+    vertices: NDArray[np.float64], welded: NDArray[np.int64], places: NDArray[np.float64] | None = None
+) -> ObjectFaces:
     """Keep the largest piece and what belongs to it.
 
     Args:
         vertices: Vertices, shape (V, 3).
         welded: Faces from :func:`weld`, shape (F, 3).
-        where: Name of the stage, for the message.
+        places: The vertices in the unit and frame in which a region is given, shape (V, 3), for the message; None: as
+            they are.
 
     Raises:
-        UserError: A second piece is too large to be an island.
+        UserError: A second piece is too large to be an island; the message holds a region for each of the two.
     """
     piece, count = _pieces(len(vertices), welded)
     areas = np.bincount(piece, weights=trimesh.triangles.area(vertices[welded]), minlength=count)
@@ -90,12 +93,28 @@ def select_object(vertices: NDArray[np.float64], welded: NDArray[np.int64], wher
         waiting = [p for p in waiting if p not in near]
     for rival in waiting:
         if areas[rival] > _RIVAL_AREA * areas[joined].sum():
-            center = np.round(vertices[corners[rival]].mean(axis=0), 4).tolist()
+            told = vertices if places is None else places
+            both = [told[np.concatenate([corners[p] for p in joined])], told[corners[rival]]]
+            regions = [_region_text(both[i], both[1 - i]) for i in (0, 1)]
             raise UserError(
-                f"{where}: the scan holds two objects; the second, with {areas[rival] / areas[joined].sum():.0%} of the"
-                f" first one's surface, is around {center}. Choose one with --roi x0 x1 y0 y1 z0 z1."
+                f"object: the scan holds two objects; the second has {areas[rival] / areas[joined].sum():.0%} of the"
+                f" first one's surface. Choose the first with --roi {regions[0]}, the second with --roi {regions[1]}."
             )
     return ObjectFaces(np.isin(piece, joined), count - len(joined))
+
+
+def _region_text(mine: NDArray[np.float64], other: NDArray[np.float64]) -> str:
+    """A box around an object as arguments of ``--roi``: with room for table around it, and without the other object."""
+    low, high = mine.min(axis=0), mine.max(axis=0)
+    size = float((high - low).max())
+    margin = size
+    for share in (0.4, 0.2, 0.1, 0.05, 0.02, 0.01):
+        margin = share * size
+        if not ((other > low - margin) & (other < high + margin)).all(axis=1).any():
+            break
+    digits = max(0, 3 - int(np.floor(np.log10(margin))))
+    bounds = np.stack([low - margin, high + margin], axis=1).ravel()
+    return " ".join(f"{value:.{digits}f}" for value in np.round(bounds, digits) + 0.0)
 
 
 def repaired(vertices: NDArray[np.float64], welded: NDArray[np.int64]) -> trimesh.Trimesh:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.transform import Rotation
 
+from score.reconstruction.shape.mesh_queries import planar_area
+
 MAX_PIECES = 64
 """Hulls per body that PhysX takes on a GPU."""
 MAX_HULL_VERTICES = 32
@@ -144,7 +146,7 @@ def with_flat_foot(pieces: Sequence[Piece], mesh: trimesh.Trimesh) -> list[Piece
         mesh: The object's surface, standing on z = 0: it says whether the foot is flat.
     """
     corners = np.asarray(mesh.vertices)
-    areas = [_footprint(corners[corners[:, 2] < height]) for height in (0.3 * _FOOT_HEIGHT, _FOOT_HEIGHT)]
+    areas = [planar_area(corners[corners[:, 2] < height, :2]) for height in (0.3 * _FOOT_HEIGHT, _FOOT_HEIGHT)]
     if areas[0] <= _FLAT_SHARE * areas[1]:
         return list(pieces)
     return [_flattened(piece) if isinstance(piece, ConvexPiece) else piece for piece in pieces]
@@ -153,14 +155,6 @@ def with_flat_foot(pieces: Sequence[Piece], mesh: trimesh.Trimesh) -> list[Piece
 def _flattened(piece: ConvexPiece) -> ConvexPiece:
     low = piece.vertices[:, 2:] < _FOOT_HEIGHT
     return convex_piece(np.where(low & [False, False, True], 0.0, piece.vertices)) or piece
-
-
-def _footprint(corners: NDArray[np.float64]) -> float:
-    """Area of the hull of corners seen from above [m^2]; 0 where they are too few or in line."""
-    try:
-        return float(ConvexHull(corners[:, :2]).volume) if len(corners) >= 3 else 0.0
-    except QhullError:
-        return 0.0
 
 
 def contains(pieces: Sequence[Piece], points: NDArray[np.float64], margin: float = 0.0) -> NDArray[np.bool_]:
