@@ -35,6 +35,7 @@ def make_parser() -> Command:
     _add_check(commands)
     _add_fuse(commands)
     _add_scene(commands)
+    _add_export(commands)
     return parser
 
 
@@ -92,6 +93,17 @@ def _add_scene(commands: argparse._SubParsersAction[Command]) -> None:
     add("--robot", default="franka", choices=("franka", "none"), help="arm that must reach the objects")
     add("--seed", type=int, default=0, help="seed of the draws from the ranges (default: 0)")
     command.set_defaults(run=_run_scene)
+
+
+def _add_export(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("export", help="an asset as MJCF and URDF, checked in MuJoCo")
+    command.add_argument("directory", type=Path, metavar="DIR", help="asset folder")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to make")
+    command.add_argument(
+        "--no-drop", action="store_true", help="compare the rest with the scan's pose, not with the USD"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    command.set_defaults(run=_run_export)
 
 
 def _run_asset(arguments: argparse.Namespace) -> int:
@@ -189,6 +201,17 @@ def _run_scene(arguments: argparse.Namespace) -> int:
         print(f"  FAIL {problem.text}")
     print(f"{len(problems)} problems" if problems else "All checks passed: overlap, table, support, reach")
     return 1 if problems else 0
+
+
+def _run_export(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.check.check import open_asset
+    from score.reconstruction.others.export import export_asset
+
+    asset = open_asset(arguments.directory)
+    print(f"Writes {asset.record.name} as MJCF and URDF to {arguments.output}")
+    passport = export_asset(asset, arguments.output, drop=not arguments.no_drop, overwrite=arguments.overwrite)
+    print(passport.summary())
+    return 0 if passport.passed else 1
 
 
 def main() -> int:

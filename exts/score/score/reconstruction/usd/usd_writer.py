@@ -31,11 +31,15 @@ _BODY = {
     "physxRigidBody:sleepThreshold": (_KINDS.Float, 0.0),
 }
 """Settings of the body in PhysX: those that hold a grasp (docs/RESULTS.md, section Contact)."""
+CONTACT_IMPEDANCE = (0.98, 0.995, 0.0005, 0.5, 2.0)
+"""MuJoCo's ``solimp`` of each piece: stiff."""
+CONTACT_RANK = 4
+"""MuJoCo's ``condim`` of each piece: with torsional friction."""
 _COLLIDER = {
     "physxCollision:contactOffset": (_KINDS.Float, 0.002),
     "physxCollision:restOffset": (_KINDS.Float, 0.0),
-    "mjc:solimp": (_KINDS.DoubleArray, [0.98, 0.995, 0.0005, 0.5, 2.0]),
-    "mjc:condim": (_KINDS.Int, 4),
+    "mjc:solimp": (_KINDS.DoubleArray, list(CONTACT_IMPEDANCE)),
+    "mjc:condim": (_KINDS.Int, CONTACT_RANK),
 }
 """Contact of each piece in both engines: stiff, with torsional friction."""
 _COLLIDER_COLOR = (0.25, 0.7, 0.35)
