@@ -26,9 +26,11 @@ from score.reconstruction.scan.closing import ClosedMesh, close_mesh
 from score.reconstruction.scan.isolate import Upright, isolate, levelled
 from score.reconstruction.scan.points import surface_points, write_points
 from score.reconstruction.scan.scan import read_scan
+from score.reconstruction.scene_motion import ResistanceCfg
 from score.reconstruction.settings import AssetCfg
 from score.reconstruction.shape.collision import Collision, make_collision
 from score.reconstruction.shape.mass import MassProperties, mass_properties
+from score.reconstruction.shape.rolling import resistance
 from score.reconstruction.usd.usd_writer import write_usd
 from score.utils.files import atomic_directory, sha256_of
 
@@ -81,8 +83,11 @@ def _make(cfg: AssetCfg, folder: Path, steps: dict[str, Any], say: _Clock) -> As
     say(f"collision ({cfg.collision})")
     collision = make_collision(closed.mesh, cfg)
     _note(steps, upright, closed, mass, collision)
+    rolls = resistance(closed.mesh, mass.center, cfg.material)
+    if rolls is not None:
+        steps["rolls"] = asdict(rolls)
     say("write")
-    return _write(cfg, folder, upright, collision, mass, source)
+    return _write(cfg, folder, upright, collision, mass, source, rolls)
 
 
 def _note(
@@ -109,13 +114,19 @@ def _note(
 
 
 def _write(
-    cfg: AssetCfg, folder: Path, upright: Upright, collision: Collision, mass: MassProperties, source: SourceRecord
+    cfg: AssetCfg,
+    folder: Path,
+    upright: Upright,
+    collision: Collision,
+    mass: MassProperties,
+    source: SourceRecord,
+    rolls: ResistanceCfg | None,
 ) -> AssetRecord:
     texture = f"{cfg.name}_texture.jpg" if upright.scan.texture is not None and upright.scan.uv is not None else None
     if texture is not None and upright.scan.texture is not None:
         (folder / texture).write_bytes(upright.scan.texture)
     usd = f"{cfg.name}.usdc"
-    write_usd(folder / usd, cfg.name, upright.scan, collision.pieces, mass, cfg.friction, texture)
+    write_usd(folder / usd, cfg.name, upright.scan, collision.pieces, mass, cfg.friction, texture, rolls)
     write_points(folder / "points.npz", *surface_points(upright.surface, cfg.num_points))
     record = AssetRecord(
         name=cfg.name,

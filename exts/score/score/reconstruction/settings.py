@@ -19,7 +19,7 @@ MASS_UNITS = {"kg": 1.0, "g": 0.001, "lb": 0.45359237, "oz": 0.028349523125}
 UP_AXES = ("auto", "x", "y", "z", "-x", "-y", "-z")
 TABLE_MODES = ("auto", "scan", "none")
 """``auto`` cuts a table off where the scan holds one; ``scan`` insists on one; ``none`` leaves every face."""
-COLLISION_POLICIES = ("auto", "primitive", "fit:slot", "fit:ring", "sectors", "coacd", "hull")
+COLLISION_POLICIES = ("auto", "primitive", "fit:slot", "fit:ring", "sectors", "coacd", "medial", "hull")
 DENSITIES = {
     "abs": 1040.0,
     "aluminium": 2700.0,

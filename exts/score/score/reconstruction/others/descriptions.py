@@ -52,9 +52,10 @@ def mjcf(name: str, usd: UsdAsset, visual: Sequence[VisualPart], hulls: Mapping[
         )  # fmt: skip
     contact = {
         "group": "3",
-        "condim": str(CONTACT_RANK),
+        # With fewer than six dimensions nothing resists rolling.
+        "condim": str(6 if usd.rolling > 0.0 else CONTACT_RANK),
         "solimp": _text(CONTACT_IMPEDANCE),
-        "friction": _text([usd.friction if usd.friction is not None else 1.0, 0.005, 0.0001]),
+        "friction": _text([usd.friction if usd.friction is not None else 1.0, 0.005, usd.rolling or 0.0001]),
     }
     for index, piece in enumerate(usd.pieces):
         ElementTree.SubElement(body, "geom", _mjcf_shape(piece, hulls.get(index)) | contact)

@@ -10,12 +10,15 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import ConvexHull, QhullError
 
+from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.errors import UserError
 
 _GAP = 0.03
 """Pieces nearer than this share of the object's size belong together: a scan breaks a surface at its holes."""
+_WITHIN = 0.9
+"""A piece with this share of its points above, under or in the outline of the largest one belongs to it."""
 _RIVAL_AREA = 0.1
 """A piece with this share of the largest one's area is a second object, a smaller one an island."""
 
@@ -81,12 +84,11 @@ def select_object(
     # Hundreds of crumbs would cost a search each, and none can be a bridge between two large pieces.
     large = [int(p) for p in np.argsort(-areas) if areas[p] > 1e-3 * areas.max()][:60]
     corners = {p: np.unique(welded[piece == p]) for p in large}
-    main = vertices[corners[large[0]]]
-    gap = _GAP * float(np.linalg.norm(np.ptp(main, axis=0)))
+    gap = _GAP * float(np.linalg.norm(np.ptp(vertices[corners[large[0]]], axis=0)))
     joined, waiting = [large[0]], large[1:]
     while True:
-        tree = cKDTree(vertices[np.concatenate([corners[p] for p in joined])])
-        near = [p for p in waiting if tree.query(vertices[corners[p]], distance_upper_bound=gap)[0].min() < gap]
+        whole = welded[np.isin(piece, joined)]
+        near = [p for p in waiting if _belongs(vertices, whole, welded[piece == p], gap)]
         if not near:
             break
         joined += near
@@ -101,6 +103,28 @@ def select_object(
                 f" first one's surface. Choose the first with --roi {regions[0]}, the second with --roi {regions[1]}."
             )
     return ObjectFaces(np.isin(piece, joined), count - len(joined))
+
+
+def _belongs(vertices: NDArray[np.float64], whole: NDArray[np.int64], part: NDArray[np.int64], gap: float) -> bool:
+    """Whether a piece touches what there is, or stands within its outline, as a knob does on a lid of clear glass."""
+    outline, footprint = vertices[np.unique(whole)][:, :2], vertices[np.unique(part)][:, :2]
+    try:
+        equations = ConvexHull(outline).equations
+    except (QhullError, ValueError):
+        equations = np.array([[0.0, 0.0, 1.0]])  # of no area: nothing is inside
+    if ((footprint @ equations[:, :2].T + equations[:, 2]).max(axis=1) < 0.0).mean() > _WITHIN:
+        return True
+    # Both ways: the corners of a large face may all be far from where another piece touches its middle.
+    for surface, other in ((whole, part), (part, whole)):
+        places = np.concatenate([vertices[np.unique(other)], vertices[other].mean(axis=1)])
+        low, high = (
+            vertices[surface].reshape(-1, 3).min(axis=0) - gap,
+            vertices[surface].reshape(-1, 3).max(axis=0) + gap,
+        )
+        places = places[((places >= low) & (places <= high)).all(axis=1)]
+        if len(places) and float(MeshQueries(vertices, surface, "cpu").distances(places).min()) < gap:
+            return True
+    return False
 
 
 def _region_text(mine: NDArray[np.float64], other: NDArray[np.float64]) -> str:

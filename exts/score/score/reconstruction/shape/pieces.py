@@ -23,6 +23,9 @@ _FOOT_HEIGHT = 0.001
 """What is below this belongs to the foot [m]."""
 _FLAT_SHARE = 0.35
 """A foot is flat when its lower third spans at least this share of it; a ball's spans 0.3."""
+_OUTER_SAMPLES = 5000
+_SKIN = 2e-5
+"""A point this deep inside another piece is no outer surface [m]."""
 IDENTITY = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -191,6 +194,20 @@ def depth(piece: Piece, points: NDArray[np.float64]) -> NDArray[np.float64]:
 def combined_mesh(pieces: Sequence[Piece]) -> trimesh.Trimesh:
     """The surfaces of all pieces as one mesh, overlaps kept."""
     return trimesh.util.concatenate([piece.mesh() for piece in pieces])
+
+
+def outer_surface_points(pieces: Sequence[Piece], seed: int = 0) -> NDArray[np.float64]:
+    """Points on the pieces' surfaces that no other piece covers [m], shape (N, 3)."""
+    meshes = [piece.mesh() for piece in pieces]
+    areas = np.array([mesh.area for mesh in meshes])
+    counts = np.maximum(20, np.round(_OUTER_SAMPLES * areas / areas.sum())).astype(int)
+    found = []
+    for index, (mesh, count) in enumerate(zip(meshes, counts, strict=True)):
+        points = np.asarray(trimesh.sample.sample_surface(mesh, int(count), seed=seed + index)[0])
+        others = [piece for other, piece in enumerate(pieces) if other != index]
+        found.append(points[~contains(others, points, -_SKIN)] if others else points)
+    points = np.concatenate(found)
+    return points if len(points) else np.concatenate([np.asarray(mesh.vertices) for mesh in meshes])
 
 
 def _pose(piece: BoxPiece | CylinderPiece) -> NDArray[np.float64]:

@@ -20,8 +20,10 @@ import numpy as np
 from pxr import Gf, Kind, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
 
 from score.reconstruction.scan.scan import Scan
+from score.reconstruction.scene_motion import ResistanceCfg
 from score.reconstruction.shape.mass import MassProperties
 from score.reconstruction.shape.pieces import BoxPiece, ConvexPiece, CylinderPiece, Piece, Primitive
+from score.reconstruction.usd.resistance import write_resistance
 
 _KINDS = Sdf.ValueTypeNames
 _BODY = {
@@ -54,6 +56,7 @@ def write_usd(
     mass: MassProperties,
     friction: float,
     texture_file: str | None,
+    resistance: ResistanceCfg | None = None,
 ) -> None:
     """Write an asset.
 
@@ -65,6 +68,7 @@ def write_usd(
         mass: Mass properties, asset frame.
         friction: Static and dynamic friction coefficient.
         texture_file: Name of the texture beside the file; None without one.
+        resistance: What stops it when it rolls; None for what does not.
     """
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
@@ -81,6 +85,8 @@ def write_usd(
     group.CreatePurposeAttr(UsdGeom.Tokens.guide)
     for index, piece in enumerate(pieces):
         _write_piece(stage, f"/{name}/collisions/c{index:03d}", piece, material)
+    if resistance is not None:
+        write_resistance(root, resistance)
     stage.GetRootLayer().Save()
 
 
