@@ -35,6 +35,8 @@ def make_parser() -> Command:
     _add_check(commands)
     _add_fuse(commands)
     _add_scene(commands)
+    _add_export(commands)
+    _add_batch(commands)
     return parser
 
 
@@ -44,24 +46,43 @@ def _add_asset(commands: argparse._SubParsersAction[Command]) -> None:
     add("scan", type=Path, metavar="SCAN", help="mesh: .obj, .ply, .stl, .glb, .gltf or .off")
     add("--name", required=True, help="name of the asset")
     add("--output", type=Path, required=True, metavar="DIR", help="folder to make")
-    add("--unit", help="unit of the scan: m, cm, mm or in (default: what the format says)")
-    add("--known-length", metavar="AXIS=MM", help="extent of the upright object, for example z=191 or longest=191")
-    add("--up", default="auto", help="axis of the scan that points up: x, y, z, -x, -y, -z (default: auto)")
-    add("--table", default="auto", help="table in the scan: auto, scan (there must be one) or none")
-    add("--roi", type=float, nargs=6, metavar="V", help="box to keep, x0 x1 y0 y1 z0 z1 in the scan's frame and unit")
-    add("--mass", type=float, metavar="KG", help="weighed mass")
-    add("--material", help="preset density for a solid, or with --wall, where the mass is not known")
-    add("--wall", type=float, metavar="MM", help="measured wall thickness of a thin-walled object")
-    add("--friction", type=float, default=0.5, help="friction coefficient (default: 0.5)")
-    add("--collision", default="auto", help="auto, primitive, fit:slot, fit:ring, sectors, coacd or hull")
-    add("--measure", action="append", default=[], metavar="KEY=MM", help="measured dimension, may be repeated")
-    add("--voxel", type=float, metavar="MM", help="grid that closes the mesh (default: from the size)")
-    add("--coacd-threshold", type=float, default=0.05, help="concavity that CoACD may leave (default: 0.05)")
-    add("--coacd-timeout", type=float, default=120.0, metavar="S", help="longest time for CoACD (default: 120)")
-    add("--points", type=int, default=2048, help="surface points to store (default: 2048)")
+    _add_settings(command)
     add("--no-drop", action="store_true", help="leave the drop test out")
     add("--overwrite", action="store_true", help="replace an existing asset")
     command.set_defaults(run=_run_asset)
+
+
+def _add_settings(command: Command) -> None:
+    """Add the flags of an asset; what is not given is not set, and has the default of the settings."""
+    add = command.add_argument
+    add("--unit", help="unit of the scan: m, cm, mm or in (default: what the format says)")
+    add("--known-length", metavar="AXIS=MM", help="extent of the upright object, for example z=191 or longest=191")
+    add("--up", help="axis of the scan that points up: x, y, z, -x, -y, -z (default: auto)")
+    add("--table", help="table in the scan: auto (default), scan (there must be one) or none")
+    add("--roi", type=float, nargs=6, metavar="V", help="box to keep, x0 x1 y0 y1 z0 z1 in the file's frame and unit")
+    add("--mass", metavar="KG", help="weighed mass in kg, or with its unit: 250g, 8.8oz, 0.55lb")
+    add("--material", help="preset density for a solid, or with --wall, where the mass is not known")
+    add("--wall", type=float, metavar="MM", help="measured wall thickness of a thin-walled object")
+    add("--friction", type=float, help="friction coefficient (default: 0.5)")
+    add("--collision", help="auto (default), primitive, fit:slot, fit:ring, sectors, coacd or hull")
+    add("--measure", action="append", metavar="KEY=MM", help="measured dimension, may be repeated")
+    add("--voxel", type=float, metavar="MM", help="grid that closes the mesh (default: from the size)")
+    add("--coacd-threshold", type=float, help="concavity that CoACD may leave (default: 0.05)")
+    add("--coacd-timeout", type=float, metavar="S", help="longest time for CoACD (default: 120)")
+    add("--points", type=int, help="surface points to store (default: 2048)")
+
+
+def _add_batch(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("batch", help="a folder of scans to assets, and one page of their passports")
+    add = command.add_argument
+    add("directory", type=Path, metavar="DIR", help="folder of scans, with or without batch.yaml (docs/ASSETS.md)")
+    add("--output", type=Path, required=True, metavar="DIR", help="folder for the assets; what is there is kept")
+    _add_settings(command)
+    add("--jobs", type=int, help="scans at once (default: one for each core)")
+    add("--timeout", type=float, default=1800.0, metavar="S", help="longest time for one scan (default: 1800)")
+    add("--again", action="store_true", help="try scans again that did not pass")
+    add("--no-drop", action="store_true", help="leave the drop tests out")
+    command.set_defaults(run=_run_batch)
 
 
 def _add_check(commands: argparse._SubParsersAction[Command]) -> None:
@@ -94,33 +115,58 @@ def _add_scene(commands: argparse._SubParsersAction[Command]) -> None:
     command.set_defaults(run=_run_scene)
 
 
+def _add_export(commands: argparse._SubParsersAction[Command]) -> None:
+    command = commands.add_parser("export", help="an asset as MJCF and URDF, checked in MuJoCo")
+    command.add_argument("directory", type=Path, metavar="DIR", help="asset folder")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to make")
+    command.add_argument(
+        "--no-drop", action="store_true", help="compare the rest with the scan's pose, not with the USD"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    command.set_defaults(run=_run_export)
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, object]:
+    from score.reconstruction.options import OPTIONS
+
+    given = {key: getattr(arguments, key) for key in OPTIONS}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _run_batch(arguments: argparse.Namespace) -> int:
+    from score.cli.progress import print_whole
+    from score.reconstruction.batch.page import PAGE_FILE, batch_table
+    from score.reconstruction.batch.plan import read_plan
+    from score.reconstruction.batch.run import require_output, run_batch
+    from score.utils.errors import UserError
+
+    output = arguments.output
+    require_output(output, arguments.directory)
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UserError(f"--jobs is {arguments.jobs}: give at least 1.")
+    if not arguments.timeout > 0.0:
+        raise UserError(f"--timeout is {arguments.timeout}: give a positive number of seconds.")
+    items = read_plan(arguments.directory, _settings(arguments))
+    print(f"Makes {len(items)} assets of {arguments.directory}; writes {output} and {output / PAGE_FILE}")
+    flags = {"drop": not arguments.no_drop, "jobs": arguments.jobs, "timeout": arguments.timeout}
+    try:
+        results = run_batch(items, output, again=arguments.again, **flags)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"{output} keeps what was made; the same command goes on.") from interrupt
+    print_whole(batch_table(output, results))
+    passed = sum(result.status == "passed" for result in results)
+    print(f"{passed} of {len(results)} passed: {output / PAGE_FILE}")
+    return 0 if passed == len(results) else 1
+
+
 def _run_asset(arguments: argparse.Namespace) -> int:
     from score.reconstruction.asset_folder import asset_files
     from score.reconstruction.build import build_asset
-    from score.reconstruction.settings import AssetCfg, parse_measures
+    from score.reconstruction.options import asset_cfg
     from score.utils.files import require_folder_place, require_writable
 
-    known = parse_measures([arguments.known_length], "--known-length") if arguments.known_length else {}
-    cfg = AssetCfg(
-        scan=arguments.scan,
-        name=arguments.name,
-        output=arguments.output,
-        unit=arguments.unit,
-        known_length=next(iter(known.items()), None),
-        up=arguments.up,
-        table=arguments.table,
-        roi=tuple(arguments.roi) if arguments.roi else None,
-        mass=arguments.mass,
-        material=arguments.material,
-        wall=arguments.wall / 1000.0 if arguments.wall is not None else None,
-        friction=arguments.friction,
-        collision=arguments.collision,
-        measures=parse_measures(arguments.measure),
-        voxel=arguments.voxel / 1000.0 if arguments.voxel is not None else None,
-        coacd_threshold=arguments.coacd_threshold,
-        coacd_timeout=arguments.coacd_timeout,
-        num_points=arguments.points,
-        overwrite=arguments.overwrite,
+    cfg = asset_cfg(
+        arguments.scan, arguments.name, arguments.output, _settings(arguments), overwrite=arguments.overwrite
     )
     require_folder_place(cfg.output, asset_files(cfg.name) if cfg.overwrite else ())
     require_writable(Path(os.path.abspath(cfg.output)).parent)
@@ -189,6 +235,17 @@ def _run_scene(arguments: argparse.Namespace) -> int:
         print(f"  FAIL {problem.text}")
     print(f"{len(problems)} problems" if problems else "All checks passed: overlap, table, support, reach")
     return 1 if problems else 0
+
+
+def _run_export(arguments: argparse.Namespace) -> int:
+    from score.reconstruction.check.check import open_asset
+    from score.reconstruction.others.export import export_asset
+
+    asset = open_asset(arguments.directory)
+    print(f"Writes {asset.record.name} as MJCF and URDF to {arguments.output}")
+    passport = export_asset(asset, arguments.output, drop=not arguments.no_drop, overwrite=arguments.overwrite)
+    print(passport.summary())
+    return 0 if passport.passed else 1
 
 
 def main() -> int:

@@ -38,14 +38,14 @@ def bored(hole: float = 0.017, depth: float = 0.03) -> trimesh.Trimesh:
     return trimesh.boolean.difference([block(0.051, 0.051, 0.04), tool], engine="manifold")
 
 
-def on_table(mesh: trimesh.Trimesh, side: float = 0.3) -> trimesh.Trimesh:
-    """A mesh as seen on a table: its underside is gone, and the table goes under it."""
+def on_table(mesh: trimesh.Trimesh, side: float = 0.3, rounds: int = 4) -> trimesh.Trimesh:
+    """A mesh as seen on a table: its underside is gone, and the table goes under it, of 2^(2 rounds + 1) faces."""
     seen = mesh.copy()
     seen.update_faces(~((seen.face_normals[:, 2] < -0.99) & (seen.triangles_center[:, 2] < 1e-6)))
     sheet = trimesh.Trimesh(
         [[-side, -side, 0.0], [side, -side, 0.0], [side, side, 0.0], [-side, side, 0.0]], [[0, 1, 2], [0, 2, 3]]
     )
-    for _ in range(4):
+    for _ in range(rounds):
         sheet = sheet.subdivide()
     return trimesh.util.concatenate([seen, sheet])
 

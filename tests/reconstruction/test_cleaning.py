@@ -36,8 +36,33 @@ def test_pieces_that_nearly_touch_are_one_object() -> None:
 def test_two_objects_are_refused_and_the_second_is_located() -> None:
     mesh = trimesh.util.concatenate([box((0.0, 0.0, 0.0)), box((0.2, 0.0, 0.0), 0.04)])
     # 6 x 40^2 / (6 x 50^2) = 64 % of the surface.
-    with pytest.raises(UserError, match=r"two objects; the second, with 64% .* around \[0.2, .*--roi"):
-        select_object(mesh.vertices, weld(mesh.vertices, mesh.faces))
+    # Boxes with a margin of 0.4 x 50 and 0.4 x 40 mm; and in the numbers of the file where those are given.
+    welded = weld(mesh.vertices, mesh.faces)
+    with pytest.raises(UserError, match=r"second has 64% .* --roi -0.04500 0.04500 .*--roi 0.16400 0.23600 -0.03600 "):
+        select_object(mesh.vertices, welded)
+    with pytest.raises(UserError, match=r"--roi -45.00 45.00 .*--roi 164.00 236.00 "):
+        select_object(mesh.vertices, welded, 1000.0 * mesh.vertices)
+
+
+def lid(height: float, *, glass: bool = True) -> trimesh.Trimesh:
+    """A lid of 200 mm, or its rim where the glass was not seen, and over its middle a knob that starts at a height."""
+    disc = trimesh.creation.cylinder(0.1, 0.01, sections=32)
+    rim = trimesh.creation.annulus(0.09, 0.1, 0.01, sections=32)
+    knob = trimesh.creation.box((0.04, 0.04, 0.03)).apply_translation([0.0, 0.0, 0.02 + height])
+    return trimesh.util.concatenate([disc if glass else rim, knob])
+
+
+@pytest.mark.parametrize("mesh", [lid(0.0), lid(0.02), lid(0.0, glass=False)], ids=["on it", "over it", "no glass"])
+def test_a_lid_and_its_knob_are_one_object(mesh: trimesh.Trimesh) -> None:
+    assert select_object(mesh.vertices, weld(mesh.vertices, mesh.faces)).keep.all()
+
+
+def test_pieces_that_touch_in_the_middle_of_a_face_are_one_object() -> None:
+    """Their corners are 25 mm apart; beside each other, so that neither is in the other's outline."""
+    wall = trimesh.creation.box((0.01, 0.2, 0.2))
+    handle = trimesh.creation.box((0.1, 0.08, 0.08)).apply_translation([0.0555, 0.0, 0.0])
+    mesh = trimesh.util.concatenate([wall, handle])
+    assert select_object(mesh.vertices, weld(mesh.vertices, mesh.faces)).keep.all()
 
 
 def test_a_region_of_interest_chooses_one() -> None:

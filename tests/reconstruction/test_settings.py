@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from score.reconstruction.settings import AssetCfg, parse_measures
+from score.reconstruction.settings import AssetCfg, parse_mass, parse_measures
 from score.utils.errors import UserError
 
 
@@ -57,3 +57,27 @@ def test_measures_are_millimetres() -> None:
 def test_a_measure_of_another_form(text: str) -> None:
     with pytest.raises(UserError, match="has another form than KEY=MM"):
         parse_measures([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "mass"),
+    [("0.25", 0.25), ("0.25kg", 0.25), ("250g", 0.25), (" 250 G ", 0.25), ("8oz", 0.226796), ("0.5lb", 0.226796),
+     ("2.5e-1 kg", 0.25)],
+)  # fmt: skip
+def test_a_mass_has_a_unit_or_is_in_kilograms(text: str, mass: float) -> None:
+    assert parse_mass(text) == pytest.approx(mass, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("heavy", "'heavy' is no mass: give a number of kg, or one with its unit: 250g"),
+        ("1,5", "'1,5' is no mass"),
+        ("250mg", "unknown unit 'mg'.* Did you mean|Known are kg, g"),
+        ("250 stone", "Known are kg, g, lb, oz"),
+        ("", "is no mass"),
+    ],
+)
+def test_a_mass_of_another_form(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_mass(text)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from score.reconstruction.scan.table import axis_vector, find_table, rotation_to_up, standing_face
-from score.utils.errors import UserError
+from score.reconstruction.scan.table import axis_vector, find_table, rotation_to_up
 
 
 def scene(table: float = 0.4, noise: float = 0.0) -> trimesh.Trimesh:
@@ -66,26 +65,3 @@ def test_an_axis_is_turned_up(name: str) -> None:
     rotation = rotation_to_up(axis_vector(name))
     assert np.allclose(rotation @ axis_vector(name), [0.0, 0.0, 1.0])
     assert np.linalg.det(rotation) == pytest.approx(1.0)
-
-
-def test_a_box_that_leans_stands_on_the_face_that_is_nearest_to_down() -> None:
-    box = trimesh.creation.box((0.06, 0.04, 0.05))
-    box.apply_transform(trimesh.transformations.rotation_matrix(np.radians(5.0), [1.0, 0.0, 0.0]))
-    normal, _, tilt = standing_face(box.convex_hull, box.center_mass)
-    assert tilt == pytest.approx(5.0, abs=1e-6)
-    assert np.allclose(rotation_to_up(-normal) @ normal, [0.0, 0.0, -1.0])
-
-
-def test_an_object_on_its_edge_was_not_scanned_standing() -> None:
-    box = trimesh.creation.box((0.06, 0.04, 0.05))
-    box.apply_transform(trimesh.transformations.rotation_matrix(np.radians(40.0), [1.0, 0.0, 0.0]))
-    with pytest.raises(UserError, match=r"no table plane.*would tip by 40 degrees.*--up"):
-        standing_face(box.convex_hull, box.center_mass)
-
-
-def test_a_body_whose_weight_is_beside_its_foot_does_not_stand_on_it() -> None:
-    # An upside-down cone of half angle atan(30 / 80) stands on its side: it tips by 90 - 20.6 = 69 degrees.
-    cone = trimesh.creation.cone(0.03, 0.08)
-    cone.apply_transform(trimesh.transformations.rotation_matrix(np.pi, [1.0, 0.0, 0.0]))
-    with pytest.raises(UserError, match="would tip by"):
-        standing_face(cone.convex_hull, cone.center_mass)

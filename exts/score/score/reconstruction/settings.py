@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ from score.utils.errors import UserError, near_names
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 """Unit of a scan -> metres."""
+MASS_UNITS = {"kg": 1.0, "g": 0.001, "lb": 0.45359237, "oz": 0.028349523125}
+"""Unit of a weighed mass -> kilograms."""
 UP_AXES = ("auto", "x", "y", "z", "-x", "-y", "-z")
 TABLE_MODES = ("auto", "scan", "none")
 """``auto`` cuts a table off where the scan holds one; ``scan`` insists on one; ``none`` leaves every face."""
-COLLISION_POLICIES = ("auto", "primitive", "fit:slot", "fit:ring", "sectors", "coacd", "hull")
+COLLISION_POLICIES = ("auto", "primitive", "fit:slot", "fit:ring", "sectors", "coacd", "medial", "hull")
 DENSITIES = {
     "abs": 1040.0,
     "aluminium": 2700.0,
@@ -129,6 +132,27 @@ class AssetCfg:
                 f"--collision {self.collision} is a tight feature, and no scan is exact enough for it: measure it with"
                 f" callipers and add {flags}."
             )
+
+
+def parse_mass(text: str) -> float:
+    """Read a weighed mass such as ``0.25``, ``0.25kg``, ``250g``, ``8.8 oz`` or ``0.55lb``; without a unit it is kg.
+
+    Returns:
+        Mass [kg].
+
+    Raises:
+        UserError: It has another form, or the unit is unknown.
+    """
+    match = re.fullmatch(r"\s*([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*", text[:100])
+    try:
+        value = float(match.group(1)) if match else float(text)
+    except ValueError:
+        raise UserError(f"--mass {text[:40]!r} is no mass: give a number of kg, or one with its unit: 250g.") from None
+    unit = (match.group(2) if match else "") or "kg"
+    if unit.lower() not in MASS_UNITS:
+        near = near_names(unit, MASS_UNITS) or f" Known are {', '.join(MASS_UNITS)}."
+        raise UserError(f"--mass {text!r} has the unknown unit {unit!r}.{near}")
+    return value * MASS_UNITS[unit.lower()]
 
 
 def parse_measures(texts: Sequence[str], flag: str = "--measure") -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from scipy.spatial.transform import Rotation
 
 from score.reconstruction.asset_folder import (
     ASSET_FILE,
@@ -25,9 +26,11 @@ from score.reconstruction.check.drop_test import (
     ENGINES,
     JITTER_LIMIT,
     REST_LIMIT,
+    ROLL_LIMIT,
     Trajectory,
     ball_stays,
     judge_rest,
+    judge_rolling,
     rest_job,
     run_jobs,
     same_inertia,
@@ -40,6 +43,7 @@ from score.reconstruction.scan.closing import close_mesh
 from score.reconstruction.shape.cavity import Cavity, find_cavity
 from score.reconstruction.shape.decomposition import LARGEST_FILL
 from score.reconstruction.shape.pieces import MAX_PIECES, ConvexPiece, combined_mesh
+from score.reconstruction.shape.rolling import rolling_radius
 from score.reconstruction.usd.usd_checks import MAX_HULL_VERTICES, usd_problems
 from score.reconstruction.usd.usd_reader import UsdAsset, read_usd
 from score.utils.errors import UserError
@@ -150,9 +154,9 @@ def _check_shapes(usd: UsdAsset, passport: Passport) -> None:
 def _check_faithful(
     visual: trimesh.Trimesh, closed: trimesh.Trimesh | None, cavity: Cavity | None, usd: UsdAsset, passport: Passport
 ) -> None:
-    found = compare(visual, closed, cavity, usd.pieces)
-    passport.measured["collision_against_visual"] = asdict(found)
     limit = max(_DISTANCE_LIMIT[0], _DISTANCE_LIMIT[1] * float(np.linalg.norm(visual.extents)))
+    found = compare(visual, closed, cavity, usd.pieces, limit)
+    passport.measured["collision_against_visual"] = asdict(found)
     detail = (
         f"95 % of the pieces' surface within {found.out_p95 * 1e3:.2f} mm of the mesh (limit {limit * 1e3:.1f}), of the"
         f" mesh within {found.in_p95 * 1e3:.2f} mm of the pieces"
@@ -160,6 +164,9 @@ def _check_faithful(
     if found.visual_volume:
         detail += f"; volume {found.collision_volume * 1e6:.1f} ml against {found.visual_volume * 1e6:.1f} ml"
     passport.add("collision mesh", found.out_p95 <= limit, detail)
+    if found.openings_filled is not None:
+        detail = f"{found.openings_filled:.1%} of the room between its parts filled (limit {LARGEST_FILL:.0%})"
+        passport.add("openings", found.openings_filled <= LARGEST_FILL, detail)
     if cavity is not None and found.filled is not None:
         passport.measured["cavity"] = asdict(cavity.record)
         detail = f"{found.filled:.1%} of {cavity.record.volume * 1e6:.0f} ml filled (limit {LARGEST_FILL:.0%})"
@@ -193,11 +200,23 @@ def _check_engine_mass(engine: str, trajectory: Trajectory, usd: UsdAsset, passp
 
 
 def _check_rest(engine: str, trajectory: Trajectory, asset: Asset, visual: trimesh.Trimesh, passport: Passport) -> None:
-    points = np.asarray(visual.convex_hull.vertices)
+    points, rest, center = np.asarray(visual.convex_hull.vertices), asset.record.rest_pose, trajectory.center
+    turn = Rotation.from_quat(rest.quaternion)
+    rolls = rolling_radius(turn.apply(points), turn.apply(center)) is not None
     results: dict[str, Any] = {}
     for index, name in enumerate(("set down", "dropped 30 mm")):
-        result = judge_rest(trajectory.asset[:, index], asset.record.rest_pose, points)
+        poses = trajectory.asset[:, index]
+        result = judge_rolling(poses, rest, points, center) if rolls else judge_rest(poses, rest, points)
         results[name] = asdict(result)
+        if result.rolled is not None:
+            passport.add(
+                f"{engine}: {name}",
+                result.passed,
+                f"rolls {result.rolled * 1e3:.1f} mm, its centre {result.shift * 1e3:.2f} mm from its height (limit"
+                f" {REST_LIMIT * 1e3:.0f}), moves {result.jitter * 1e3:.2f} mm at the end (limit"
+                f" {ROLL_LIMIT * 1e3:.0f}), {result.deepest * 1e3:.2f} mm below the table at worst",
+            )
+            continue
         detail = (
             f"rests {result.shift * 1e3:.2f} mm from the scan (limit {REST_LIMIT * 1e3:.0f}), moves"
             f" {result.jitter * 1e3:.3f} mm at the end (limit {JITTER_LIMIT * 1e3:.1f}), {result.deepest * 1e3:.2f} mm"

@@ -6,18 +6,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import manifold3d
 import numpy as np
 import trimesh
 
-from score.reconstruction.scan.closing import as_manifold
+from score.reconstruction.scan.field import signed_distances
 from score.reconstruction.shape.cavity import Cavity, filled_share
+from score.reconstruction.shape.decomposition import union_volume
 from score.reconstruction.shape.mesh_queries import MeshQueries
-from score.reconstruction.shape.pieces import Piece, combined_mesh, contains
+from score.reconstruction.shape.pieces import Piece, combined_mesh, contains, outer_surface_points
 
 _SAMPLES = 5000
-_SKIN = 2e-5
-"""A point this deep inside another piece is no outer surface [m]."""
+_ROOM_SAMPLES = 40_000
+_LEAST_ROOM = 0.01
+"""Openings with less than this share of the convex hull's volume are none."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,17 @@ class Comparison:
     """Volume of the closed visual mesh [m^3]; None where it could not be closed."""
     filled: float | None
     """Share of the hollow that the pieces fill; None without a hollow."""
+    openings_filled: float | None
+    """Share of the room inside the convex hull, away from the surface, that the pieces fill: between the blades and in
+    the loops of scissors, under a handle. None where there is no such room, or the mesh could not be closed."""
 
 
 def compare(
-    visual: trimesh.Trimesh, closed: trimesh.Trimesh | None, cavity: Cavity | None, pieces: Sequence[Piece]
+    visual: trimesh.Trimesh,
+    closed: trimesh.Trimesh | None,
+    cavity: Cavity | None,
+    pieces: Sequence[Piece],
+    reach: float,
 ) -> Comparison:
     """Compare collision pieces with the scan: their surface with the closed mesh, what is seen with the pieces.
 
@@ -48,6 +56,7 @@ def compare(
         closed: The same, closed; None where it could not be.
         cavity: Its hollow.
         pieces: Collision pieces, asset frame.
+        reach: What is nearer to the surface than this counts as no opening [m].
     """
     outer = outer_surface_points(pieces)
     # An underside that nobody scanned is missing in what is seen, and not in what is closed.
@@ -63,24 +72,28 @@ def compare(
         collision_volume=union_volume(pieces),
         visual_volume=None if closed is None else float(closed.volume),
         filled=None if cavity is None else filled_share(cavity, pieces),
+        openings_filled=None if closed is None else openings_filled(closed, pieces, reach),
     )
 
 
-def outer_surface_points(pieces: Sequence[Piece], seed: int = 0) -> np.ndarray:
-    """Points on the pieces' surfaces that no other piece covers [m], shape (N, 3)."""
-    meshes = [piece.mesh() for piece in pieces]
-    areas = np.array([mesh.area for mesh in meshes])
-    counts = np.maximum(20, np.round(_SAMPLES * areas / areas.sum())).astype(int)
-    found = []
-    for index, (mesh, count) in enumerate(zip(meshes, counts, strict=True)):
-        points = np.asarray(trimesh.sample.sample_surface(mesh, int(count), seed=seed + index)[0])
-        others = [piece for other, piece in enumerate(pieces) if other != index]
-        found.append(points[~contains(others, points, -_SKIN)] if others else points)
-    points = np.concatenate(found)
-    return points if len(points) else np.concatenate([np.asarray(mesh.vertices) for mesh in meshes])
+def openings_filled(closed: trimesh.Trimesh, pieces: Sequence[Piece], reach: float) -> float | None:
+    """Share of the room inside a body's hull and outside the body, away from its surface, that pieces fill.
 
+    Args:
+        closed: Closed mesh [m].
+        pieces: Collision pieces in the same frame.
+        reach: Distance from the surface that room has at least [m].
 
-def union_volume(pieces: Sequence[Piece]) -> float:
-    """Volume of the union of pieces [m^3]."""
-    solids = [solid for piece in pieces if (solid := as_manifold(piece.mesh())) is not None]
-    return float(manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).volume()) if solids else 0.0
+    Returns:
+        The share; None where there is hardly any room.
+    """
+    hull = closed.convex_hull
+    points = np.random.default_rng(0).uniform(*closed.bounds, size=(_ROOM_SAMPLES, 3))
+    normals, origins = np.asarray(hull.face_normals), np.asarray(hull.triangles)[:, 0]
+    offsets = np.einsum("ij,ij->i", normals, origins)
+    inside = np.concatenate([(block @ normals.T < offsets).all(axis=1) for block in np.array_split(points, 40)])
+    points = points[inside]
+    room = points[signed_distances(closed, points) > reach]
+    if len(room) < _LEAST_ROOM * len(points):
+        return None
+    return float(contains(pieces, room).mean())

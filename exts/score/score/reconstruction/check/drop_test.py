@@ -27,6 +27,8 @@ REST_LIMIT = 0.002
 """No point of the object may rest further than this from where the scan has it [m]."""
 JITTER_LIMIT = 0.0005
 """Peak to peak motion at the end [m]."""
+ROLL_LIMIT = 0.01
+"""Farthest that a rolling body moves during the last 0.4 s: it comes to rest [m]."""
 TUNNEL_LIMIT = 0.005
 """No point may ever be deeper than this below the table [m]."""
 _TIMEOUT = 1200.0
@@ -95,11 +97,14 @@ class RestResult:
     """Deepest that a point ever was below the table [m]."""
     finite: bool
     """Whether every number is finite."""
+    rolled: float | None = None
+    """For a rolling body, how far it went [m]; its ``shift`` is then that of the height of its centre of mass."""
 
     @property
     def passed(self) -> bool:
-        """Whether it settled where it was scanned, on the table, and is still."""
-        return self.finite and self.shift <= REST_LIMIT and self.jitter <= JITTER_LIMIT and self.deepest <= TUNNEL_LIMIT
+        """Whether it settled where it was scanned, or rolled on the table, and is still, or nearly so."""
+        still = self.jitter <= (JITTER_LIMIT if self.rolled is None else ROLL_LIMIT)
+        return self.finite and self.shift <= REST_LIMIT and still and self.deepest <= TUNNEL_LIMIT
 
 
 def rest_job(engine: str, usd: Path, rest: RestPose, cavity: CavityRecord | None = None, mass: float = 0.1) -> DropJob:
@@ -191,6 +196,30 @@ def judge_rest(
     shift = np.linalg.norm(path[-1] - truth, axis=1).max()
     jitter = np.linalg.norm(np.ptp(path[-_END_FRAMES:], axis=0), axis=1).max()
     return RestResult(float(shift), float(jitter), float(max(0.0, -path[..., 2].min() - table_slack)), finite=True)
+
+
+def judge_rolling(
+    poses: NDArray[np.float64], rest: RestPose, points: NDArray[np.float64], center: NDArray[np.float64]
+) -> RestResult:
+    """Judge how a body that rolls came to rest: on the table, its centre at its height, and slow at the end.
+
+    Args:
+        poses: Poses over time, shape (T, 7): position [m], quaternion (x, y, z, w).
+        rest: Pose in which the scan has it.
+        points: Points of the object that are followed, asset frame [m], shape (P, 3).
+        center: Centre of mass, asset frame [m], shape (3,).
+    """
+    settled = judge_rest(poses, rest, points)
+    if not settled.finite:
+        return settled
+    truth = Rotation.from_quat(rest.quaternion).apply(center) + np.array(rest.position)
+    path = np.stack([Rotation.from_quat(pose[3:]).apply(center) + pose[:3] for pose in poses])
+    return dataclasses.replace(
+        settled,
+        shift=float(abs(path[-1, 2] - truth[2])),
+        jitter=float(np.linalg.norm(np.ptp(path[-_END_FRAMES:], axis=0))),
+        rolled=float(np.linalg.norm(path[-1, :2] - truth[:2])),
+    )
 
 
 def ball_stays(asset: NDArray[np.float64], ball: NDArray[np.float64], cavity: CavityRecord) -> bool:

@@ -10,12 +10,15 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import ConvexHull, QhullError
 
+from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.errors import UserError
 
 _GAP = 0.03
 """Pieces nearer than this share of the object's size belong together: a scan breaks a surface at its holes."""
+_WITHIN = 0.9
+"""A piece with this share of its points above, under or in the outline of the largest one belongs to it."""
 _RIVAL_AREA = 0.1
 """A piece with this share of the largest one's area is a second object, a smaller one an island."""
 
@@ -62,40 +65,80 @@ def weld(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.
     return np.asarray(first[inverse.ravel()][faces], dtype=np.int64)
 
 
-def select_object(vertices: NDArray[np.float64], welded: NDArray[np.int64], where: str = "object") -> ObjectFaces:
+def select_object(
+    vertices: NDArray[np.float64], welded: NDArray[np.int64], places: NDArray[np.float64] | None = None
+) -> ObjectFaces:
     """Keep the largest piece and what belongs to it.
 
     Args:
         vertices: Vertices, shape (V, 3).
         welded: Faces from :func:`weld`, shape (F, 3).
-        where: Name of the stage, for the message.
+        places: The vertices in the unit and frame in which a region is given, shape (V, 3), for the message; None: as
+            they are.
 
     Raises:
-        UserError: A second piece is too large to be an island.
+        UserError: A second piece is too large to be an island; the message holds a region for each of the two.
     """
     piece, count = _pieces(len(vertices), welded)
     areas = np.bincount(piece, weights=trimesh.triangles.area(vertices[welded]), minlength=count)
     # Hundreds of crumbs would cost a search each, and none can be a bridge between two large pieces.
     large = [int(p) for p in np.argsort(-areas) if areas[p] > 1e-3 * areas.max()][:60]
     corners = {p: np.unique(welded[piece == p]) for p in large}
-    main = vertices[corners[large[0]]]
-    gap = _GAP * float(np.linalg.norm(np.ptp(main, axis=0)))
+    gap = _GAP * float(np.linalg.norm(np.ptp(vertices[corners[large[0]]], axis=0)))
     joined, waiting = [large[0]], large[1:]
     while True:
-        tree = cKDTree(vertices[np.concatenate([corners[p] for p in joined])])
-        near = [p for p in waiting if tree.query(vertices[corners[p]], distance_upper_bound=gap)[0].min() < gap]
+        whole = welded[np.isin(piece, joined)]
+        near = [p for p in waiting if _belongs(vertices, whole, welded[piece == p], gap)]
         if not near:
             break
         joined += near
         waiting = [p for p in waiting if p not in near]
     for rival in waiting:
         if areas[rival] > _RIVAL_AREA * areas[joined].sum():
-            center = np.round(vertices[corners[rival]].mean(axis=0), 4).tolist()
+            told = vertices if places is None else places
+            both = [told[np.concatenate([corners[p] for p in joined])], told[corners[rival]]]
+            regions = [_region_text(both[i], both[1 - i]) for i in (0, 1)]
             raise UserError(
-                f"{where}: the scan holds two objects; the second, with {areas[rival] / areas[joined].sum():.0%} of the"
-                f" first one's surface, is around {center}. Choose one with --roi x0 x1 y0 y1 z0 z1."
+                f"object: the scan holds two objects; the second has {areas[rival] / areas[joined].sum():.0%} of the"
+                f" first one's surface. Choose the first with --roi {regions[0]}, the second with --roi {regions[1]}."
             )
     return ObjectFaces(np.isin(piece, joined), count - len(joined))
+
+
+def _belongs(vertices: NDArray[np.float64], whole: NDArray[np.int64], part: NDArray[np.int64], gap: float) -> bool:
+    """Whether a piece touches what there is, or stands within its outline, as a knob does on a lid of clear glass."""
+    outline, footprint = vertices[np.unique(whole)][:, :2], vertices[np.unique(part)][:, :2]
+    try:
+        equations = ConvexHull(outline).equations
+    except (QhullError, ValueError):
+        equations = np.array([[0.0, 0.0, 1.0]])  # of no area: nothing is inside
+    if ((footprint @ equations[:, :2].T + equations[:, 2]).max(axis=1) < 0.0).mean() > _WITHIN:
+        return True
+    # Both ways: the corners of a large face may all be far from where another piece touches its middle.
+    for surface, other in ((whole, part), (part, whole)):
+        places = np.concatenate([vertices[np.unique(other)], vertices[other].mean(axis=1)])
+        low, high = (
+            vertices[surface].reshape(-1, 3).min(axis=0) - gap,
+            vertices[surface].reshape(-1, 3).max(axis=0) + gap,
+        )
+        places = places[((places >= low) & (places <= high)).all(axis=1)]
+        if len(places) and float(MeshQueries(vertices, surface, "cpu").distances(places).min()) < gap:
+            return True
+    return False
+
+
+def _region_text(mine: NDArray[np.float64], other: NDArray[np.float64]) -> str:
+    """A box around an object as arguments of ``--roi``: with room for table around it, and without the other object."""
+    low, high = mine.min(axis=0), mine.max(axis=0)
+    size = float((high - low).max())
+    margin = size
+    for share in (0.4, 0.2, 0.1, 0.05, 0.02, 0.01):
+        margin = share * size
+        if not ((other > low - margin) & (other < high + margin)).all(axis=1).any():
+            break
+    digits = max(0, 3 - int(np.floor(np.log10(margin))))
+    bounds = np.stack([low - margin, high + margin], axis=1).ravel()
+    return " ".join(f"{value:.{digits}f}" for value in np.round(bounds, digits) + 0.0)
 
 
 def repaired(vertices: NDArray[np.float64], welded: NDArray[np.int64]) -> trimesh.Trimesh:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import manifold3d
 import numpy as np
 import trimesh
-import warp as wp
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.measure import marching_cubes
 
+from score.reconstruction.scan.field import signed_field
 from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.errors import UserError
 
@@ -29,8 +28,6 @@ _SIMPLIFY = 0.0002
 """Largest move of the surface when it is simplified [m]."""
 _CELLS_ACROSS = 150
 _VOXEL_RANGE = (0.0004, 0.0015)
-_BLOCK = 4
-"""Cells of the field along the edge of a block that is asked or left out as a whole."""
 _PATCH_ROUNDS = 3
 _LARGEST_PATCH = 0.01
 """Share of the faces that may be cut out around edges with one or three faces; a surface with more needs the field."""
@@ -52,18 +49,6 @@ class ClosedMesh:
     """95th percentile of the scan's distance from it [m]."""
     voxel: float
     """Edge of the field's cells [m], also the scale of the checks."""
-
-
-@wp.kernel
-def _signed_distance(
-    mesh: wp.uint64, points: wp.array[wp.vec3], band: float, distances: wp.array[float], known: wp.array[wp.int8]
-) -> None:
-    index = wp.tid()
-    hit = wp.mesh_query_point_sign_winding_number(mesh, points[index], band)  # type: ignore[call-arg]
-    if hit.result:
-        nearest = wp.mesh_eval_position(mesh, hit.face, hit.u, hit.v)
-        distances[index] = hit.sign * wp.length(points[index] - nearest)
-        known[index] = wp.int8(1)
 
 
 def close_mesh(surface: trimesh.Trimesh, *, on_table: bool, voxel: float | None = None) -> ClosedMesh:
@@ -226,7 +211,7 @@ def _from_field(surface: trimesh.Trimesh, cell: float) -> manifold3d.Manifold:
             f"close: a grid of {cell * 1e3:.2f} mm cells needs {np.prod(shape.astype(float)):.2g} of them, and at most"
             f" {LARGEST_GRID:.2g} are made: give a larger --voxel."
         )
-    field = _field(surface, low, cell, shape)
+    field = signed_field(surface, low, cell, shape)
     if not (field.min() < 0.0 < field.max()):
         raise UserError(
             "close: the scan encloses no volume: it is an open sheet. Scan all sides of the object, or its underside on"
@@ -240,57 +225,6 @@ def _from_field(surface: trimesh.Trimesh, cell: float) -> manifold3d.Manifold:
     # Crumbs: hollow noise inside the wall and specks outside.
     parts = sorted(solid.decompose(), key=lambda part: -part.volume())
     return manifold3d.Manifold.compose([part for part in parts if abs(part.volume()) > 0.02 * parts[0].volume()])
-
-
-def _field(
-    surface: trimesh.Trimesh, low: NDArray[np.float64], cell: float, shape: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Signed distance on a grid, negative inside, exact within a band around the surface, constant beyond."""
-    wp.init()
-    mesh = wp.Mesh(
-        points=wp.array(np.asarray(surface.vertices, dtype=np.float32), dtype=wp.vec3, device="cpu"),
-        indices=wp.array(np.asarray(surface.faces, dtype=np.int32).ravel(), dtype=int, device="cpu"),
-        support_winding_number=True,
-    )
-    band, near = 2.0 * cell, _near_cells(surface, low, cell, shape)
-    field = np.full(shape, band, dtype=np.float32)
-    distances, known = _query(mesh, near * cell + low, band)
-    near, distances = near[known], distances[known]
-    field[tuple(near.T)] = distances
-    beyond = np.ones(shape, dtype=bool)
-    beyond[tuple(near.T)] = False
-    # Beyond the band the sign is that of the whole region, read at one cell of it.
-    regions, count = ndimage.label(beyond)
-    _, first = np.unique(regions.ravel(), return_index=True)
-    first = first[-count:] if count else first[:0]
-    cells = np.stack(np.unravel_index(first, shape), axis=1)
-    signs = np.sign(_query(mesh, cells * cell + low, float(np.linalg.norm(shape * cell)))[0])
-    values = np.concatenate([[0.0], band * signs]).astype(np.float32)
-    field[beyond] = values[regions[beyond]]
-    return field
-
-
-def _near_cells(
-    surface: trimesh.Trimesh, low: NDArray[np.float64], cell: float, shape: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Cells (N, 3) of the blocks that the surface may touch: most of the grid is far from it, and need not be asked."""
-    blocks = np.stack(np.meshgrid(*[np.arange(-(-n // _BLOCK)) for n in shape], indexing="ij"), axis=-1).reshape(-1, 3)
-    centers = (blocks * _BLOCK + (_BLOCK - 1) / 2.0) * cell + low
-    near = (
-        MeshQueries(surface.vertices, surface.faces, "cpu").distances(centers) < (2.0 + 3.0**0.5 * _BLOCK / 2.0) * cell
-    )
-    offsets = np.stack(np.meshgrid(*[np.arange(_BLOCK)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    cells = (blocks[near][:, None] * _BLOCK + offsets).reshape(-1, 3)
-    return np.asarray(cells[(cells < shape).all(axis=1)])
-
-
-def _query(mesh: wp.Mesh, points: NDArray[np.float64], band: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Signed distances of points (N, 3), and which of them lie within the band."""
-    distances = wp.zeros(len(points), dtype=float, device="cpu")
-    known = wp.zeros(len(points), dtype=wp.int8, device="cpu")
-    given = wp.array(points.astype(np.float32), dtype=wp.vec3, device="cpu")
-    wp.launch(_signed_distance, len(points), [mesh.id, given, band], [distances, known], device="cpu")
-    return distances.numpy(), known.numpy() > 0
 
 
 def _invented(mesh: trimesh.Trimesh, surface: trimesh.Trimesh, cell: float, on_table: bool) -> float:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
-from PIL import Image
 
-from score.utils.errors import UserError, near_names
+from score.reconstruction.scan.appearance import appearance_of
+from score.reconstruction.scan.companions import CompanionFiles
+from score.reconstruction.scan.formats import gltf_notes, no_surface, require_mesh_file
+from score.utils.errors import UserError
+from score.utils.fields import brief
 
-SUFFIXES = (".obj", ".ply", ".stl", ".glb", ".gltf", ".off")
 LARGEST_FACE_COUNT = 4_000_000
 """More faces than this are refused: they take gigabytes and give no better asset."""
-_TEXTURE_QUALITY = 92
-_LARGEST_TEXTURE = 4096
-"""Longest side of a stored texture [pixels]."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,8 @@ class Scan:
     """Unit that the file format prescribes; None where it prescribes none."""
     format_up: str = "z"
     """Axis that the file format, or else custom, says is up."""
+    places: NDArray[np.float64] | None = None
+    """The vertices as the file has them, shape (V, 3), in its unit and frame, whatever was done since."""
 
     def with_faces(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Scan:
         """Keep some faces and the vertices that they use."""
@@ -54,6 +54,7 @@ class Scan:
             faces=inverse.reshape(-1, 3).astype(np.int64),
             uv=None if self.uv is None else self.uv[used],
             colors=None if self.colors is None else self.colors[used],
+            places=None if self.places is None else self.places[used],
         )
 
     def transformed(self, rotation: NDArray[np.float64], offset: NDArray[np.float64], scale: float = 1.0) -> Scan:
@@ -74,72 +75,62 @@ def read_scan(path: Path) -> Scan:
         UserError: The file is missing, of another kind, truncated, or does not hold a valid mesh.
     """
     path = Path(path)
-    _require_mesh_file(path)
+    require_mesh_file(path)
+    companions = CompanionFiles(path)
     try:
-        mesh, notes = _load(path)
+        parts = _load(path, companions)
+        mesh = parts[0] if len(parts) == 1 else trimesh.util.concatenate([_bare(part) for part in parts])
     except UserError:
         raise
     except Exception as error:  # the parsers of six formats raise what they like on broken bytes
+        # trimesh asks for a "model.gltf" where it finds no description in the file itself.
+        if isinstance(error, FileNotFoundError) and companions.missing not in ([], ["model.gltf"]):
+            raise UserError(
+                f"load: {path} needs the file {companions.missing[0]}, which is missing: keep the files of a scan"
+                " together."
+            ) from error
         raise UserError(
-            f"load: {path} is truncated or damaged ({type(error).__name__}: {error}): export or copy it again."
+            f"load: {path} is truncated or damaged ({type(error).__name__}: {brief(error, 100)}): export or copy it"
+            " again."
         ) from error
     _check_geometry(mesh, path)
     _check_obj_is_whole(path, len(mesh.faces))
-    uv, texture, colors = _appearance(mesh)
+    look = appearance_of(parts)
     gltf = path.suffix.lower() in (".glb", ".gltf")
+    vertices = np.asarray(mesh.vertices, dtype=np.float64)
     return Scan(
-        vertices=np.asarray(mesh.vertices, dtype=np.float64),
+        vertices=vertices,
         faces=np.asarray(mesh.faces, dtype=np.int64),
-        uv=uv,
-        texture=texture,
-        colors=colors,
-        notes=tuple(notes),
+        uv=look.uv,
+        texture=look.texture,
+        colors=look.colors,
+        notes=(
+            *(f"texture: {name} is missing, goes on without it" for name in companions.missing),
+            *(f"texture: {name} is damaged, goes on without it" for name in companions.damaged),
+            *gltf_notes(path),
+            *look.notes,
+        ),
         format_unit="m" if gltf else None,
         format_up="y" if gltf else "z",
+        places=vertices,
     )
 
 
-def _require_mesh_file(path: Path) -> None:
-    if not path.is_file():
-        near = near_names(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
-        what = "is a folder, not a mesh file" if path.is_dir() else "does not exist"
-        raise UserError(f"load: {path} {what}: check the path.{near}")
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"load: {path} is of an unknown kind: export the scan as one of {', '.join(SUFFIXES)}.")
-    if path.stat().st_size == 0:
-        raise UserError(f"load: {path} is empty: export or copy it again.")
-
-
-def _load(path: Path) -> tuple[trimesh.Trimesh, list[str]]:
-    notes = [f"texture: {name} is missing, goes on without it" for name in _missing_textures(path)]
-    scene = trimesh.load_scene(str(path), process=False)
+def _load(path: Path, companions: CompanionFiles) -> list[trimesh.Trimesh]:
+    """The meshes of a file, where its own graph puts them."""
+    scene = trimesh.load_scene(str(path), process=False, resolver=companions)
     meshes = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
-    others = sum(len(part.vertices) for part in scene.geometry.values() if hasattr(part, "vertices"))
     if not meshes:
-        if others:
-            raise UserError(
-                f"load: {path} holds {others} points and no faces: a point cloud is no surface. Export a mesh, or make"
-                " one from the depth frames with 'reconstruct.py fuse'."
-            )
+        points = sum(len(part.vertices) for part in scene.geometry.values() if hasattr(part, "vertices"))
+        if points:
+            raise no_surface(path, points)
         raise UserError(f"load: {path} holds no faces, or is truncated: export the scan as a mesh of triangles.")
-    return (meshes[0] if len(meshes) == 1 else trimesh.util.concatenate(meshes)), notes
+    return meshes
 
 
-def _missing_textures(path: Path) -> list[str]:
-    """Names that an .obj refers to, directly or through its .mtl, and that are not beside it."""
-    if path.suffix.lower() != ".obj":
-        return []
-    names = re.findall(r"^mtllib\s+(.+?)\s*$", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-    missing = []
-    for name in dict.fromkeys(names):
-        library = path.parent / Path(name).name
-        if not library.is_file():
-            missing.append(name)
-            continue
-        text = library.read_text(encoding="utf-8", errors="replace")
-        images = dict.fromkeys(re.findall(r"^\s*map_Kd\s+(.+?)\s*$", text, re.MULTILINE))
-        missing += [image for image in images if not (path.parent / Path(image).name).is_file()]
-    return missing
+def _bare(part: trimesh.Trimesh) -> trimesh.Trimesh:
+    """A mesh without its look, which need not be joined with the others' to join the shapes."""
+    return trimesh.Trimesh(part.vertices, part.faces, process=False)
 
 
 def _check_geometry(mesh: trimesh.Trimesh, path: Path) -> None:
@@ -153,8 +144,17 @@ def _check_geometry(mesh: trimesh.Trimesh, path: Path) -> None:
         raise UserError(
             f"load: {path} has {len(faces):,} faces, and at most {LARGEST_FACE_COUNT:,} are taken: decimate the scan."
         )
-    if not np.ptp(vertices, axis=0).max() > 0.0:
+    size = float(np.ptp(vertices, axis=0).max())
+    if not size > 0.0:
         raise UserError(f"load: all vertices of {path} are one point: export the scan again.")
+    if not size < 1e9:
+        raise UserError(f"load: {path} reaches over {size:.2g} units, which is no object's: export the scan again.")
+    area = float(trimesh.triangles.area(vertices[faces]).sum())
+    if len(faces) < 4 or area < 1e-9 * size**2:
+        raise UserError(
+            f"load: {path} holds {len(faces)} faces of together {area / size**2:.1g} of its size squared: that is no"
+            " surface of an object; export the scan again."
+        )
 
 
 def _check_obj_is_whole(path: Path, faces: int) -> None:
@@ -169,27 +169,3 @@ def _check_obj_is_whole(path: Path, faces: int) -> None:
             f"load: {path} is truncated: its header states {int(stated.group(1)):,} faces and it holds {faces:,}: copy"
             " it again."
         )
-
-
-def _appearance(
-    mesh: trimesh.Trimesh,
-) -> tuple[NDArray[np.float64] | None, bytes | None, NDArray[np.uint8] | None]:
-    visual = mesh.visual
-    if visual.kind == "texture":
-        material = visual.material
-        image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
-        uv = None if visual.uv is None else np.asarray(visual.uv, dtype=np.float64)
-        if image is not None and uv is not None and len(uv) == len(mesh.vertices) and np.isfinite(uv).all():
-            return uv, _as_jpeg(image), None
-        return None, None, None
-    if visual.kind in ("vertex", "face"):
-        return None, None, np.asarray(visual.vertex_colors, dtype=np.uint8)[:, :3]
-    return None, None, None
-
-
-def _as_jpeg(image: Image.Image) -> bytes:
-    picture = image.convert("RGB")
-    picture.thumbnail((_LARGEST_TEXTURE, _LARGEST_TEXTURE))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=_TEXTURE_QUALITY)
-    return buffer.getvalue()

@@ -9,8 +9,6 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from score.utils.errors import UserError
-
 _SAMPLES = 20_000
 _HYPOTHESES = 600
 _SCORED = 4_000
@@ -23,8 +21,6 @@ _MIN_SPREAD = 1.6
 """A table's footprint is at least this many times that of what stands on it; an object's own foot is not."""
 LARGEST_TILT = 20.0
 """A table steeper than this against a given --up axis is a wall [deg]."""
-LARGEST_STANDING_TILT = 15.0
-"""An object that would have to tip further than this to stand was not scanned standing [deg]."""
 
 
 @dataclass(frozen=True)
@@ -83,37 +79,6 @@ def find_table(
             return plane
         remaining = remaining[np.abs(remaining @ normal - offset) > tolerance]
     return None
-
-
-def standing_face(
-    hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """The face of a convex hull on which a body comes to rest when it is set down as it is (z up).
-
-    Args:
-        hull: Convex hull of the body.
-        center_of_mass: Centre of mass, shape (3,).
-
-    Returns:
-        The face's outward normal (3,), a point on it (3,), and the angle between the normal and straight down [deg].
-
-    Raises:
-        UserError: The body would have to tip further than :data:`LARGEST_STANDING_TILT`.
-    """
-    triangles, normals = np.asarray(hull.triangles), np.asarray(hull.face_normals)
-    below = np.einsum("ij,ij->i", center_of_mass - triangles[:, 0], normals)
-    feet = center_of_mass - below[:, None] * normals
-    weights = trimesh.triangles.points_to_barycentric(triangles, feet)
-    stable = (weights >= -1e-9).all(axis=1)
-    tilt = np.degrees(np.arccos(np.clip(-normals[:, 2], -1.0, 1.0)))
-    tilt[~stable] = 180.0
-    best = int(np.argmin(tilt))
-    if tilt[best] > LARGEST_STANDING_TILT:
-        raise UserError(
-            "table: the scan holds no table plane, and the object does not stand on its lowest side (it would tip by"
-            f" {tilt[best]:.0f} degrees): name the axis that points up with --up, or scan it with the table."
-        )
-    return normals[best], triangles[best, 0], float(tilt[best])
 
 
 def _best_plane(

@@ -10,14 +10,21 @@ import trimesh
 
 from score.reconstruction.settings import AssetCfg
 from score.reconstruction.shape.cavity import Cavity, find_cavity
-from score.reconstruction.shape.decomposition import coacd_pieces, hull_piece, sector_pieces
+from score.reconstruction.shape.decomposition import coacd_pieces, hull_piece, sector_pieces, union_volume
+from score.reconstruction.shape.medial import medial_pieces
 from score.reconstruction.shape.mesh_queries import MeshQueries
-from score.reconstruction.shape.pieces import Piece, with_flat_foot
+from score.reconstruction.shape.pieces import Piece, outer_surface_points, with_flat_foot
 from score.reconstruction.shape.primitives import fit_primitive, ring_pieces, slot_pieces
 from score.utils.errors import UserError
 
 _CLOSE_ENOUGH = (0.0015, 0.015)
 """A simple shape is taken where 95 % of the surface is nearer than this [m], or than this share of the diagonal."""
+_SWOLLEN = 0.3
+"""Pieces that enclose this much more than the body bridge something: others are tried."""
+_FIRST_SHARE = 0.6
+"""Share of CoACD's time for the first try; a coarser one gets the rest."""
+_COARSER = 3.0
+"""Factor of the concavity of the coarser try."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ def _chosen(mesh: trimesh.Trimesh, cavity: Cavity | None, cfg: AssetCfg) -> Coll
         pieces = slot_pieces(mesh, cavity, cfg.measures)
     elif cfg.collision == "fit:ring":
         pieces = ring_pieces(mesh, cavity, cfg.measures)
+    elif cfg.collision == "medial":
+        pieces = medial_pieces(mesh)
     elif cfg.collision == "coacd":
         pieces = coacd_pieces(mesh, cfg.coacd_threshold, cfg.coacd_timeout)
     else:
@@ -84,13 +93,45 @@ def _automatic(mesh: trimesh.Trimesh, cavity: Cavity | None, cfg: AssetCfg) -> C
             return Collision("primitive", [fit.piece], None)
         tried.append(f"primitive: 95 % within {fit.error * 1e3:.1f} mm, limit {limit * 1e3:.1f} mm")
         hull = hull_piece(mesh)
-        distance = _distance(hull[0], mesh)
+        distance = _distance(hull, mesh)
         if distance < limit:
             return Collision("hull", hull, None, tuple(tried))
         tried.append(f"hull: 95 % within {distance * 1e3:.1f} mm, limit {limit * 1e3:.1f} mm")
-    return Collision("coacd", coacd_pieces(mesh, cfg.coacd_threshold, cfg.coacd_timeout), cavity, tuple(tried))
+    return _decomposed(mesh, cavity, cfg, tried)
 
 
-def _distance(piece: Piece, mesh: trimesh.Trimesh) -> float:
-    points, _ = trimesh.sample.sample_surface(piece.mesh(), 5000, seed=0)
+def _decomposed(mesh: trimesh.Trimesh, cavity: Cavity | None, cfg: AssetCfg, tried: list[str]) -> Collision:
+    """CoACD, a coarser CoACD, and pieces along the medial lines: the first that do not bridge, else the nearest."""
+    options: list[tuple[float, str, list[Piece]]] = []
+    for kind in ("coacd", "coarser coacd", "medial"):
+        if kind == "coarser coacd" and options:
+            continue  # a finer one is there
+        share = _FIRST_SHARE if kind == "coacd" else 1.0 - _FIRST_SHARE
+        factor = 1.0 if kind == "coacd" else _COARSER
+        try:
+            if kind == "medial":
+                pieces = medial_pieces(mesh)
+            else:
+                pieces = coacd_pieces(mesh, factor * cfg.coacd_threshold, share * cfg.coacd_timeout)
+        except UserError as error:
+            tried.append(f"{kind}: {error}")
+            continue
+        name = kind.rpartition(" ")[2]
+        swollen = union_volume(pieces) / float(mesh.volume) - 1.0
+        if swollen < _SWOLLEN:
+            return Collision(name, pieces, cavity, tuple(tried))
+        tried.append(f"{kind}: encloses {swollen:.0%} more than the body")
+        options.append((_distance(pieces, mesh), name, pieces))
+    if not options:
+        raise UserError(
+            f"collision: nothing decomposes the body ({'; '.join(tried[-3:])}): give a larger --coacd-timeout, or use"
+            " --collision hull."
+        )
+    distance, name, pieces = min(options, key=lambda option: option[0])
+    return Collision(name, pieces, cavity, (*tried, f"{name} is nearest, 95 % within {distance * 1e3:.1f} mm"))
+
+
+def _distance(pieces: list[Piece], mesh: trimesh.Trimesh) -> float:
+    """95th percentile of the distance from the pieces' outer surface to the mesh [m]."""
+    points = outer_surface_points(pieces)
     return float(np.percentile(MeshQueries(mesh.vertices, mesh.faces, "cpu").distances(points), 95))

@@ -9,6 +9,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import manifold3d
@@ -200,3 +201,9 @@ def _whole(band: manifold3d.Manifold) -> ConvexPiece | None:
     if band.is_empty() or band.volume() < 0.9 * band.hull().volume():
         return None
     return convex_piece(np.asarray(as_trimesh(band).vertices))
+
+
+def union_volume(pieces: Sequence[Piece]) -> float:
+    """Volume of the union of pieces [m^3]."""
+    solids = [solid for piece in pieces if (solid := as_manifold(piece.mesh())) is not None]
+    return float(manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add).volume()) if solids else 0.0

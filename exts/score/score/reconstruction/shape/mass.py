@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from score.reconstruction.scan.closing import wall_thickness
-from score.reconstruction.settings import DENSITIES, AssetCfg
+from score.reconstruction.settings import DENSITIES, MASS_UNITS, AssetCfg
 from score.utils.errors import UserError
 
+DENSITY_RANGE = (20.0, 20_000.0)
+"""From expanded foam to gold [kg/m^3]."""
 THIN_WALL = 0.006
 """Scans get walls below this wrong by tens of percent of their thickness, so their volume is no mass [m]."""
 
@@ -50,6 +52,7 @@ def mass_properties(closed: trimesh.Trimesh, surface_area: float, cfg: AssetCfg)
     wall = float(np.median(wall_thickness(closed)))  # a closed mesh stops every ray
     volume = float(closed.volume)
     if cfg.mass is not None:
+        require_plausible_mass(cfg.mass, volume)
         mass, source = cfg.mass, "weighed (--mass)"
     elif cfg.material is None:
         raise UserError("mass: neither --mass nor --material was given: weigh the object and give --mass in kg.")
@@ -69,6 +72,31 @@ def mass_properties(closed: trimesh.Trimesh, surface_area: float, cfg: AssetCfg)
     center, tensor = _shell(closed, mass) if shell else _solid(closed, mass)
     moments, axes = principal(tensor)
     return MassProperties(mass, center, moments, axes, source, wall)
+
+
+def require_plausible_mass(mass: float, volume: float) -> None:
+    """Check that some solid could have a mass at a volume.
+
+    Args:
+        mass: What the user says [kg].
+        volume: Volume of the closed scan [m^3].
+
+    Raises:
+        UserError: The density lies outside :data:`DENSITY_RANGE`; the message names the unit that was likely meant.
+    """
+    density = mass / volume
+    low, high = DENSITY_RANGE
+    if low <= density <= high:
+        return
+    likely = [name for name, unit in MASS_UNITS.items() if name != "kg" and low <= density * unit <= high]
+    meant = f"was {mass:g} {likely[0]} meant (--mass {mass:g}{likely[0]})?" if likely else "check the scale."
+    # A file without a unit has often been scaled to a longest side of 1.
+    factor = (density / 1000.0) ** (1.0 / 3.0)
+    raise UserError(
+        f"mass: {mass:g} kg in {volume * 1e6:.3g} ml are {density:.3g} kg/m^3, and things have {low:g} to {high:g}:"
+        f" {meant} Else the scan's unit is wrong (as water it would be {factor:.2g} times as long): give --unit or"
+        " --known-length."
+    )
 
 
 def principal(tensor: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:

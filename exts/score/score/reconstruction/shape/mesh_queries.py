@@ -9,8 +9,9 @@ import numpy as np
 import trimesh
 import warp as wp
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
 
-__all__ = ["MeshQueries"]
+__all__ = ["MeshQueries", "planar_area"]
 
 _FAR = 1.0e6
 """Longest distance that is searched [m]."""
@@ -102,3 +103,11 @@ class MeshQueries:
 
     def _vectors(self, values: NDArray[np.floating]) -> Any:
         return wp.array(np.ascontiguousarray(values, dtype=np.float32), dtype=wp.vec3, device=self._device)
+
+
+def planar_area(points: NDArray[np.float64]) -> float:
+    """Area of the hull of points in a plane, shape (N, 2); 0 where they are too few or in line."""
+    try:
+        return float(ConvexHull(points).volume) if len(points) >= 3 else 0.0
+    except QhullError:
+        return 0.0

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.transform import Rotation
 
+from score.reconstruction.shape.mesh_queries import planar_area
+
 MAX_PIECES = 64
 """Hulls per body that PhysX takes on a GPU."""
 MAX_HULL_VERTICES = 32
@@ -21,6 +23,9 @@ _FOOT_HEIGHT = 0.001
 """What is below this belongs to the foot [m]."""
 _FLAT_SHARE = 0.35
 """A foot is flat when its lower third spans at least this share of it; a ball's spans 0.3."""
+_OUTER_SAMPLES = 5000
+_SKIN = 2e-5
+"""A point this deep inside another piece is no outer surface [m]."""
 IDENTITY = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -144,7 +149,7 @@ def with_flat_foot(pieces: Sequence[Piece], mesh: trimesh.Trimesh) -> list[Piece
         mesh: The object's surface, standing on z = 0: it says whether the foot is flat.
     """
     corners = np.asarray(mesh.vertices)
-    areas = [_footprint(corners[corners[:, 2] < height]) for height in (0.3 * _FOOT_HEIGHT, _FOOT_HEIGHT)]
+    areas = [planar_area(corners[corners[:, 2] < height, :2]) for height in (0.3 * _FOOT_HEIGHT, _FOOT_HEIGHT)]
     if areas[0] <= _FLAT_SHARE * areas[1]:
         return list(pieces)
     return [_flattened(piece) if isinstance(piece, ConvexPiece) else piece for piece in pieces]
@@ -153,14 +158,6 @@ def with_flat_foot(pieces: Sequence[Piece], mesh: trimesh.Trimesh) -> list[Piece
 def _flattened(piece: ConvexPiece) -> ConvexPiece:
     low = piece.vertices[:, 2:] < _FOOT_HEIGHT
     return convex_piece(np.where(low & [False, False, True], 0.0, piece.vertices)) or piece
-
-
-def _footprint(corners: NDArray[np.float64]) -> float:
-    """Area of the hull of corners seen from above [m^2]; 0 where they are too few or in line."""
-    try:
-        return float(ConvexHull(corners[:, :2]).volume) if len(corners) >= 3 else 0.0
-    except QhullError:
-        return 0.0
 
 
 def contains(pieces: Sequence[Piece], points: NDArray[np.float64], margin: float = 0.0) -> NDArray[np.bool_]:
@@ -197,6 +194,20 @@ def depth(piece: Piece, points: NDArray[np.float64]) -> NDArray[np.float64]:
 def combined_mesh(pieces: Sequence[Piece]) -> trimesh.Trimesh:
     """The surfaces of all pieces as one mesh, overlaps kept."""
     return trimesh.util.concatenate([piece.mesh() for piece in pieces])
+
+
+def outer_surface_points(pieces: Sequence[Piece], seed: int = 0) -> NDArray[np.float64]:
+    """Points on the pieces' surfaces that no other piece covers [m], shape (N, 3)."""
+    meshes = [piece.mesh() for piece in pieces]
+    areas = np.array([mesh.area for mesh in meshes])
+    counts = np.maximum(20, np.round(_OUTER_SAMPLES * areas / areas.sum())).astype(int)
+    found = []
+    for index, (mesh, count) in enumerate(zip(meshes, counts, strict=True)):
+        points = np.asarray(trimesh.sample.sample_surface(mesh, int(count), seed=seed + index)[0])
+        others = [piece for other, piece in enumerate(pieces) if other != index]
+        found.append(points[~contains(others, points, -_SKIN)] if others else points)
+    points = np.concatenate(found)
+    return points if len(points) else np.concatenate([np.asarray(mesh.vertices) for mesh in meshes])
 
 
 def _pose(piece: BoxPiece | CylinderPiece) -> NDArray[np.float64]:

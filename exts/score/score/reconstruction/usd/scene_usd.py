@@ -12,7 +12,7 @@ import numpy as np
 from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade
 
 from score.reconstruction.scene import SceneObject
-from score.reconstruction.scene_motion import ResistanceCfg
+from score.reconstruction.usd.resistance import write_resistance
 from score.reconstruction.usd.usd_reader import open_stage
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
@@ -49,7 +49,7 @@ def write_scene_object(item: SceneObject, path: Path, *, static: bool = False) -
     _set_mass(root, item)
     _set_friction(root, item.friction)
     if item.resistance is not None:
-        _set_resistance(root, item.resistance)
+        write_resistance(root, item.resistance)
     if static:
         for api in (UsdPhysics.RigidBodyAPI, UsdPhysics.MassAPI):
             root.RemoveAPI(api)
@@ -78,21 +78,6 @@ def _set_friction(root: Usd.Prim, friction: float) -> None:
             api = UsdPhysics.MaterialAPI(prim)
             api.CreateStaticFrictionAttr(float(friction))
             api.CreateDynamicFrictionAttr(float(friction))
-
-
-def _set_resistance(root: Usd.Prim, resistance: ResistanceCfg) -> None:
-    """Damping for PhysX, which knows no rolling friction, and rolling friction for MuJoCo, which reads no damping."""
-    kinds = Sdf.ValueTypeNames
-    for name, value in (("linear", resistance.linear_damping), ("angular", resistance.angular_damping)):
-        root.CreateAttribute(f"physxRigidBody:{name}Damping", kinds.Float).Set(float(value))
-    if resistance.rolling_friction <= 0.0:
-        return
-    for prim in Usd.PrimRange(root):
-        if prim.IsA(UsdShade.Material) and prim.HasAPI(UsdPhysics.MaterialAPI):
-            prim.CreateAttribute("newton:rollingFriction", kinds.Float).Set(float(resistance.rolling_friction))
-            prim.CreateAttribute("mjc:rollingfriction", kinds.Double).Set(float(resistance.rolling_friction))
-        if prim.HasAPI(UsdPhysics.CollisionAPI):  # contacts of six dimensions: with fewer nothing resists rolling
-            prim.CreateAttribute("mjc:condim", kinds.Int).Set(6)
 
 
 def _set_origin(root: Usd.Prim, origin: np.ndarray) -> None:

@@ -45,6 +45,8 @@ class UsdAsset:
     """Authored inertia tensor about the centre of mass, axes of the asset frame [kg m^2], shape (3, 3)."""
     friction: float | None
     """Dynamic friction of the first collider's material; None without one."""
+    rolling: float = 0.0
+    """Rolling resistance of the first collider's material as a lever arm [m]; 0 leaves the engine's own."""
 
 
 def open_stage(path: Path) -> Usd.Stage:
@@ -79,6 +81,7 @@ def read_usd(path: Path) -> UsdAsset:
     unbaked: list[str] = []
     seen: list[tuple[trimesh.Trimesh, UsdGeom.Gprim]] = []
     friction: float | None = None
+    rolling = 0.0
     for prim in Usd.PrimRange(root):
         gprim = UsdGeom.Gprim(prim)
         if not gprim:
@@ -90,7 +93,8 @@ def read_usd(path: Path) -> UsdAsset:
                 unbaked.append(f"{prim.GetPath()}: {piece}")
             else:
                 pieces.append(piece)
-            friction = _friction(prim) if friction is None else friction
+            if friction is None:
+                friction, rolling = _friction(prim)
         elif gprim.ComputePurpose() in (UsdGeom.Tokens.default_, UsdGeom.Tokens.render) and prim.IsA(UsdGeom.Mesh):
             seen.append((_triangles(prim, transform), gprim))
     if not root.HasAPI(UsdPhysics.RigidBodyAPI):
@@ -98,7 +102,7 @@ def read_usd(path: Path) -> UsdAsset:
     if not pieces and not unbaked:
         raise UserError(f"usd: {path} has no collider: nothing would touch it. Apply CollisionAPI to its shapes.")
     mass, center, inertia = _mass(root)
-    return UsdAsset(_visual(seen, pieces), pieces, unbaked, mass, center, inertia, friction)
+    return UsdAsset(_visual(seen, pieces), pieces, unbaked, mass, center, inertia, friction, rolling)
 
 
 def _piece(prim: Usd.Prim, transform: NDArray[np.float64]) -> Piece | str:
@@ -197,8 +201,11 @@ def _mass(root: Usd.Prim) -> tuple[float, NDArray[np.float64], NDArray[np.float6
     return float(api.GetMassAttr().Get() or 0.0), center, turn @ np.diag(moments) @ turn.T
 
 
-def _friction(prim: Usd.Prim) -> float | None:
+def _friction(prim: Usd.Prim) -> tuple[float | None, float]:
+    """Dynamic friction, None without a physics material, and rolling resistance [m]."""
     material, _ = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial("physics")
     if not material or not material.GetPrim().HasAPI(UsdPhysics.MaterialAPI):
-        return None
-    return float(UsdPhysics.MaterialAPI(material.GetPrim()).GetDynamicFrictionAttr().Get() or 0.0)
+        return None, 0.0
+    friction = float(UsdPhysics.MaterialAPI(material.GetPrim()).GetDynamicFrictionAttr().Get() or 0.0)
+    rolling = material.GetPrim().GetAttribute("mjc:rollingfriction")
+    return friction, float(rolling.Get() or 0.0) if rolling else 0.0

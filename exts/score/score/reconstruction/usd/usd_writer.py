@@ -20,8 +20,10 @@ import numpy as np
 from pxr import Gf, Kind, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade, Vt
 
 from score.reconstruction.scan.scan import Scan
+from score.reconstruction.scene_motion import ResistanceCfg
 from score.reconstruction.shape.mass import MassProperties
 from score.reconstruction.shape.pieces import BoxPiece, ConvexPiece, CylinderPiece, Piece, Primitive
+from score.reconstruction.usd.resistance import write_resistance
 
 _KINDS = Sdf.ValueTypeNames
 _BODY = {
@@ -31,11 +33,15 @@ _BODY = {
     "physxRigidBody:sleepThreshold": (_KINDS.Float, 0.0),
 }
 """Settings of the body in PhysX: those that hold a grasp (docs/notebook/insert.md, section Contact)."""
+CONTACT_IMPEDANCE = (0.98, 0.995, 0.0005, 0.5, 2.0)
+"""MuJoCo's ``solimp`` of each piece: stiff."""
+CONTACT_RANK = 4
+"""MuJoCo's ``condim`` of each piece: with torsional friction."""
 _COLLIDER = {
     "physxCollision:contactOffset": (_KINDS.Float, 0.002),
     "physxCollision:restOffset": (_KINDS.Float, 0.0),
-    "mjc:solimp": (_KINDS.DoubleArray, [0.98, 0.995, 0.0005, 0.5, 2.0]),
-    "mjc:condim": (_KINDS.Int, 4),
+    "mjc:solimp": (_KINDS.DoubleArray, list(CONTACT_IMPEDANCE)),
+    "mjc:condim": (_KINDS.Int, CONTACT_RANK),
 }
 """Contact of each piece in both engines: stiff, with torsional friction."""
 _COLLIDER_COLOR = (0.25, 0.7, 0.35)
@@ -50,6 +56,7 @@ def write_usd(
     mass: MassProperties,
     friction: float,
     texture_file: str | None,
+    resistance: ResistanceCfg | None = None,
 ) -> None:
     """Write an asset.
 
@@ -61,6 +68,7 @@ def write_usd(
         mass: Mass properties, asset frame.
         friction: Static and dynamic friction coefficient.
         texture_file: Name of the texture beside the file; None without one.
+        resistance: What stops it when it rolls; None for what does not.
     """
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
@@ -77,6 +85,8 @@ def write_usd(
     group.CreatePurposeAttr(UsdGeom.Tokens.guide)
     for index, piece in enumerate(pieces):
         _write_piece(stage, f"/{name}/collisions/c{index:03d}", piece, material)
+    if resistance is not None:
+        write_resistance(root, resistance)
     stage.GetRootLayer().Save()
 
 

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Which way up a scan without a table is: what its file hints at, and whether it would stand that way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
+
+from score.reconstruction.scan.closing import boundary_loops
+from score.reconstruction.scan.table import axis_vector, rotation_to_up
+from score.reconstruction.shape.mesh_queries import planar_area
+from score.utils.errors import UserError
+
+__all__ = ["LARGEST_STANDING_TILT", "LEAST_TOPPLING", "Stand", "guessed_up", "stand_of", "standing_face"]
+
+LARGEST_STANDING_TILT = 15.0
+"""An object that would have to tip further than this to stand was not scanned standing [deg]."""
+LEAST_TOPPLING = 2.0
+"""An object that falls over when it is tipped by less was not scanned standing [deg]; a pen on its end takes 3."""
+_SLAB = 0.01
+"""What is this near to the lowest point, as a share of the longest side, carries the object."""
+_FLAT_FOOT = 0.3
+"""Share of the footprint that a flat foot spans at least; a ball spans 0.02, a bottle on its side 0.2."""
+_OPEN_FOOT = 0.2
+"""Share of the footprint that a hole spans where the side on which the object stood was not seen."""
+_CENTRED = 0.02
+"""The origin is in the middle, or on the ground, when it is this near, as a share of the longest side."""
+_AXES = ("x", "y", "z", "-x", "-y", "-z")
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How a body comes to rest when it is set down (z up)."""
+
+    normal: NDArray[np.float64]
+    """Outward normal of the face of its hull on which it stands, shape (3,)."""
+    point: NDArray[np.float64]
+    """A point on that face, shape (3,)."""
+    tilt: float
+    """Angle by which it has to tip to stand on it [deg]."""
+    toppling: float
+    """Angle by which it may be tipped then before it falls over [deg]."""
+
+
+def stand_of(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64]) -> Stand:
+    """The face of a convex hull on which a body comes to rest when it is set down as it is (z up).
+
+    Args:
+        hull: Convex hull of the body.
+        center_of_mass: Centre of mass, shape (3,).
+    """
+    triangles, normals = np.asarray(hull.triangles), np.asarray(hull.face_normals)
+    below = np.einsum("ij,ij->i", center_of_mass - triangles[:, 0], normals)
+    feet = center_of_mass - below[:, None] * normals
+    weights = trimesh.triangles.points_to_barycentric(triangles, feet)
+    stable = (weights >= -1e-9).all(axis=1)
+    tilt = np.degrees(np.arccos(np.clip(-normals[:, 2], -1.0, 1.0)))
+    tilt[~stable] = 180.0
+    best = int(np.argmin(tilt))
+    return Stand(
+        normals[best], triangles[best, 0], float(tilt[best]), _toppling(hull, normals[best], feet[best], -below[best])
+    )
+
+
+def standing_face(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64], turn: NDArray[np.float64]) -> Stand:
+    """The face on which a body stands as it is.
+
+    Args:
+        hull: Convex hull of the body (z up).
+        center_of_mass: Centre of mass, shape (3,).
+        turn: Rotation from the frame of the scan to that of the hull, shape (3, 3).
+
+    Raises:
+        UserError: It would tip over, or fall at the least touch; the message names the axes along which it stands.
+    """
+    stand = stand_of(hull, center_of_mass)
+    if _firm(stand):
+        return stand
+    why = (
+        f"the object does not stand on its lowest side (it would tip by {stand.tilt:.0f} degrees)"
+        if stand.tilt > LARGEST_STANDING_TILT
+        else f"the object stands on an edge (tipped by {stand.toppling:.1f} degrees it falls over)"
+    )
+    standing = [f"--up {axis}" for axis in _AXES if _stands(hull, center_of_mass, turn @ axis_vector(axis))]
+    hint = f"; it would stand with {' or '.join(standing)}" if standing else ""
+    raise UserError(
+        f"table: the scan holds no table plane, and {why}: name the axis that points up with --up{hint}, or scan it"
+        " with the table."
+    )
+
+
+def guessed_up(surface: trimesh.Trimesh, default: str) -> tuple[str, str]:
+    """Which of y and z is up in a file whose format, or custom, says one, and whose author may have meant the other.
+
+    Args:
+        surface: Welded surface in any unit, in the file's frame, without a table.
+        default: ``y`` or ``z``, what is taken unless the file clearly hints at the other.
+
+    Returns:
+        The axis, and why it is the other one; empty where it is the default.
+    """
+    other = "z" if default == "y" else "y"
+    try:
+        hull = surface.convex_hull
+    except (QhullError, ValueError):
+        return default, ""
+    center = np.asarray(hull.center_mass)
+    if not _stands(hull, center, axis_vector(other)):
+        return default, ""
+    for hints in (_strong_hints, _weak_hints):
+        ours, theirs = hints(surface, hull, default), hints(surface, hull, other)
+        if ours:
+            return default, ""
+        if theirs:
+            return other, theirs
+    return default, ""
+
+
+def _firm(stand: Stand) -> bool:
+    return stand.tilt <= LARGEST_STANDING_TILT and stand.toppling >= LEAST_TOPPLING
+
+
+def _stands(hull: trimesh.Trimesh, center: NDArray[np.float64], up: NDArray[np.float64]) -> bool:
+    turn = rotation_to_up(up)
+    turned = trimesh.Trimesh(np.asarray(hull.vertices) @ turn.T, hull.faces, process=False)
+    return _firm(stand_of(turned, turn @ center))
+
+
+def _strong_hints(surface: trimesh.Trimesh, hull: trimesh.Trimesh, axis: str) -> str:
+    up = axis_vector(axis)
+    height, longest = np.asarray(surface.vertices) @ up, float(surface.extents.max())
+    across = [i for i in range(3) if up[i] == 0.0]
+    middle = surface.bounds.mean(axis=0)
+    footprint = planar_area(np.asarray(hull.vertices)[:, across])
+    for loop in boundary_loops(np.asarray(surface.faces)):
+        ring = np.asarray(surface.vertices)[loop]
+        low = height[loop].max() < height.min() + 0.05 * longest
+        if low and planar_area(ring[:, across]) > _OPEN_FOOT * footprint:
+            return f"its open side is at the bottom along {axis}"
+    grounded = abs(height.min()) < _CENTRED * longest < abs(height.max())
+    if grounded and np.abs(middle[across]).max() < _CENTRED * longest:
+        return f"its origin is on the ground and in the middle along {axis}"
+    return ""
+
+
+def _weak_hints(surface: trimesh.Trimesh, hull: trimesh.Trimesh, axis: str) -> str:
+    up = axis_vector(axis)
+    across = [i for i in range(3) if up[i] == 0.0]
+    corners = np.asarray(surface.vertices)
+    height = corners @ up
+    foot = corners[height < height.min() + 0.5 * _SLAB * float(surface.extents.max())]
+    flat = planar_area(foot[:, across]) > _FLAT_FOOT * planar_area(np.asarray(hull.vertices)[:, across])
+    return f"it has a flat foot along {axis}" if flat else ""
+
+
+def _toppling(hull: trimesh.Trimesh, normal: NDArray[np.float64], foot: NDArray[np.float64], height: float) -> float:
+    """Angle [deg] about the nearest edge of what carries the body, from its foot point below the centre of mass."""
+    corners = np.asarray(hull.vertices)
+    depth = (corners - foot) @ normal
+    carrying = corners[depth > -_SLAB * float(hull.extents.max())] - foot
+    flat = carrying @ np.linalg.svd(normal[None])[2][1:].T
+    try:
+        # Distances of the foot point from the edges; it lies inside.
+        distance = float((-ConvexHull(flat).equations[:, 2]).min())
+    except (QhullError, ValueError):
+        distance = 0.0
+    return float(np.degrees(np.arctan2(max(distance, 0.0), max(float(height), 1e-12))))

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Tells what rolls where it stands, such as a ball or a can on its side, and what resists that."""
+
+from __future__ import annotations
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from score.reconstruction.scene_motion import ResistanceCfg
+
+__all__ = ["resistance", "rolling_radius"]
+
+_TILTS = np.radians((-30.0, -20.0, -10.0, 10.0, 20.0, 30.0))
+_DIRECTIONS = 16
+_EVEN = 0.025
+"""The centre of mass keeps its height to this share when a body rolls; a foot lifts it, an edge lets it fall."""
+_COEFFICIENTS = {
+    "foam": 0.02, "rubber": 0.015, "cardboard": 0.01, "wood": 0.005, "glass": 0.002, "ceramic": 0.002, "steel": 0.002,
+    "aluminium": 0.002,
+}  # fmt: skip
+"""Material -> rolling resistance as a share of the radius."""
+_COEFFICIENT = 0.006
+"""Of plastics, and of what is only weighed."""
+_ANGULAR_DAMPING = 2.0
+"""PhysX knows no rolling resistance: the spin loses this share in a second [1/s]."""
+
+
+def rolling_radius(corners: NDArray[np.float64], center: NDArray[np.float64]) -> float | None:
+    """Height of the centre of mass of a body that rolls where it stands.
+
+    Args:
+        corners: Points of its surface, at least the corners of its hull, as it stands (z up) [m], shape (N, 3).
+        center: Centre of mass [m], shape (3,).
+
+    Returns:
+        The height [m], which is the radius on which it rolls; None where it does not roll.
+    """
+    arms = corners - center
+    height = -float(arms[:, 2].min())
+    for angle in np.linspace(0.0, np.pi, _DIRECTIONS, endpoint=False):
+        axis = np.array([np.cos(angle), np.sin(angle), 0.0])
+        turned = [-float(Rotation.from_rotvec(tilt * axis).apply(arms)[:, 2].min()) for tilt in _TILTS]
+        if np.abs(np.array(turned) - height).max() < _EVEN * height:
+            return height
+    return None
+
+
+def resistance(mesh: trimesh.Trimesh, center: NDArray[np.float64], material: str | None) -> ResistanceCfg | None:
+    """What resists the rolling of a body.
+
+    Args:
+        mesh: Its closed mesh [m], as it stands.
+        center: Centre of mass [m], shape (3,).
+        material: Preset material, where it is known.
+
+    Returns:
+        The resistance; None for a body that does not roll.
+    """
+    radius = rolling_radius(np.asarray(mesh.convex_hull.vertices), center)
+    if radius is None:
+        return None
+    lever = _COEFFICIENTS.get(material or "", _COEFFICIENT) * radius
+    return ResistanceCfg(angular_damping=_ANGULAR_DAMPING, rolling_friction=lever)
