@@ -2,6 +2,7 @@
 """Records demonstrations of a task's scripted demonstrator, failures kept, in the ``real`` domain by default.
 
 ./isaaclab.sh -p scripts/collect.py --task SCORE-Insert-v0 --episodes 200 --output demos.hdf5
+./isaaclab.sh -p scripts/collect.py --task SCORE-Insert-v0 --episodes 200 --output lerobot:demos
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_processes()
     command.add_domain("real")
     command.add_argument("--episodes", type=int, default=200, help="episodes to record (default: 200)")
-    command.add_argument("--output", type=Path, required=True, help="file to write, .hdf5")
+    command.add_argument("--output", type=Path, required=True, help="FILE.hdf5, or lerobot:DIR")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli.processes import run_in_processes
     from score.cli.progress import console_progress
+    from score.imitation.lerobot_writing import recording_file, require_output
     from score.imitation.recording import record_demonstrations
     from score.open_task import entry_point, open_task
     from score.utils import ranks
-    from score.utils.files import require_new_file
 
-    require_new_file(args.output, ".hdf5")
+    require_output(args.output)
     number = args.processes or ranks.count()
     num_envs = args.num_envs or -(-min(args.episodes, 256) // number) * number
     if run_in_processes(args, num_envs, __file__, arguments):
@@ -48,12 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Recording {args.episodes} episodes of {args.task} in '{args.domain}' to {args.output}")
     device = ranks.own_device(args.device)
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
-    with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
+    with (
+        ranks.process_group(device),
+        recording_file(args.output, args.task) as file,
+        open_task(**options) as task,
+        console_progress() as progress,
+    ):
         summary = record_demonstrations(
             task,
             demonstrator_class(task, seed=ranks.own_seed(args.seed)),
             args.episodes,
-            args.output,
+            file,
             args.seed,
             progress=lambda done, total: progress("episodes", done, total),
         )

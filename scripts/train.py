@@ -36,12 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--method", metavar="NAME", help="score (default), residual, score_residual, ppo, bc_ppo: what PPO acts on")
     add("--max_iterations", type=int, metavar="N", help="iterations of the whole run")
     add("--checkpoint", metavar="latest|best|FILE", help="checkpoint to go on from")
+    add("--despite_contract", action="store_true", help="train although check_contract.py found something red")
     add("--run_name", default="", help="appended to the name of the run's folder")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import artefacts
     from score.cli.processes import run_in_processes
     from score.open_task import default_num_envs, open_task
+    from score.policies.contract_mark import require_no_red_mark
     from score.policies.load import load_policy, policy_sha256
     from score.steering.config import use_method
     from score.steering.methods import find_method
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         find_method(args.method)
     # No --domain: training in the stand-in for the robot would spoil its numbers.
     bundle, resume = artefacts.find_inputs(args, overrides, resume=True)
+    if not args.despite_contract:
+        require_no_red_mark(bundle, args.task.rpartition(":")[2])
     num_envs = args.num_envs or default_num_envs(args.task, overrides)
     if run_in_processes(args, num_envs, __file__, arguments):
         return 0

@@ -75,7 +75,7 @@ def test_a_checkpoint_becomes_a_base_policy(folder: Path, tmp_path: Path) -> Non
     [
         (["chek", "."], r"Action 'chek' is unknown. Did you mean 'check'"),
         (["convert", "."], r"--output is missing"),
-        (["convert", ".", "--output", "new"], r"is no checkpoint of LeRobot, diffusion_policy or robomimic"),
+        (["convert", ".", "--output", "new"], r"is no checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill"),
         (["check", ".", "--interface", "none.yaml"], r"--interface none.yaml does not exist"),
         (["check", "nowhere"], r"nowhere does not exist"),
     ],

@@ -18,6 +18,7 @@ import yaml
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from tests.deployment.doubles import network_pieces, observations, reference_rollout
+from tests.hostile.foreign_subjects import FOREIGN_SUBJECTS
 from tests.hostile.mutations import Subject, mutated_bytes, mutated_tree
 from tests.imitation.conftest import write_demonstrations
 from tests.policies.conftest import Foreign, insert_spec, make_policy
@@ -281,5 +282,6 @@ SUBJECTS = (
     ),
     Subject("points", _make_asset, _write_points, _read_asset),
     Subject("asset", _make_asset, _write_asset, _read_asset),
+    *FOREIGN_SUBJECTS,
 )
 """All of them."""

@@ -141,6 +141,10 @@ def test_files_that_are_missing_damaged_or_pickled(folder: Path) -> None:
     save_file({**tensors, "diffusion.unet.final_conv.1.bias": torch.full((3,), torch.nan)}, weights)
     with pytest.raises(UserError, match=r"'leave.bias' is not finite"):
         read_lerobot(folder)
+    name = "diffusion.unet.final_conv.1.weight"  # one flipped bit of the exponent: finite, and what follows is not
+    save_file({**tensors, name: tensors[name].clone().fill_(3e38)}, weights)
+    with pytest.raises(UserError, match=r"its weights give actions that are not finite: copy it again"):
+        read_lerobot(folder)
     torch.save(tensors, weights)
     with pytest.raises(UserError, match=r"model.safetensors is a file of torch.save; a file is needed that"):
         read_lerobot(folder)

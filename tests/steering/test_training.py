@@ -311,6 +311,25 @@ def test_reduced_bases_train_and_load(small_cfg: SteeringRunnerCfg, tmp_path: Pa
     assert outside == pytest.approx(4 - latents.knots, rel=0.03)
 
 
+class SlowPolicy(TwoWayPolicy):
+    """Takes 5 ms a decision, 40 ms an iteration."""
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.005)
+        return super().decode(condition, latent)
+
+
+def test_what_a_slow_base_policy_costs_is_said_before(
+    small_cfg: SteeringRunnerCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_cfg.max_iterations = 1
+    for limit, said in ((10.0, False), (0.03, True)):
+        monkeypatch.setattr("score.steering.train._WORTH_SAYING", limit)
+        lines: list[str] = []
+        run(small_cfg, tmp_path / str(limit), policy=SlowPolicy(), lines=lines)
+        assert any("an iteration (8 decisions of 8 environments)" in line for line in lines) is said
+
+
 def test_resuming_with_other_settings_is_refused(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     small_cfg.max_iterations = 2
     run(small_cfg, tmp_path / "run")

@@ -32,7 +32,8 @@ def check_flags(args: argparse.Namespace) -> None:
         require_bundle_place(args.output)
         if not is_foreign(args.policy):
             raise UserError(
-                f"{args.policy} is no checkpoint of LeRobot, diffusion_policy or robomimic: nothing to convert."
+                f"{args.policy} is no checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill: nothing to"
+                " convert."
             )
     _in_own_words(args)
 

@@ -21,6 +21,7 @@ import torch
 
 from score.imitation.data_interface import DATA_INTERFACE_FILE, Column, DataInterface, read_data_interface
 from score.imitation.dataset import ACTIONS, DemonstrationSet, Episode
+from score.imitation.lerobot_tables import pyarrow_modules
 from score.utils.errors import UserError, near_names
 from score.utils.files import sha256_of
 
@@ -134,13 +135,7 @@ def _data_files(folder: Path) -> list[Path]:
 
 def _read_tables(folder: Path, columns: Sequence[str], features: dict[str, Any]) -> dict[str, np.ndarray]:
     """All rows of some columns, each (rows, *shape), and the counters of rows."""
-    try:
-        import pyarrow
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise UserError(
-            "LeRobot data sets need pyarrow: install it (pip install 'score-isaaclab[lerobot]')."
-        ) from error
+    pyarrow, parquet = pyarrow_modules()
     counters = [name for name in ("episode_index", "frame_index", "timestamp", "next.success") if name in features]
     paths, shapes = _data_files(folder), {name: features[name]["shape"] for name in (*columns, *counters)}
     if not paths:

@@ -20,6 +20,7 @@ import yaml
 from score.policies.adapted import AdaptedPolicy, read_wiring
 from score.policies.base_policy import BasePolicy
 from score.policies.contents import SETTINGS_FILE, BundleContents
+from score.policies.contract_mark import MARK_FILE
 from score.policies.kinds import KINDS, Kind, kind_named, name_of
 from score.policies.spec import MOST_STEPS, Chunk, PolicySpec
 from score.utils.errors import UserError, near_names
@@ -163,7 +164,7 @@ def require_bundle_place(directory: Path) -> None:
 
 
 def _files() -> set[str]:
-    return {SETTINGS_FILE, *(kind.weights_file for kind in KINDS.values())}
+    return {SETTINGS_FILE, MARK_FILE, *(kind.weights_file for kind in KINDS.values())}
 
 
 def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Reads diffusion policies on vectors from the checkpoints of diffusion_policy (``.ckpt``) and robomimic (``.pth``)."""
+"""Reads diffusion policies on vectors from other homes: diffusion_policy (.ckpt), robomimic (.pth), ManiSkill (.pt)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ from score.policies.spec import MOST_STEPS, Chunk
 from score.utils.errors import UserError
 from score.utils.fields import whole_number
 from score.utils.files import sha256_of
+from score.utils.settings_files import read_json
 
 _ROBOMIMIC_DIMS = (256, 512, 1024)
 """robomimic makes its U-Net of this size whatever its configuration says."""
+_MANISKILL_SCHEDULE = {
+    "num_train_timesteps": 100, "beta_schedule": "squaredcos_cap_v2", "clip_sample": True, "prediction_type": "epsilon",
+}  # fmt: skip
+"""What the code of ManiSkill's baseline always takes, with diffusers' defaults for the rest; it samples by DDPM."""
+_MANISKILL_ARGS = "args.json"
 
 
 def read_checkpoint(path: Path, inference_steps: int | None = None) -> ForeignPolicy:
@@ -40,12 +46,14 @@ def read_checkpoint(path: Path, inference_steps: int | None = None) -> ForeignPo
         return _read(_of_diffusion_policy, content, path, inference_steps)
     if isinstance(content, dict) and "algo_name" in content:
         return _read(_of_robomimic, content, path, inference_steps)
+    if isinstance(content, dict) and "ema_agent" in content:
+        return _read(_of_maniskill, content, path, inference_steps)
     keys = (
         ", ".join(str(key)[:40] for key in list(content)[:5]) if isinstance(content, dict) else type(content).__name__
     )
     raise UserError(
-        f"{path} is no checkpoint of diffusion_policy (state_dicts, cfg) or robomimic (algo_name, model): it"
-        f" holds {keys}."
+        f"{path} is no checkpoint of diffusion_policy (state_dicts, cfg), robomimic (algo_name, model) or ManiSkill"
+        f" (ema_agent): it holds {keys}."
     )
 
 
@@ -136,6 +144,55 @@ def _of_robomimic(content: dict[str, Any], path: Path, inference_steps: int | No
         size=path.stat().st_size,
         origin=_origin("robomimic", path),
     )
+
+
+def _of_maniskill(content: dict[str, Any], path: Path, inference_steps: int | None) -> ForeignParts:
+    args = _maniskill_args(path)
+    tensors = tensors_of(content, "ema_agent")
+    if any(name.startswith("visual_encoder.") for name in tensors):
+        raise UserError(
+            f"{path}: policies with cameras are not read here. Freeze it to TorchScript (docs/OWN_POLICY.md)."
+        )
+    unet = unet_tensors(tensors, "noise_pred_net.", str(path))
+    embedding = whole_number(f"{path}: diffusion_step_embed_dim", args["diffusion_step_embed_dim"], 1, 10_000)
+    frames = whole_number(f"{path}: obs_horizon", args["obs_horizon"], 1, MOST_STEPS)
+    rows = whole_number(f"{path}: pred_horizon", args["pred_horizon"], frames, MOST_STEPS)
+    size, rest = divmod(unet["down.0.first.film.weight"].shape[1] - embedding, frames)
+    if size < 1 or rest:
+        raise UserError(
+            f"{path}: its U-Net does not fit obs_horizon {frames} of {_MANISKILL_ARGS}: keep them together."
+        )
+    return ForeignParts(
+        where=str(path),
+        inputs={"state": identity(size)},
+        actions=identity(unet["leave.weight"].shape[0]),
+        frames=frames,
+        chunk=Chunk(rows, frames - 1, whole_number(f"{path}: act_horizon", args["act_horizon"], 1, rows - frames + 1)),
+        network=DiffusionNetworkCfg(
+            frame_by_frame=True,
+            form="unet",
+            down_dims=tuple(args["unet_dims"]),
+            kernel_size=unet["head.conv.weight"].shape[2],
+            n_groups=args["n_groups"],
+            step_embed_dim=embedding,
+        ),
+        sampler=_sampler({**_MANISKILL_SCHEDULE, "num_inference_steps": 100}, "DDPM", inference_steps, path),
+        tensors=unet,
+        size=path.stat().st_size,
+        origin=_origin("ManiSkill", path),
+    )
+
+
+def _maniskill_args(path: Path) -> dict[str, Any]:
+    """The arguments of the training, beside the checkpoint or in the folder above."""
+    places = [folder / _MANISKILL_ARGS for folder in (path.parent, path.parent.parent)]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(f"{path}: the sizes of its network are in {_MANISKILL_ARGS} of its run: put that beside it.")
+    args = read_json(found, "copy it again")
+    if not isinstance(args, dict):
+        raise UserError(f"{found} is no mapping of settings: copy it again.")
+    return args
 
 
 def _sampler(schedule: dict[str, Any], name: str, inference_steps: int | None, path: Path) -> DdimCfg:

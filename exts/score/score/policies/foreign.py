@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from score.policies.contents import require_finite
+from score.policies.contract import random_inputs
 from score.policies.ddim import DdimCfg
 from score.policies.diffusion import DiffusionPolicy, diffusion_parameter_count
 from score.policies.normalisation import MIN_SCALE, Statistic
@@ -153,4 +154,13 @@ def make_foreign(parts: ForeignParts) -> ForeignPolicy:
     require_finite(parts.tensors, parts.where)
     require_tensors(parts.tensors, denoiser.state_dict(), parts.where, "its configuration", "Copy it again.")
     denoiser.load_state_dict(parts.tensors, strict=True)
-    return ForeignPolicy(policy.eval().requires_grad_(False), parts.inputs, parts.actions, parts.origin)
+    _require_finite_actions(policy.eval().requires_grad_(False), parts.where)
+    return ForeignPolicy(policy, parts.inputs, parts.actions, parts.origin)
+
+
+def _require_finite_actions(policy: DiffusionPolicy, where: str) -> None:
+    """A checkpoint has no hash of its weights: one flipped bit may make a sound number a huge one."""
+    windows, latent = random_inputs(policy, 2, seed=0)
+    with torch.no_grad():
+        if not bool(torch.isfinite(policy.decode(policy.encode(windows), latent)).all()):
+            raise UserError(f"{where}: its weights give actions that are not finite: copy it again.")

@@ -23,6 +23,8 @@ from score.utils.fields import finite_number, finite_numbers, read_fields, whole
 from score.utils.settings_files import read_yaml
 
 INTERFACE_FILE = "interface.yaml"
+_LARGEST = 1e9
+"""Bound on scales, offsets and constants."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,11 @@ def _parts(kind: type, items: Any, where: str) -> tuple[Any, ...]:
         here = f"{where}[{index}]"
         values = read_fields(kind, item, here)
         for key in set(values) & {"scale", "offset"}:
-            values[key] = finite_number(f"{here}.{key}", values[key])
+            values[key] = _bounded(f"{here}.{key}", finite_number(f"{here}.{key}", values[key]))
         if "constant" in values:
             count = len(values["constant"]) if isinstance(values["constant"], list) else 0
-            values["constant"] = finite_numbers(f"{here}.constant", values["constant"], count or 1)
+            numbers = finite_numbers(f"{here}.constant", values["constant"], count or 1)
+            values["constant"] = tuple(_bounded(f"{here}.constant", number) for number in numbers)
         if "names" in values:
             if not isinstance(values["names"], list):
                 raise UserError(f"{here}.names is no list of names.")
@@ -120,7 +123,14 @@ def _parts(kind: type, items: Any, where: str) -> tuple[Any, ...]:
         if not isinstance(values.get("hold", False), bool):
             raise UserError(f"{here}.hold is {str(values['hold'])[:20]!r}: give true or false.")
         whole_number(f"{here}.drop", values.get("drop", 0), 0, 1000)
-        if values.get("scale") == 0.0:
-            raise UserError(f"{here}.scale is 0: give another number.")
+        if abs(values.get("scale", 1.0)) < 1.0 / _LARGEST:
+            raise UserError(f"{here}.scale is {values['scale']:g}: give another number.")
         result.append(kind(**values))
     return tuple(result)
+
+
+def _bounded(where: str, number: float) -> float:
+    """Far beyond any unit, and far below what single precision holds."""
+    if abs(number) > _LARGEST:
+        raise UserError(f"{where} is {number:g}: no unit is that large.")
+    return number

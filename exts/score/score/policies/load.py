@@ -55,7 +55,7 @@ def read_foreign(path: Path, interface: Path | None = None) -> tuple[ForeignPoli
     """Read somebody else's checkpoint and its interface file.
 
     Args:
-        path: A LeRobot folder, or a checkpoint file of diffusion_policy or robomimic.
+        path: A LeRobot folder, or a checkpoint file of diffusion_policy, robomimic or ManiSkill.
         interface: The interface file; by default that in the folder or beside the file, if there is one.
 
     Returns:

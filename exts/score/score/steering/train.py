@@ -22,9 +22,13 @@ from .checkpoint import BEST_NAME, weights_sha256
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, validate_runner_cfg
 from .methods import METHODS, make_plan
+from .plan import Plan
 from .run_folder import require_free, write_run
 from .run_log import EvaluationScore
 from .runner import SteeringRunner
+
+_WORTH_SAYING = 10.0
+"""Seconds of decoding in an iteration that are said before it begins."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,23 @@ def _announce(
         )
     if resume is not None:
         report(f"Resumes {resume} after iteration {runner.completed}.")
+    decoding = cfg.num_steps_per_env * decision_seconds(env.plan, env.num_envs, env.device)
+    if decoding > _WORTH_SAYING:
+        report(
+            f"Decoding alone takes about {datetime.timedelta(seconds=round(decoding))} an iteration"
+            f" ({cfg.num_steps_per_env} decisions of {env.num_envs} environments): fewer environments, a smaller"
+            " network or fewer passes of its sampler take less, and a GPU much less."
+        )
+
+
+@torch.inference_mode()
+def decision_seconds(plan: Plan, count: int, device: torch.device | str) -> float:
+    """Time that a plan takes to decode one decision of ``count`` environments, not compiled [s]."""
+    shapes = ((plan.base.condition_dim,), (plan.code_dim,), plan.noise_shape)
+    inputs = [torch.zeros(count, *shape, device=device) for shape in shapes]
+    began = time.perf_counter()
+    plan(*inputs).sum().item()
+    return time.perf_counter() - began
 
 
 def _conclude(report: Callable[[str], None], summary: TrainSummary) -> None:
