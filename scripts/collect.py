@@ -31,15 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--episodes", type=int, default=200, help="episodes to record (default: 200)")
     command.add_argument("--output", type=Path, required=True, help="file to write, .hdf5")
     args, overrides = command.parse(arguments)
-    # Imported late, so that --help and a mistyped flag answer at once.
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
+    from score.open_task import entry_point, open_task, task_kwargs
+    from score.utils.files import require_new_file
+
+    task_kwargs(args.task, args.domain)
+    require_new_file(args.output, ".hdf5")
     from score.cli.processes import run_in_processes
     from score.cli.progress import console_progress
     from score.imitation.recording import record_demonstrations
-    from score.open_task import entry_point, open_task
     from score.utils import ranks
-    from score.utils.files import require_new_file
 
-    require_new_file(args.output, ".hdf5")
     number = args.processes or ranks.count()
     num_envs = args.num_envs or -(-min(args.episodes, 256) // number) * number
     if run_in_processes(args, num_envs, __file__, arguments):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,33 +19,6 @@ from score.utils.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 TASK = ("--task", "SCORE-Insert-v0")
 LONG = "x" * 300
-
-
-@pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a script in an empty folder, and returns the one line that it ends with."""
-    import score.cli.processes
-    import score.open_task
-
-    def opened(*_: object, **__: object) -> None:
-        raise AssertionError("the simulator was opened")
-
-    monkeypatch.setattr(score.open_task, "open_task", opened)
-    monkeypatch.setattr(score.cli.processes, "run_in_processes", opened)
-    monkeypatch.chdir(tmp_path)
-
-    def run(script: str, *words: object) -> str:
-        path = ROOT / "scripts" / f"{script}.py"
-        monkeypatch.setattr(sys, "argv", [str(path), *map(str, words)])
-        before = sorted(tmp_path.rglob("*"))
-        assert run_command(runpy.run_path(str(path))["main"]) == 2
-        lines = capsys.readouterr().err.splitlines()
-        assert len(lines) == 1, lines
-        left = [item for item in sorted(tmp_path.rglob("*")) if item not in before and item.is_file()]
-        assert left == []
-        return lines[0]
-
-    return run
 
 
 BASES = {
