@@ -196,7 +196,6 @@ def run_soak(args: argparse.Namespace, overrides: Sequence[str]) -> int:
 
 def run_reconstruction(args: argparse.Namespace, _: Sequence[str]) -> int:
     """Scans the project's own objects virtually, reconstructs them, and compares."""
-    from score.benchmarks.truth import benchmark_truth, row_dict, truth_table
     from score_assets.objects.ground_truth import GROUND_TRUTH
 
     names = args.objects or list(GROUND_TRUTH)
@@ -204,6 +203,8 @@ def run_reconstruction(args: argparse.Namespace, _: Sequence[str]) -> int:
         if name not in GROUND_TRUTH:
             near = near_names(name, GROUND_TRUTH) or f" There are: {', '.join(GROUND_TRUTH)}."
             raise UserError(f"--objects '{name}' is unknown.{near}")
+    from score.benchmarks.truth import benchmark_truth, row_dict, truth_table
+
     _announce(args, f"Scans {', '.join(names)} virtually, seed {args.seed}")
     rows = benchmark_truth([GROUND_TRUTH[name] for name in names], seed=args.seed, keep=args.keep)
     return _conclude(args, [row_dict(row) for row in rows], truth_table(rows))

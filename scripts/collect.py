@@ -32,15 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--episodes", type=int, default=200, help="episodes to record (default: 200)")
     command.add_argument("--output", type=Path, required=True, help="FILE.hdf5, or lerobot:DIR")
     args, overrides = command.parse(arguments)
-    # Imported late, so that --help and a mistyped flag answer at once.
-    from score.cli.processes import run_in_processes
-    from score.cli.progress import console_progress
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
+    from score.open_task import entry_point, open_task, task_kwargs
+
+    task_kwargs(args.task, args.domain)
     from score.imitation.lerobot_writing import recording_file, require_output
-    from score.imitation.recording import record_demonstrations
-    from score.open_task import entry_point, open_task
-    from score.utils import ranks
 
     require_output(args.output)
+    from score.cli.processes import run_in_processes
+    from score.cli.progress import console_progress
+    from score.imitation.recording import record_demonstrations
+    from score.utils import ranks
+
     number = args.processes or ranks.count()
     num_envs = args.num_envs or -(-min(args.episodes, 256) // number) * number
     if run_in_processes(args, num_envs, __file__, arguments):

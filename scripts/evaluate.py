@@ -49,23 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--output", type=Path, metavar="FILE.json", help="report (default: in the folder of the run)")
     add("--resume", action=choice, default=True, help="continue an interrupted evaluation (default)")
     args, overrides = command.parse(arguments)
-    # Imported late, so that --help and a mistyped flag answer at once.
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
     from score.cli import artefacts
+    from score.utils.files import require_writable
+
+    cfg, bundle, checkpoint = artefacts.evaluation_inputs(args, overrides)
+    assert cfg.output is not None
+    picture = cfg.output.with_suffix(".png")
+    require_writable(picture.resolve().parent)
     from score.cli.processes import run_in_processes
     from score.cli.progress import console_progress, print_whole
     from score.evaluation import evaluate_paired, report_table
     from score.evaluation.picture import save_picture
     from score.open_task import open_task
     from score.utils import ranks
-    from score.utils.files import require_writable
 
     number = args.processes or ranks.count()
     # A step of MuJoCo-Warp costs a CPU as much for its launches as for 80 environments: one round is the quickest.
     num_envs = args.num_envs or -(-min(args.episodes, 256) // number) * number
-    cfg, bundle, checkpoint = artefacts.evaluation_inputs(args, overrides)
-    assert cfg.output is not None
-    picture = cfg.output.with_suffix(".png")
-    require_writable(picture.resolve().parent)
     if run_in_processes(args, num_envs, __file__, arguments):
         return 0
     print(f"Base policy {bundle}; steering checkpoint {checkpoint or 'none'}")

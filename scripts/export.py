@@ -46,8 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--overwrite", action="store_true", help="replace an existing capsule, or steering policy")
     add("--steering_only", action="store_true", help="write the steering policy alone, to come with a task")
     args, overrides = command.parse(arguments)
-    # Imported late, so that --help and a mistyped flag answer at once.
-    from score.cli import artefacts, exports
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
+    from score.cli import artefacts
+
+    # Everything that can be wrong with files is found before the simulator starts.
+    bundle, checkpoint = artefacts.find_inputs(args, overrides)
+    from score.cli import exports
     from score.cli.shipped import SHIPPED_FILES
     from score.deployment import verify_capsule
     from score.deployment.manifest import CAPSULE_FILES
@@ -55,8 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.open_task import open_task
     from score.utils.files import require_folder_place, require_writable
 
-    # Everything that can be wrong with files is found before the simulator starts.
-    bundle, checkpoint = artefacts.find_inputs(args, overrides)
     if checkpoint is None:
         raise UserError("--checkpoint none: a capsule needs a steering policy. Give latest, best or a file.")
     method, training = exports.training_of(checkpoint)

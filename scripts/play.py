@@ -46,8 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     require_display(args.viz)
     if args.video and (args.num_envs or 1) > 1:
         raise UserError("--num_envs: a video shows one environment; leave it out, or watch several with --viz.")
-    # Imported late, so that --help and a mistyped flag answer at once.
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
     from score.cli import artefacts
+
+    bundle, checkpoint = artefacts.find_inputs(args, overrides)
     from score.cli.shipped import SHIPPED, evaluation_lines
     from score.cli.video import panel_size, write_video
     from score.cli.watch import Watch
@@ -57,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.rollout.episodes import run_episodes
     from score.utils.files import require_writable
 
-    bundle, checkpoint = artefacts.find_inputs(args, overrides)
     folder = args.output or artefacts.results_folder(args.checkpoint, checkpoint) / "videos"
     name = (
         f"{args.task.rpartition(':')[2]}_{checkpoint.stem if checkpoint else 'base'}_{args.domain}_seed{args.seed}.mp4"

@@ -37,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--search_episodes", type=int, default=512, metavar="N", help="budget of the constant search (default: 512)")
     add("--output", type=Path, metavar="FILE.json", help="report (default: below logs/steerability)")
     args, overrides = command.parse(arguments)
-    # Imported late, so that --help and a mistyped flag answer at once.
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
     from score.cli import artefacts
+
+    args.checkpoint = None
+    bundle, _ = artefacts.find_inputs(args, overrides)
     from score.cli.progress import console_progress, print_whole
     from score.cli.steerability import open_store, steerability_inputs
     from score.evaluation.steerability import measure_steerability
@@ -46,8 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.evaluation.summary import write_report
     from score.open_task import open_task
 
-    args.checkpoint = None
-    bundle, _ = artefacts.find_inputs(args, overrides)
     cfg, output, facts = steerability_inputs(args, bundle, overrides)
     print(f"Base policy {bundle}; writes {output}")
     options = task_options(args, overrides, num_envs=args.num_envs or 64)

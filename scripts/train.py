@@ -39,27 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--despite_contract", action="store_true", help="train although check_contract.py found something red")
     add("--run_name", default="", help="appended to the name of the run's folder")
     args, overrides = command.parse(arguments)
-    # Imported late, so that --help and a mistyped flag answer at once.
+    # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
     from score.cli import artefacts
-    from score.cli.processes import run_in_processes
-    from score.open_task import default_num_envs, open_task
-    from score.policies.contract_mark import require_no_red_mark
-    from score.policies.load import load_policy, policy_sha256
-    from score.steering.config import use_method
-    from score.steering.methods import find_method
-    from score.steering.run_folder import run_directory
-    from score.steering.train import train
-    from score.utils import ranks
     from score.utils.files import require_plain_name
 
     if args.run_name:
         require_plain_name(args.run_name, "--run_name")
-    if args.method is not None:
-        find_method(args.method)
     # No --domain: training in the stand-in for the robot would spoil its numbers.
     bundle, resume = artefacts.find_inputs(args, overrides, resume=True)
+    from score.policies.contract_mark import require_no_red_mark
+    from score.steering.methods import find_method
+
+    if args.method is not None:
+        find_method(args.method)
     if not args.despite_contract:
         require_no_red_mark(bundle, args.task.rpartition(":")[2])
+    from score.cli.processes import run_in_processes
+    from score.open_task import default_num_envs, open_task
+    from score.policies.load import load_policy, policy_sha256
+    from score.steering.config import use_method
+    from score.steering.run_folder import run_directory
+    from score.steering.train import train
+    from score.utils import ranks
+
     num_envs = args.num_envs or default_num_envs(args.task, overrides)
     if run_in_processes(args, num_envs, __file__, arguments):
         return 0

@@ -1,15 +1,32 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Evaluates a scripted task in one of several processes; started by test_shared.py through torch's launcher."""
+"""Evaluates a scripted task in two processes; started by test_shared.py."""
 
+import os
+import socket
 import sys
 from pathlib import Path
 
 from tests.evaluation.test_paired import make_cfg
 from tests.rollout.scripted import LinePolicy, LineTask, PushActor
+from torch.multiprocessing import start_processes
 
 from score.evaluation import evaluate_paired
 from score.utils.ranks import process_group
 
-if __name__ == "__main__":
+COUNT = 2
+
+
+def work(rank: int, folder: Path, port: int) -> None:
+    """The share of one process, which is told of the others as torch's launcher tells it."""
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": COUNT, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in told.items()})
     with process_group("cpu"):
-        evaluate_paired(LineTask(3), LinePolicy(), PushActor(), make_cfg(Path(sys.argv[1])))
+        evaluate_paired(LineTask(6 // COUNT), LinePolicy(), PushActor(), make_cfg(folder))
+
+
+if __name__ == "__main__":
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    # Forked: each would import torch otherwise, which takes longer than all else.
+    start_processes(work, (Path(sys.argv[1]), number), nprocs=COUNT, start_method="fork")

@@ -38,6 +38,9 @@ PYTHON = """#!/usr/bin/env bash
 if [[ $1 == -c && $2 == *"%d.%d"* ]]; then echo VERSION; exit; fi
 if [[ $1 == -c ]]; then exit 1; fi
 echo "ran $* in $PWD with OMP_NUM_THREADS=$OMP_NUM_THREADS GIT_PYTHON_REFRESH=$GIT_PYTHON_REFRESH"
+if [[ -n ${PYTHONPYCACHEPREFIX:-} ]]; then
+    echo "bytecode in $PYTHONPYCACHEPREFIX, ${PYTHONDONTWRITEBYTECODE:-not} forbidden"
+fi
 exit "${SCRIPT_EXITS_WITH:-0}"
 """
 

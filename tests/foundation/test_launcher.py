@@ -72,6 +72,14 @@ def test_environment_variables_of_the_user_are_kept(ready: Machine) -> None:
     assert "OMP_NUM_THREADS=4 GIT_PYTHON_REFRESH=warn" in result.out
 
 
+def test_bytecode_is_kept_where_it_may_not_lie_beside_the_sources(ready: Machine) -> None:
+    result = ready.launch("-p", "x.py", PYTHONDONTWRITEBYTECODE="1")
+    assert result.out.splitlines()[1:] == [f"bytecode in {ready.project}/.launcher/bytecode, not forbidden"]
+    own = ready.launch("-p", "x.py", PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX="/mine")
+    assert own.out.splitlines()[1:] == ["bytecode in /mine, not forbidden"]
+    assert len(ready.launch("-p", "x.py").out.splitlines()) == 1
+
+
 def test_exit_code_is_that_of_the_script(ready: Machine) -> None:
     assert ready.launch("-p", "x.py", SCRIPT_EXITS_WITH="7").code == 7
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -178,18 +179,24 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "scripts" / "reconstruct.py"), "fuse", *arguments]
 
 
-def test_the_command_writes_a_mesh_and_refuses_to_replace_it(bowl: Path, tmp_path: Path) -> None:
+def test_the_command_writes_a_mesh_and_refuses_to_replace_it(
+    bowl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", command(*words)[1:])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        assert ended.value.code == 2
+        return capsys.readouterr().err
+
     output = tmp_path / "bowl.ply"
     flags = (str(bowl), "--output", str(output), "--voxel", "4", "--device", "cpu")
     result = subprocess.run(command(*flags), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert f"Fuses 15 frames of {bowl}; writes {output}" in result.stdout
     assert len(trimesh.load_mesh(output).faces) > 1000
-    again = subprocess.run(command(*flags), capture_output=True, text=True, check=False)
-    assert again.returncode == 2
-    assert f"error: {output} already exists" in again.stderr
-    other = subprocess.run(command(str(bowl), "--output", "bowl.obj"), capture_output=True, text=True, check=False)
-    assert "error: --output must name a .ply file, got bowl.obj." in other.stderr
+    assert f"error: {output} already exists" in refused(*flags)
+    assert "error: --output must name a .ply file, got bowl.obj." in refused(str(bowl), "--output", "bowl.obj")
 
 
 def test_an_interrupted_command_leaves_nothing(bowl: Path, tmp_path: Path) -> None:

@@ -4,76 +4,90 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
+TASK = ("--task", "SCORE-Insert-v0")
+Refused = Callable[..., str]
 
 
-def _run(tmp_path: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own, as a user starts it."""
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / script), *arguments],
+        [sys.executable, *words],
         capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
 
 
-def _refused(result: subprocess.CompletedProcess[str], *parts: str) -> None:
-    assert result.returncode == 2, result.stderr[-2000:]
-    assert "Traceback" not in result.stderr
-    message = next(line for line in result.stderr.splitlines() if line.startswith("error: "))
-    for part in parts:
-        assert part in message, message
+@pytest.mark.parametrize("script", ["train", "evaluate", "export", "play", "collect", "steerability"])
+def test_unknown_task_lists_near_names(script: str, refused: Refused) -> None:
+    words = {"export": ("--output", "x"), "play": ("--video",), "collect": ("--output", "x.hdf5")}.get(script, ())
+    line = refused(script, "--task", "SCORE-Insrt-v0", *words)
+    assert line.startswith("error: Unknown task 'SCORE-Insrt-v0'. Did you mean 'SCORE-Insert-v0'")
 
 
-def test_unknown_task_lists_near_names(tmp_path: Path) -> None:
-    result = _run(tmp_path, "train.py", "--task", "SCORE-Insrt-v0")
-    _refused(result, "Unknown task 'SCORE-Insrt-v0'", "Did you mean 'SCORE-Insert-v0'")
+@pytest.mark.parametrize("script", ["train", "evaluate", "steerability"])
+def test_a_wrong_name_waits_for_no_library(tmp_path: Path, script: str) -> None:
+    program = (
+        "import sys, runpy; from score.utils import run_command;"
+        f"sys.argv = ['{script}.py', '--task', 'SCORE-Insrt-v0'];"
+        f"code = run_command(runpy.run_path({str(ROOT / 'scripts' / f'{script}.py')!r})['main']);"
+        "print(code, sorted({'torch', 'isaaclab', 'isaaclab_tasks', 'rsl_rl', 'matplotlib'} & set(sys.modules)))"
+    )
+    result = _run(tmp_path, "-c", program)
+    assert result.stdout.splitlines()[-1:] == ["2 []"], result.stderr[-2000:]
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
-def test_zero_environments(tmp_path: Path, script: str) -> None:
-    _refused(
-        _run(tmp_path, script, "--task", "SCORE-Insert-v0", "--num_envs", "0"), "--num_envs must be at least 1, got 0"
-    )
+def test_a_process_ends_in_one_line(tmp_path: Path) -> None:
+    result = _run(tmp_path, str(ROOT / "scripts" / "train.py"), *TASK, "--checkpoint", "model_9.pt")
+    assert result.returncode == 2, result.stderr[-2000:]
+    assert result.stderr.startswith("error: ")
+    assert "model_9.pt" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
-def test_mistyped_flag(tmp_path: Path) -> None:
-    _refused(
-        _run(tmp_path, "train.py", "--task", "SCORE-Insert-v0", "--num_env", "4"), "Unknown argument", "--num_envs"
-    )
+@pytest.mark.parametrize("script", ["train", "evaluate"])
+def test_zero_environments(script: str, refused: Refused) -> None:
+    assert "--num_envs must be at least 1, got 0" in refused(script, *TASK, "--num_envs", "0")
 
 
-def test_training_in_the_real_stand_in_is_refused(tmp_path: Path) -> None:
-    result = _run(tmp_path, "train.py", "--task", "SCORE-Insert-Real-v0")
-    _refused(result, "'SCORE-Insert-Real-v0' has no 'sim' domain; it has 'real' only")
+def test_mistyped_flag(refused: Refused) -> None:
+    line = refused("train", *TASK, "--num_env", "4")
+    assert "Unknown argument" in line
+    assert "--num_envs" in line
 
 
-def test_missing_checkpoint(tmp_path: Path) -> None:
-    _refused(_run(tmp_path, "train.py", "--task", "SCORE-Insert-v0", "--checkpoint", "model_9.pt"), "model_9.pt")
+def test_training_in_the_real_stand_in_is_refused(refused: Refused) -> None:
+    line = refused("train", "--task", "SCORE-Insert-Real-v0")
+    assert "'SCORE-Insert-Real-v0' has no 'sim' domain; it has 'real' only" in line
 
 
-def test_foreign_rsl_rl_checkpoint(tmp_path: Path) -> None:
+def test_foreign_rsl_rl_checkpoint(tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "model_100.pt"
     torch.save({"actor_state_dict": {}, "optimizer_state_dict": {}, "iter": 100, "infos": None}, path)
-    _refused(_run(tmp_path, "evaluate.py", "--task", "SCORE-Insert-v0", "--checkpoint", str(path)), str(path.name))
+    assert path.name in refused("evaluate", *TASK, "--checkpoint", path)
 
 
-def test_rsl_rl_checkpoint_in_place_of_a_capsule(tmp_path: Path) -> None:
+def test_rsl_rl_checkpoint_in_place_of_a_capsule(tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "model_100.pt"
     torch.save({"actor_state_dict": {}, "iter": 100}, path)
-    _refused(_run(tmp_path, "verify.py", str(path)), "model_100.pt", "export.py")
+    line = refused("verify", path)
+    assert "model_100.pt" in line
+    assert "export.py" in line
 
 
-def test_pickle_in_place_of_a_bundle(tmp_path: Path) -> None:
+def test_pickle_in_place_of_a_bundle(tmp_path: Path, refused: Refused) -> None:
     bundle = tmp_path / "bundle"
     bundle.mkdir()
     torch.save({"weights": torch.zeros(1)}, bundle / "policy.safetensors")
     (bundle / "policy.yaml").write_text("format: score-base-policy/1\n")
-    result = _run(tmp_path, "train.py", "--task", "SCORE-Insert-v0", "--base_policy", str(bundle))
-    _refused(result, "bundle")
+    assert "bundle" in refused("train", *TASK, "--base_policy", bundle)
 
 
 def test_engine_that_is_not_installed() -> None:
@@ -93,7 +107,6 @@ def test_engine_that_is_not_installed() -> None:
         simulation.require_engine(OvPhysxCfg())
 
 
-def test_log_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_log_folder_that_cannot_be_written(tmp_path: Path, refused: Refused) -> None:
     (tmp_path / "logs").write_text("a file where the folder should be")
-    result = _run(tmp_path, "benchmark.py", "--suite", "speed", "--output", "logs/speed.json")
-    _refused(result, "logs")
+    assert "logs" in refused("benchmark", "--suite", "speed", "--output", "logs/speed.json")

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import json
-import os
-import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,33 +19,6 @@ from score.utils.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 TASK = ("--task", "SCORE-Insert-v0")
 LONG = "x" * 300
-
-
-@pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a script in an empty folder, and returns the one line that it ends with."""
-    import score.cli.processes
-    import score.open_task
-
-    def opened(*_: object, **__: object) -> None:
-        raise AssertionError("the simulator was opened")
-
-    monkeypatch.setattr(score.open_task, "open_task", opened)
-    monkeypatch.setattr(score.cli.processes, "run_in_processes", opened)
-    monkeypatch.chdir(tmp_path)
-
-    def run(script: str, *words: object) -> str:
-        path = ROOT / "scripts" / f"{script}.py"
-        monkeypatch.setattr(sys, "argv", [str(path), *map(str, words)])
-        before = sorted(tmp_path.rglob("*"))
-        assert run_command(runpy.run_path(str(path))["main"]) == 2
-        lines = capsys.readouterr().err.splitlines()
-        assert len(lines) == 1, lines
-        left = [item for item in sorted(tmp_path.rglob("*")) if item not in before and item.is_file()]
-        assert left == []
-        return lines[0]
-
-    return run
 
 
 BASES = {
@@ -232,24 +204,23 @@ def test_overrides_that_a_task_cannot_be_built_with(monkeypatch: pytest.MonkeyPa
         raise ZeroDivisionError
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX's")
-def test_an_export_that_does_not_fit_on_the_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    program = """
-import resource, signal
-from pathlib import Path
-from tests.hostile.subjects import _make_capsule
-from score.utils import run_command
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-raise SystemExit(run_command(lambda: _make_capsule(Path("."))))
-"""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("error: ")
-    assert "the file would be larger than allowed here" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_an_export_that_does_not_fit_on_the_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import resource
+
+    from tests.hostile.subjects import _make_capsule
+
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        code = run_command(lambda: _make_capsule(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    line = capsys.readouterr().err
+    assert code == 2
+    assert line.startswith("error: ")
+    assert "the file would be larger than allowed here" in line
+    assert line.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ Usage: grasp_worker.py TASK DOMAIN RANDOM_STEPS ENVIRONMENTS [OVERRIDES ...]
 
 import json
 import sys
+import time
 
 import torch
 from scipy.spatial import ConvexHull
@@ -13,13 +14,16 @@ from scipy.spatial import ConvexHull
 from isaaclab.managers import SceneEntityCfg
 
 from score.open_task import entry_point, open_task
+from score.physics import RecordedSteps
 from score.simulation import SteerableEnv
 from score_assets.robots.franka_leap_kinematics import pad_points
 from score_tasks.grasp.demonstrator import without_flaws
-from score_tasks.kit.frames import body_pose_e
+from score_tasks.kit.frames import body_pose_e, body_state_e
 from score_tasks.kit.hand import joint_pos, palm_pose_e
 
 OBJECT = SceneEntityCfg("object")
+RECORDED_STEPS = 2
+"""Control steps of an episode with recorded kernels."""
 
 
 def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
@@ -58,7 +62,7 @@ def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
     facts["same_start"] = max(
         (repeated["policy"][key] - again[key]).abs().max().item() for key in ("joint_pos", "point_cloud")
     )
-    return facts | demonstrate(task)
+    return facts | demonstrate(task) | {"recorded": recorded(task)}
 
 
 def demonstrate(task: SteerableEnv) -> dict[str, object]:
@@ -96,6 +100,42 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
         "deepest": deepest.max().item(),
         "tries": tries.mean().item(),
         "descent_steps": descent.mean().item(),
+    }
+
+
+def states(task: SteerableEnv) -> tuple[torch.Tensor, float]:
+    """Joints and places of bodies (2 * steps, N, ...) over two episodes, and what a control step costs, CPU s."""
+    generator = torch.Generator().manual_seed(0)
+    seen = []
+    begin = time.process_time()
+    for seed in (7, 8):  # a reset draws masses, friction and gains anew
+        task.reset(seed=seed)
+        for _ in range(RECORDED_STEPS):
+            task.step(task.hold_action() + 0.05 * torch.randn(task.num_envs, 23, generator=generator))
+            bodies = [
+                body_state_e(task.env, SceneEntityCfg(name)) for name in task.env_cfg.events.bodies.params["bodies"]
+            ]
+            seen.append(
+                torch.cat((joint_pos(task.env), *(part.flatten(1) for body in bodies for part in body)), dim=-1)
+            )
+    return torch.stack(seen), (time.process_time() - begin) / (2 * RECORDED_STEPS)
+
+
+def recorded(task: SteerableEnv) -> dict[str, object] | None:
+    """The same control steps with recorded and with started kernels; None where the engine records none."""
+    quick = task.env.sim.physics_manager
+    if not isinstance(quick, RecordedSteps):
+        return None
+    task.reset(seed=6)
+    task.step(task.hold_action())
+    replayed, quick_time = states(task)
+    task.env.sim.physics_manager = quick._manager
+    started, slow_time = states(task)
+    return {
+        "difference": (replayed - started).abs().max().item(),
+        "moved": (replayed[-1] - replayed[0]).abs().max().item(),
+        "finite": bool(torch.isfinite(replayed).all()),
+        "seconds": [quick_time, slow_time],
     }
 
 

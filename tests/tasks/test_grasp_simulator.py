@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from tests.tasks.workers import ROOT, facts_of
 
+from score.open_task import entry_point, task_kwargs
+from score.policies.bundle import load_bundle
 from score.reconstruction.scene import read_scene
-from score_assets import scene_file
+from score.steering.methods import make_plan
+from score_assets import base_policy_dir, scene_file
 from score_assets.robots.franka_leap import JOINT_NAMES
 
 SCENES = {"SCORE-CubePinch-v0": "cube_pinch", "SCORE-CupGrasp-v0": "cup_grasp", "SCORE-BottleGrasp-v0": "bottle_grasp"}
@@ -82,13 +85,30 @@ def test_pads_do_not_sink_into_the_object(facts: dict[str, Any]) -> None:
     assert facts["deepest"] < 0.004
 
 
+def test_recorded_kernels_do_the_same_to_the_last_bit(facts: dict[str, Any]) -> None:
+    assert (facts["recorded"] is None) is (facts["domain"] == "sim")  # PhysX has none
+    if facts["recorded"]:
+        assert facts["recorded"]["finite"]
+        assert facts["recorded"]["moved"] > 0.01
+        assert facts["recorded"]["difference"] == 0.0
+        quick, slow = facts["recorded"]["seconds"]
+        assert quick < slow
+
+
 @pytest.mark.parametrize("task", SCENES)
-def test_a_short_training_writes_a_checkpoint(task: str, tmp_path: Path) -> None:
+def test_ppo_sets_two_columns_of_the_latent_every_eight_steps(task: str) -> None:
+    steering = entry_point(task, "steering_cfg_entry_point")().steering
+    base_policy = load_bundle(base_policy_dir(task_kwargs(task)[1]["base_policy"]))
+    # 2 cosines of 23 joints
+    assert (make_plan(base_policy, vars(steering)).code_dim, steering.chunk_steps) == (46, 8)
+
+
+def test_a_short_training_writes_a_checkpoint(tmp_path: Path) -> None:
     result = subprocess.run(
         [
             sys.executable,
             str(ROOT / "scripts" / "train.py"),
-            *("--task", task, "--num_envs", "8", "--max_iterations", "1", "--device", "cpu"),
+            *("--task", "SCORE-CubePinch-v0", "--num_envs", "8", "--max_iterations", "1", "--device", "cpu"),
             *("agent.steering.evaluation_episodes=8", "agent.num_steps_per_env=4", "env.episode_length_s=1.6"),
         ],
         capture_output=True,

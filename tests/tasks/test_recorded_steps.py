@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Newton's kernels replayed on a CPU: the same physics, and what Isaac Lab has is left as it was."""
+"""Newton's kernels replayed on a CPU: what Isaac Lab has is left as it was; test_grasp_simulator.py has the physics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import warp as wp
-from tests.tasks.workers import facts_of
 
 from isaaclab_newton.physics import NewtonCfg
 
@@ -91,12 +90,3 @@ def test_steps_are_recorded_on_a_cpu(device: str, graph: bool, expected: bool) -
     env: Any = SimpleNamespace(cfg=SimpleNamespace(sim=SimpleNamespace(physics=physics)), sim=sim, device=device)
     assert record_physics_steps(env) is expected
     assert isinstance(sim.physics_manager, RecordedSteps) is expected
-
-
-@pytest.mark.simulator
-def test_a_recorded_step_is_the_same_to_the_last_bit() -> None:
-    facts = facts_of("recorded_worker", "SCORE-CubePinch-v0", "4", "2")
-    assert facts["finite"]
-    assert facts["moved"] > 0.01
-    assert facts["difference"] == 0.0
-    assert facts["seconds"][0] < facts["seconds"][1]

@@ -21,7 +21,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
-import torch
 
 from score.utils.console import quiet_libraries
 from score.utils.errors import UserError, near_names
@@ -162,6 +161,8 @@ def open_task(
     if seed is not None:
         agent_cfg.seed = seed
     whole_number("--seed (agent.seed)", agent_cfg.seed, 0, 2**31 - 1)
+    import torch  # late: a wrong name is answered without it
+
     agent_cfg.device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     task = task.rpartition(":")[2]
     if "env_cfg_entry_point" not in kwargs:

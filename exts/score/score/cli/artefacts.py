@@ -243,6 +243,8 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
     Raises:
         UserError: A flag is out of range, or there is no such file.
     """
+    bundle, checkpoint = find_inputs(args, overrides)
+    # A wrong name needs none of these, and is answered sooner.
     from score.evaluation import EvaluationCfg
     from score.evaluation.constant_search import parse_searches
     from score.evaluation.schema import read_report
@@ -265,7 +267,6 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         commit=source_commit(),
         command=command_line(),
     )
-    bundle, checkpoint = find_inputs(args, overrides)
     identity = {
         "base_policy": policy_sha256(bundle),
         "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),

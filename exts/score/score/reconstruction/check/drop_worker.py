@@ -25,7 +25,7 @@ from isaaclab.scene import InteractiveScene, InteractiveSceneCfg
 from isaaclab.utils import configclass
 from isaaclab_ov.physics import OvPhysxCfg
 
-from score.physics import PHYSICS_DT, allow_unpinned_host_memory, newton_mjwarp
+from score.physics import PHYSICS_DT, RecordedSteps, allow_unpinned_host_memory, newton_mjwarp
 
 _TABLE_THICKNESS = 0.04
 _TABLE_TURN = (0.0, 0.0, math.sin(0.1), math.cos(0.1))
@@ -78,6 +78,8 @@ def run(job: dict[str, Any]) -> dict[str, np.ndarray]:
         sim = sim_utils.SimulationContext(sim_cfg)
         scene = InteractiveScene(scene_cfg)
         sim.reset()
+        if job["engine"] != "ovphysx":
+            sim.physics_manager = RecordedSteps(sim.physics_manager)
         bodies = {"asset": poses}
         if job["other_poses"]:
             bodies["other"] = torch.tensor(job["other_poses"], dtype=torch.float32)
