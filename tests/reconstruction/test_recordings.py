@@ -174,6 +174,20 @@ def test_what_a_phone_does_not_trust_is_no_depth(tmp_path: Path) -> None:
     assert not depth[HEIGHT // 2 :].any()
 
 
+def test_without_corrected_poses_those_of_arkit_are_taken_and_told(tmp_path: Path) -> None:
+    polycam(tmp_path)
+    frames = tmp_path / "keyframes"
+    (frames / "corrected_cameras").rename(frames / "cameras")
+    (frames / "corrected_cameras").mkdir()
+    for index, name in enumerate(("9", "10", "11")):
+        for folder, suffix in (("cameras", "json"), ("depth", "png"), ("confidence", "png")):
+            (frames / folder / f"{index}.{suffix}").rename(frames / folder / f"{name}.{suffix}")
+    read = read_frames(tmp_path)
+    assert "without the app's correction" in read.notes[0]
+    # Times are numbers: 9 comes before 10.
+    assert [frame.depth.stem for frame in read.frames] == ["9", "10", "11"]
+
+
 def test_frames_at_which_tracking_was_lost_are_left_out_and_told(tmp_path: Path) -> None:
     assert recorded(tmp_path, "scannet").notes == ("1 frames at which tracking was lost were left out",)
 

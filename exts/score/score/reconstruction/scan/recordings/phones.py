@@ -45,10 +45,11 @@ def read_polycam(directory: Path) -> FrameSet:
     """
     root = _keyframes(directory)
     assert root is not None
-    corrected = (root / "corrected_cameras").is_dir()
+    # The app makes the folder, and leaves it empty where it closed no loop.
+    corrected = any((root / "corrected_cameras").glob("*.json"))
     cameras, images = (root / f"{'corrected_' if corrected else ''}{name}" for name in ("cameras", "images"))
     frames = []
-    for path in sorted(cameras.glob("*.json")):
+    for path in sorted(cameras.glob("*.json"), key=lambda path: (len(path.stem), path.stem)):
         depth = beside(root / "depth", path.stem, (".png",))
         if depth is None:
             continue
