@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import functools
+import struct
 import tokenize
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +20,15 @@ from score.utils.fields import brief
 if TYPE_CHECKING:
     from score.reconstruction.scan.frames import Intrinsics
 
-__all__ = ["DEPTH_KINDS", "confident", "decode_picture", "depth_counts", "undistorted"]
+__all__ = ["BROKEN_PICTURE", "DEPTH_KINDS", "confident", "decode_picture", "depth_counts", "undistorted"]
 
 DEPTH_KINDS = (".png", ".pgm", ".tif", ".tiff", ".npy", ".exr", ".depth")
 """Endings of depth pictures."""
+BROKEN_PICTURE = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error,
+    Image.DecompressionBombError,
+)  # fmt: skip
+"""What PIL raises on bytes that are no whole picture, or one of a size that nobody takes."""
 _SATURATED = 65535
 """Highest count of 16 bits: "too far" or "nothing" in every format that has it."""
 _GREY = ("I;16", "I;16B", "I", "F")
@@ -105,9 +112,11 @@ def decode_picture(
                     " 16-bit grey PNG, colour an 8-bit RGB picture."
                 )
             return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BOX))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN_PICTURE as error:
         wanted = " or ".join(formats)
-        raise UserError(f"{path} is not a whole {wanted} picture ({error}): record or copy it again.") from error
+        raise UserError(
+            f"{path} is not a whole {wanted} picture ({brief(error, 100)}): record or copy it again."
+        ) from error
 
 
 def undistorted(values: NDArray[Any], camera: Intrinsics, *, smooth: bool) -> NDArray[Any]:
@@ -125,7 +134,7 @@ def undistorted(values: NDArray[Any], camera: Intrinsics, *, smooth: bool) -> ND
         return values
     x, y = _distorted_pixels(camera)
     inside = (x >= 0.0) & (x <= camera.width - 1.0) & (y >= 0.0) & (y <= camera.height - 1.0)
-    x, y = np.clip(x, 0.0, camera.width - 1.0), np.clip(y, 0.0, camera.height - 1.0)
+    x, y = np.where(inside, x, 0.0), np.where(inside, y, 0.0)
     if not smooth:
         result = values[np.rint(y).astype(int), np.rint(x).astype(int)]
     else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from score.reconstruction.scan.pictures import BROKEN_PICTURE
 from score.utils.errors import UserError, near_names
 from score.utils.fields import brief
 
@@ -85,12 +86,16 @@ def picture_path(name: Any, root: Path, where: str) -> Path:
         UserError: It is missing, or outside the folder.
     """
     if not isinstance(name, str) or not name:
-        raise UserError(f"{where} is {name!r}: give the name of a file in the folder.")
-    path = (root / name).resolve()
+        raise UserError(f"{where} is {brief(name)}: give the name of a file in the folder.")
+    try:
+        path = (root / name).resolve()
+        there = path.is_file()
+    except (OSError, ValueError):  # too long, or with a zero byte
+        raise UserError(f"{where} is {brief(name)}, and no file can have that name.") from None
     # A path or a link out of the folder would let a recording read other files of whoever opens it.
     if not path.is_relative_to(root.resolve()):
-        raise UserError(f"{where} is {name!r}, which lies outside {root}: keep all pictures in the folder.")
-    if not path.is_file():
+        raise UserError(f"{where} is {brief(name)}, which lies outside {root}: keep all pictures in the folder.")
+    if not there:
         near = near_names(path.name, (other.name for other in path.parent.glob("*")))
         raise UserError(f"{where}: {path} is missing.{near}")
     return path
@@ -114,7 +119,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             return picture.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN_PICTURE as error:
         raise UserError(f"{path} is no whole picture ({brief(error, 100)}): record or copy it again.") from error
 
 
