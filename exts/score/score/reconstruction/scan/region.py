@@ -67,9 +67,13 @@ def survey(frames: FrameSet) -> Survey:
     points, noise, ahead = [], [], []
     for frame in frames.frames:
         depth = read_depth(frames, frame)
+        if not depth.any():  # a phone trusted nothing of it
+            continue
         noise.append(depth_noise(depth))
         ahead.append(float(np.median(depth[depth > 0.0])))
         points.append(back_project(depth, frames.camera(frame), frame.camera_to_world, POINTS_PER_FRAME))
+    if not ahead:
+        raise UserError("frames: the camera trusted no pixel of any frame: record again, slower or with more light.")
     measured = float(np.median(ahead))
     if not distance / _DISTANCE_RATIO < measured < distance * _DISTANCE_RATIO:
         raise UserError(
