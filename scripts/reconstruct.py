@@ -96,7 +96,13 @@ def _add_check(commands: argparse._SubParsersAction[Command]) -> None:
 def _add_fuse(commands: argparse._SubParsersAction[Command]) -> None:
     command = commands.add_parser("fuse", help="RGB-D frames with poses to a mesh for 'asset'")
     add = command.add_argument
-    add("frames", type=Path, metavar="FRAMES", help="folder with cameras.json, depth and colour pictures")
+    add("frames", type=Path, metavar="FRAMES", help="folder of a recording (docs/RECONSTRUCTION.md)")
+    add(
+        "--format",
+        default="auto",
+        help="score, polycam, record3d, nerfstudio, tum, bop, scannet, 7scenes (default: auto)",
+    )
+    add("--refine", default="auto", help="poses are refined where frames contradict each other (auto), always or never")
     add("--output", type=Path, required=True, metavar="FILE.ply", help="mesh to write, metres")
     add("--voxel", type=float, default=1.0, metavar="MM", help="edge of a voxel (default: 1)")
     add("--truncation", type=float, metavar="MM", help="half width of the band (default: 4 voxels or 4 x the noise)")
@@ -185,8 +191,8 @@ def _run_check(arguments: argparse.Namespace) -> int:
 
 def _run_fuse(arguments: argparse.Namespace) -> int:
     from score.cli.progress import console_progress
-    from score.reconstruction.scan.frames import read_frames
     from score.reconstruction.scan.fusion import FuseCfg, fuse, write_fused
+    from score.reconstruction.scan.recordings.read import read_frames
     from score.utils.files import require_new_file
 
     require_new_file(arguments.output, ".ply")
@@ -196,9 +202,10 @@ def _run_fuse(arguments: argparse.Namespace) -> int:
         truncation=arguments.truncation / 1000.0 if arguments.truncation is not None else None,
         roi=tuple(arguments.roi) if arguments.roi else None,
         device=arguments.device,
+        refine=arguments.refine,
     )
-    frames = read_frames(arguments.frames)
-    print(f"Fuses {len(frames.frames)} frames of {arguments.frames}; writes {arguments.output}")
+    frames = read_frames(arguments.frames, arguments.format)
+    print(f"Fuses {len(frames.frames)} frames of {arguments.frames} ({frames.kind}); writes {arguments.output}")
     try:
         with console_progress() as progress:
             fused = fuse(frames, cfg, lambda done, total: progress("frames", done, total))

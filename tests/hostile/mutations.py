@@ -153,10 +153,11 @@ def _time_limit(seconds: int) -> Iterator[None]:
 
 def main() -> int:
     """Read many mutations of all subjects."""
+    from tests.hostile.scan_subjects import SCAN_SUBJECTS
     from tests.hostile.subjects import SUBJECTS
 
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    chosen = [subject for subject in SUBJECTS if not sys.argv[2:] or subject.name in sys.argv[2:]]
+    chosen = [subject for subject in (*SUBJECTS, *SCAN_SUBJECTS) if not sys.argv[2:] or subject.name in sys.argv[2:]]
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     faults = 0
     for subject in chosen:

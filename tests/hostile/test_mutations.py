@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import pytest
 from tests.hostile.mutations import Subject, run
+from tests.hostile.scan_subjects import SCAN_SUBJECTS
 from tests.hostile.subjects import SUBJECTS
 
+ALL = (*SUBJECTS, *SCAN_SUBJECTS)
 
-@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+
+@pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.name)
 def test_some_changes(subject: Subject) -> None:
     outcome = run(subject, 20)
     assert outcome.faults == []
@@ -16,7 +19,7 @@ def test_some_changes(subject: Subject) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.name)
 def test_many_changes(subject: Subject) -> None:
     """2000 in all."""
-    assert run(subject, -(-2000 // len(SUBJECTS)), seed=1).faults == []
+    assert run(subject, -(-2000 // len(ALL)), seed=1).faults == []

@@ -20,6 +20,7 @@ from score.reconstruction.settings import AssetCfg
 from score.reconstruction.shape import decomposition
 from score.reconstruction.shape.cavity import filled_share, find_cavity
 from score.reconstruction.shape.collision import Collision, make_collision
+from score.reconstruction.shape.decomposition import union_volume
 from score.reconstruction.shape.pieces import (
     MAX_HULL_VERTICES,
     BoxPiece,

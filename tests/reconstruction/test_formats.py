@@ -85,6 +85,12 @@ def test_draco_is_decoded(tmp_path: Path) -> None:
     assert np.linalg.norm(scan.vertices, axis=1) == pytest.approx(0.05, abs=1e-5)
 
 
+def test_more_vertices_than_the_file_can_hold_are_not_made(tmp_path: Path) -> None:
+    path = glb(tmp_path / "a.glb", accessors=[{"count": 10**10, "componentType": 5126, "type": "VEC3"}])
+    with pytest.raises(UserError, match=r"states 1e\+10 vertices, more than any scan needs"):
+        read_scan(path)
+
+
 def test_textures_for_gpus_are_noted(tmp_path: Path) -> None:
     path = glb(tmp_path / "a.glb", textures=[{"extensions": {"KHR_texture_basisu": {"source": 0}}}])
     assert "KTX2" in gltf_notes(path)[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import runpy
+import re
 import signal
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from numpy.typing import NDArray
 from score.benchmarks.virtual_frames import RecordingCfg, write_virtual_frames
 from score.reconstruction.check.ray_pictures import look_at
 from score.reconstruction.scan import fusion as module
-from score.reconstruction.scan.frames import FrameSet, read_frames
+from score.reconstruction.scan.frames import FrameSet
 from score.reconstruction.scan.fusion import FuseCfg, FusedMesh, fuse, require_memory, write_fused
+from score.reconstruction.scan.recordings.read import read_frames
 from score.reconstruction.scan.region import Region, attention, depth_noise
 from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.errors import UserError
@@ -98,6 +100,26 @@ def test_poses_that_contradict_the_pictures(bowl: Path) -> None:
     poses = [frame.camera_to_world for frame in frames.frames]
     with pytest.raises(UserError, match=r"the frames contradict each other: \d+%.*Check poses"):
         fuse(with_poses(frames, poses[4:] + poses[:4]), dataclasses.replace(CFG, voxel=0.004, roi=(-0.1, 0.1) * 3))
+
+
+def test_poses_that_drift_are_refined_and_told(bowl: Path) -> None:
+    frames = read_frames(bowl)
+    drifted = []
+    for index, frame in enumerate(frames.frames):
+        pose, share = frame.camera_to_world.copy(), index / (len(frames.frames) - 1)
+        pose[:3, 3] += share * np.array([0.012, -0.008, 0.008])
+        drifted.append(pose)
+    points = trimesh.sample.sample_surface(GROUND_TRUTH["bowl"].mesh(), 4000, seed=0)[0]
+    points = points[points[:, 2] > 0.004]
+    errors = {}
+    for refine in ("never", "always"):
+        cfg = dataclasses.replace(CFG, voxel=0.002, refine=refine, roi=(-0.11, 0.11, -0.11, 0.11, -0.02, 0.09))
+        found = fuse(with_poses(frames, drifted), cfg)
+        errors[refine] = MeshQueries(found.mesh.vertices, found.mesh.faces, "cpu").distances(points).mean()
+        told = re.search(r"poses: \d+ of 15 refined, by .* agreement [\d.]+% before", found.summary())
+        assert (told is not None) == (refine == "always")
+    assert errors["always"] < 0.001
+    assert errors["always"] < 0.6 * errors["never"]
 
 
 def test_poses_in_the_other_convention(bowl: Path) -> None:

@@ -47,7 +47,7 @@ def test_loops_stay_open_and_the_pieces_near(mesh: trimesh.Trimesh) -> None:
 
 def test_what_closes_an_opening_is_measured() -> None:
     mesh = ring()
-    assert openings_filled(mesh, hull_piece(mesh), MUCH) == pytest.approx(1.0, abs=0.01)
+    assert openings_filled(mesh, hull_piece(mesh), MUCH) == pytest.approx(1.0, abs=0.05)
     # Half of the hole: its part with x > 0.
     half: list[Piece] = [BoxPiece((0.015, 0.0, 0.004), (0.015, 0.03, 0.004))]
     assert openings_filled(mesh, half, MUCH) == pytest.approx(0.5, abs=0.03)

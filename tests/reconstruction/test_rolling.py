@@ -38,7 +38,15 @@ def egg() -> trimesh.Trimesh:
 
 
 @pytest.mark.parametrize(
-    ("mesh", "radius"), [(ball(), 0.035), (lying(0.03, 0.12), 0.03), (lying(0.004, 0.14), 0.004), (egg(), 0.022)]
+    ("mesh", "radius"),
+    [
+        (ball(), 0.035),
+        (lying(0.03, 0.12), 0.03),
+        (lying(0.004, 0.14), 0.004),
+        (lying(0.004, 0.14).apply_transform(trimesh.transformations.rotation_matrix(0.77, [0.0, 0.0, 1.0])), 0.004),
+        (egg(), 0.022),
+    ],
+    ids=["ball", "can", "pen", "turned pen", "egg"],
 )
 def test_round_bodies_roll_on_their_radius(mesh: trimesh.Trimesh, radius: float) -> None:
     assert rolling_radius(mesh.vertices, mesh.center_mass) == pytest.approx(radius, rel=0.01)

@@ -22,9 +22,9 @@ from score.benchmarks.accuracy import measure, registration
 from score.benchmarks.virtual_frames import RecordingCfg, write_virtual_frames
 from score.benchmarks.virtual_mesh import MeshScanCfg, scan_mesh
 from score.reconstruction.scan.closing import capped, close_mesh
-from score.reconstruction.scan.frames import read_frames
 from score.reconstruction.scan.fusion import FuseCfg, fuse, write_fused
 from score.reconstruction.scan.isolate import Upright, isolate
+from score.reconstruction.scan.recordings.read import read_frames
 from score.reconstruction.scan.scan import read_scan
 from score.reconstruction.scan.table import rotation_to_up
 from score.reconstruction.settings import DENSITIES, AssetCfg

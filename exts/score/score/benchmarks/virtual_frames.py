@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from score.reconstruction.check.ray_pictures import TABLE_COLOR, look_at, pixel_rays, shade
-from score.reconstruction.scan.frames import CAMERAS_FILE, FRAMES_FORMAT, Intrinsics
+from score.reconstruction.scan.frames import Intrinsics
+from score.reconstruction.scan.recordings.own import CAMERAS_FILE, FRAMES_FORMAT
 from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.files import atomic_directory
 

@@ -107,8 +107,12 @@ def _stated(path: Path, defaults: Mapping[str, Any]) -> list[BatchItem]:
         if not isinstance(file, str) or not file:
             raise UserError(f"{where} lacks 'file': name the scan, relative to the folder.")
         scan = path.parent / file
+        try:
+            inside = scan.resolve().is_relative_to(path.parent.resolve())
+        except (OSError, ValueError):  # too long, or with a zero byte
+            raise UserError(f"{where}.file is {brief(file)}, and no file can have that name.") from None
         # A path out of the folder would let a batch that somebody hands over read other files.
-        if not scan.resolve().is_relative_to(path.parent.resolve()):
+        if not inside:
             raise UserError(f"{where}.file is {brief(file)}, which lies outside {path.parent}: keep all scans in it.")
         items.append(BatchItem(name, scan, {**common, **_settings(own, where)}))
     return items

@@ -42,9 +42,9 @@ from score.reconstruction.scan import cleaning
 from score.reconstruction.scan.closing import close_mesh
 from score.reconstruction.shape.cavity import Cavity, find_cavity
 from score.reconstruction.shape.decomposition import LARGEST_FILL
-from score.reconstruction.shape.pieces import MAX_PIECES, ConvexPiece, combined_mesh
+from score.reconstruction.shape.pieces import MAX_HULL_VERTICES, MAX_PIECES, ConvexPiece, combined_mesh
 from score.reconstruction.shape.rolling import rolling_radius
-from score.reconstruction.usd.usd_checks import MAX_HULL_VERTICES, usd_problems
+from score.reconstruction.usd.usd_checks import usd_problems
 from score.reconstruction.usd.usd_reader import UsdAsset, read_usd
 from score.utils.errors import UserError
 from score.utils.files import require_writable

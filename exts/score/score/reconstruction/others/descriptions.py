@@ -127,7 +127,8 @@ def _urdf_shape(geometry: ElementTree.Element, piece: Piece, file: str | None) -
 
 
 def _text(values: Sequence[float] | np.ndarray) -> str:
-    return " ".join(f"{float(value):.9g}" for value in values)
+    """Numbers of seven digits, which is what USD keeps of them."""
+    return " ".join(f"{float(value):.7g}" for value in values)
 
 
 def _document(root: ElementTree.Element) -> str:

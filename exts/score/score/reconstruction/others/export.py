@@ -122,7 +122,7 @@ def _check(
     tensor = turn @ np.diag(model.body_inertia[body]) @ turn.T
     off = float(np.linalg.norm(model.body_ipos[body] - usd.center))
     mass = float(model.body_mass[body])
-    # URDF and MJCF are text of nine digits, USD keeps float32: all agree to six.
+    # Texts of seven digits: they agree to six.
     exact = bool(np.isclose(mass, usd.mass, rtol=1e-6)) and same_inertia(tensor, usd.inertia, 1e-4) and off < 1e-6
     detail = f"read {mass:.6g} kg, centre {off * 1e3:.4f} mm off, {len(usd.pieces)} pieces"
     passport.add(f"{kind}: mass", exact, detail)

@@ -13,6 +13,8 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
+from score.reconstruction.scan.pictures import BROKEN_PICTURE
+
 __all__ = ["Appearance", "appearance_of"]
 
 _TEXTURE_QUALITY = 92
@@ -51,7 +53,7 @@ def appearance_of(parts: Sequence[trimesh.Trimesh]) -> Appearance:
     if any(picture is not None for picture in pictures):
         try:
             return _textured(parts, pictures)
-        except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
+        except (*BROKEN_PICTURE, MemoryError) as error:
             note = f"texture: cannot be read ({type(error).__name__}), goes on without it"
             return Appearance(colors=_all_colors(parts), notes=(note,))
     return Appearance(colors=_all_colors(parts))

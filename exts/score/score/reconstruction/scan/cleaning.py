@@ -18,7 +18,7 @@ from score.utils.errors import UserError
 _GAP = 0.03
 """Pieces nearer than this share of the object's size belong together: a scan breaks a surface at its holes."""
 _WITHIN = 0.9
-"""A piece with this share of its points above, under or in the outline of the largest one belongs to it."""
+"""A large piece with this share of its points above, under or in the outline of the largest one belongs to it."""
 _RIVAL_AREA = 0.1
 """A piece with this share of the largest one's area is a second object, a smaller one an island."""
 
@@ -87,8 +87,10 @@ def select_object(
     gap = _GAP * float(np.linalg.norm(np.ptp(vertices[corners[large[0]]], axis=0)))
     joined, waiting = [large[0]], large[1:]
     while True:
-        whole = welded[np.isin(piece, joined)]
-        near = [p for p in waiting if _belongs(vertices, whole, welded[piece == p], gap)]
+        whole = _Whole(vertices, welded[np.isin(piece, joined)], gap)
+        # A crumb over the object is an island all the same.
+        parts = {p: areas[p] > _RIVAL_AREA * areas[joined].sum() for p in waiting}
+        near = [p for p, large_part in parts.items() if whole.has(welded[piece == p], within=large_part)]
         if not near:
             break
         joined += near
@@ -105,26 +107,47 @@ def select_object(
     return ObjectFaces(np.isin(piece, joined), count - len(joined))
 
 
-def _belongs(vertices: NDArray[np.float64], whole: NDArray[np.int64], part: NDArray[np.int64], gap: float) -> bool:
-    """Whether a piece touches what there is, or stands within its outline, as a knob does on a lid of clear glass."""
-    outline, footprint = vertices[np.unique(whole)][:, :2], vertices[np.unique(part)][:, :2]
-    try:
-        equations = ConvexHull(outline).equations
-    except (QhullError, ValueError):
-        equations = np.array([[0.0, 0.0, 1.0]])  # of no area: nothing is inside
-    if ((footprint @ equations[:, :2].T + equations[:, 2]).max(axis=1) < 0.0).mean() > _WITHIN:
-        return True
-    # Both ways: the corners of a large face may all be far from where another piece touches its middle.
-    for surface, other in ((whole, part), (part, whole)):
-        places = np.concatenate([vertices[np.unique(other)], vertices[other].mean(axis=1)])
-        low, high = (
-            vertices[surface].reshape(-1, 3).min(axis=0) - gap,
-            vertices[surface].reshape(-1, 3).max(axis=0) + gap,
+class _Whole:
+    """The pieces that are known to be one object, and whether another one belongs to them."""
+
+    def __init__(self, vertices: NDArray[np.float64], faces: NDArray[np.int64], gap: float) -> None:
+        self._vertices, self._gap = vertices, gap
+        self._queries = MeshQueries(*_compact(vertices, faces), "cpu")
+        self._places = _places(vertices, faces)
+        try:
+            self._outline = ConvexHull(self._places[:, :2]).equations
+        except (QhullError, ValueError):
+            self._outline = np.array([[0.0, 0.0, 1.0]])  # of no area: nothing is inside
+
+    def has(self, part: NDArray[np.int64], *, within: bool) -> bool:
+        """Whether a piece touches it, or where ``within`` stands in its outline, as a knob does on a lid of glass."""
+        places = _places(self._vertices, part)
+        inside = (places[:, :2] @ self._outline[:, :2].T + self._outline[:, 2]).max(axis=1) < 0.0
+        # Both ways: the corners of a large face may all be far from where another piece touches its middle.
+        return bool(
+            (within and inside.mean() > _WITHIN)
+            or self._touches(self._queries, places)
+            or self._touches(MeshQueries(*_compact(self._vertices, part), "cpu"), self._around(places))
         )
-        places = places[((places >= low) & (places <= high)).all(axis=1)]
-        if len(places) and float(MeshQueries(vertices, surface, "cpu").distances(places).min()) < gap:
-            return True
-    return False
+
+    def _touches(self, surface: MeshQueries, places: NDArray[np.float64]) -> bool:
+        return bool(len(places)) and float(surface.distances(places).min()) < self._gap
+
+    def _around(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Its own places near a piece's box: only these can be near the piece."""
+        low, high = places.min(axis=0) - self._gap, places.max(axis=0) + self._gap
+        return self._places[((self._places >= low) & (self._places <= high)).all(axis=1)]
+
+
+def _places(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Corners and middles of faces."""
+    return np.concatenate([vertices[np.unique(faces)], vertices[faces].mean(axis=1)])
+
+
+def _compact(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The vertices that some faces use, and the faces with their new numbers."""
+    used, inverse = np.unique(faces, return_inverse=True)
+    return vertices[used], inverse.reshape(-1, 3)
 
 
 def _region_text(mine: NDArray[np.float64], other: NDArray[np.float64]) -> str:

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 from PIL import Image
 from trimesh.resolvers import Resolver
 
+from score.reconstruction.scan.pictures import BROKEN_PICTURE
+
 __all__ = ["CompanionFiles"]
 
 _MOST_FILES = 20_000
@@ -150,6 +152,6 @@ def _is_picture(data: bytes) -> bool:
         with Image.open(io.BytesIO(data)) as picture:
             picture.draft("RGB", (64, 64))
             picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+    except BROKEN_PICTURE:
         return False
     return True

@@ -18,6 +18,8 @@ _HEAD = 2**16
 """Bytes of a .ply that are searched for the end of its header."""
 _LARGEST_GLTF_TREE = 2**26
 """Longest description of a .gltf or .glb that is read [bytes]; geometry and pictures come on top."""
+_MOST_NUMBERS = 30_000_000
+"""Most vertices or corners in one part of a .gltf."""
 _CLOUD = (
     "a point cloud, and points are no surface: make a mesh of it (MeshLab or CloudCompare, Poisson reconstruction), or"
     " fuse the depth frames with 'reconstruct.py fuse'"
@@ -97,11 +99,16 @@ def _require_surface(path: Path) -> None:
     counts = {line[1]: line[2] for line in words if line[:1] == ["element"] and len(line) == 3}
     # Triangle strips are another name for faces.
     if "vertex" in counts and not any(counts.get(name, "0") != "0" for name in ("face", "tristrips")):
-        raise no_surface(path, int(counts["vertex"]) if counts["vertex"].isdigit() else 0)
+        raise no_surface(path, int(counts["vertex"][:18]) if counts["vertex"].isdigit() else 0)
 
 
 def _require_readable_gltf(path: Path) -> None:
     tree = _gltf_tree(path)
+    for accessor in _list(tree.get("accessors")):
+        count = _dict(accessor).get("count")
+        # One without data is made of zeros, so its size is not bounded by the file's.
+        if isinstance(count, int) and count > _MOST_NUMBERS:
+            raise UserError(f"load: {path} states {count:.3g} vertices, more than any scan needs: export it again.")
     needed = {str(name) for key in ("extensionsUsed", "extensionsRequired") for name in _list(tree.get(key))}
     if needed & set(_MESHOPT):
         raise UserError(

@@ -17,18 +17,23 @@ from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from score.reconstruction.scan.frames import FrameSet, Intrinsics, read_color, read_depth
-from score.reconstruction.scan.region import Region, Survey, object_region, survey
+from score.reconstruction.scan.refine import refine_poses
+from score.reconstruction.scan.region import POINTS_PER_FRAME, Region, Survey, back_project, object_region, survey
 from score.reconstruction.scan.table import find_table
 from score.reconstruction.scan.tsdf import BYTES_PER_VOXEL, TsdfGrid, depth_map, grid_shape, grid_window
 from score.utils.errors import UserError
 from score.utils.files import atomic_file
 
-__all__ = ["FuseCfg", "FusedMesh", "fuse", "write_fused"]
+__all__ = ["REFINEMENTS", "FuseCfg", "FusedMesh", "fuse", "write_fused"]
 
 LEAST_NOISE_RATIO = 3.0
 """A band narrower than this many standard deviations of the noise destroys thin walls."""
 LEAST_AGREEMENT = 0.7
 """Share of the measured points that other frames must not contradict: with wrong poses it is far less."""
+GOOD_AGREEMENT = 0.9
+"""With less than this share poses are refined."""
+REFINEMENTS = ("auto", "always", "never")
+"""Poses are refined where frames contradict each other, always, or never."""
 SEEN_THROUGH = 0.3
 """A point is contradicted when more than this share of the frames saw through it; noise at edges stays below."""
 _COARSE_CELLS = 80
@@ -49,6 +54,8 @@ class FuseCfg:
     """Box to fuse, x0, x1, y0, y1, z0, z1 in the world frame; None finds the object that the cameras look at."""
     device: str | None = None
     """Torch device such as ``cpu`` or ``cuda:0``; None takes a GPU if there is one."""
+    refine: str = "auto"
+    """Whether poses are refined, see :data:`REFINEMENTS`."""
 
     def __post_init__(self) -> None:
         if not 1e-4 <= self.voxel <= 0.05:
@@ -57,6 +64,8 @@ class FuseCfg:
             raise UserError(
                 f"--truncation is {self.truncation * 1e3:g} mm: give at least two voxels, {2e3 * self.voxel:g} mm."
             )
+        if self.refine not in REFINEMENTS:
+            raise UserError(f"--refine {self.refine!r} is unknown: give one of {', '.join(REFINEMENTS)}.")
         if self.roi is not None:
             if not all(a < b for a, b in zip(self.roi[::2], self.roi[1::2], strict=True)):
                 raise UserError(f"--roi {self.roi} is empty: give x0 x1 y0 y1 z0 z1 with x0 < x1, y0 < y1, z0 < z1.")
@@ -82,6 +91,8 @@ class FusedMesh:
     """Share of the measured points in the box that other frames do not contradict."""
     seconds: float
     """Time taken [s]."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, left out or refined."""
 
     def summary(self) -> str:
         """What was fused and how well the frames agree, a few lines."""
@@ -92,6 +103,7 @@ class FusedMesh:
             f"{len(self.mesh.faces):,} faces; {self.agreement:.1%} of the measured points are contradicted by no other"
             f" frame; {self.seconds:.0f} s",
         ]
+        lines += self.notes
         if self.region.others:
             lines.append(f"{self.region.others} other things on the table were left out: choose with --roi")
         return "\n".join(lines)
@@ -113,20 +125,29 @@ def fuse(frames: FrameSet, cfg: FuseCfg, progress: Callable[[int, int], None] | 
     device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     look = survey(frames)
     truncation = _truncation(cfg, look.noise)
-    region = _box(cfg.roi) if cfg.roi is not None else _find_region(frames, look, device)
+    notes = list(frames.notes)
+    region = _region(frames, look, cfg, device, notes)
     require_memory(region, cfg.voxel, device)
-    grid = _fuse_box(frames, region, cfg.voxel, truncation, look.noise, device, progress)
-    agreement = _agreement(grid, look, region)
+    grid, agreement = _fused(frames, look, region, cfg, truncation, device, progress)
+    if cfg.refine == "always" or (cfg.refine == "auto" and agreement < GOOD_AGREEMENT):
+        refined = refine_poses(frames, region, truncation, device)
+        del grid  # two of them need not fit into memory
+        grid, better = _fused(refined.frames, look, region, cfg, truncation, device, progress)
+        if better > agreement or cfg.refine == "always":
+            notes.append(f"{refined.summary()}; agreement {agreement:.1%} before, {better:.1%} after")
+            frames, agreement = refined.frames, better
+        else:
+            grid, agreement = _fused(frames, look, region, cfg, truncation, device, progress)
     if agreement < LEAST_AGREEMENT:
         raise UserError(
             f"fuse: the frames contradict each other: {1.0 - agreement:.0%} of the measured points lie where other"
-            f" frames saw nothing (at most {1.0 - LEAST_AGREEMENT:.0%}). Check poses (camera to world, metres),"
-            " convention, intrinsics and depth_unit."
+            f" frames saw nothing (at most {1.0 - LEAST_AGREEMENT:.0%}), and refining the poses did not help. Check"
+            " poses (camera to world, metres), convention, intrinsics and depth_unit."
         )
     mesh = _without_crumbs(_surface(grid))
     mesh.visual.vertex_colors = _colors(mesh, frames, truncation)
     seconds = time.perf_counter() - start
-    return FusedMesh(mesh, region, cfg.voxel, truncation, look.noise, agreement, seconds)
+    return FusedMesh(mesh, region, cfg.voxel, truncation, look.noise, agreement, seconds, tuple(notes))
 
 
 def write_fused(fused: FusedMesh, path: Path) -> None:
@@ -166,24 +187,40 @@ def _truncation(cfg: FuseCfg, noise: float) -> float:
     return cfg.truncation
 
 
-def _box(roi: tuple[float, ...]) -> Region:
-    return Region(np.array(roi[::2]), np.array(roi[1::2]), 0)
-
-
-def _find_region(frames: FrameSet, look: Survey, device: torch.device) -> Region:
-    """Fuse coarsely around where the cameras look, find the table in that, and bound what stands on it."""
+def _region(frames: FrameSet, look: Survey, cfg: FuseCfg, device: torch.device, notes: list[str]) -> Region:
+    """The box to fuse: that of the user, or around what stands where the cameras look."""
+    if cfg.roi is not None:
+        return Region(np.array(cfg.roi[::2]), np.array(cfg.roi[1::2]), 0)
     radius = 0.5 * look.distance
     near = look.points[np.linalg.norm(look.points - look.center, axis=1) < radius]
     if len(near) < 100:
         return object_region(look, None, radius)  # says what is wrong
+    # Fused coarsely, the table is found in that.
     low, high = near.min(axis=0).astype(np.float64), near.max(axis=0).astype(np.float64)
     voxel = float((high - low).max()) / _COARSE_CELLS
     coarse = Region(low - 2.0 * voxel, high + 2.0 * voxel, 0)
     mesh = _surface(_fuse_box(frames, coarse, voxel, 3.0 * voxel, look.noise, device, None))
     table = find_table(np.asarray(mesh.vertices), np.asarray(mesh.faces), None)
     if table is None:
-        return object_region(look, None, radius)
+        notes.append(
+            f"no table in the scene: took everything within {radius:.2f} m of the point that the cameras look at; give"
+            " --roi for less, and --up to 'asset'"
+        )
     return object_region(look, table, radius)
+
+
+def _fused(
+    frames: FrameSet,
+    look: Survey,
+    region: Region,
+    cfg: FuseCfg,
+    truncation: float,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[TsdfGrid, float]:
+    """The grid, and the share of what each frame measured in the box that the others do not contradict."""
+    grid = _fuse_box(frames, region, cfg.voxel, truncation, look.noise, device, progress)
+    return grid, _agreement(grid, frames, region)
 
 
 def _fuse_box(
@@ -198,11 +235,11 @@ def _fuse_box(
     support = max(2.0 * voxel, LEAST_NOISE_RATIO * noise)
     grid = TsdfGrid(region.low, region.high, voxel, truncation, support, device)
     for index, frame in enumerate(frames.frames):
-        window = grid_window(region.low, region.high, frames.intrinsics, frame.camera_to_world)
+        camera = frames.camera(frame)
+        window = grid_window(region.low, region.high, camera, frame.camera_to_world)
         if window is not None:
-            depth = read_depth(frames, frame)
-            surface = depth_map(depth, frames.intrinsics, truncation, device, window)
-            grid.integrate(surface, frames.intrinsics, frame.camera_to_world)
+            surface = depth_map(read_depth(frames, frame), camera, truncation, device, window)
+            grid.integrate(surface, camera, frame.camera_to_world)
         if progress is not None:
             progress(index + 1, len(frames.frames))
     return grid
@@ -231,11 +268,17 @@ def _without_crumbs(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     return mesh
 
 
-def _agreement(grid: TsdfGrid, look: Survey, region: Region) -> float:
+def _agreement(grid: TsdfGrid, frames: FrameSet, region: Region) -> float:
     """Share of the measured points in the box through which few other frames see."""
-    inside = ((look.points > region.low) & (look.points < region.high)).all(axis=1)
-    points = look.points[inside]
-    return float((grid.contradiction(points) < SEEN_THROUGH).mean()) if len(points) else 1.0
+    shares, counts = [], []
+    for frame in frames.frames:
+        depth = read_depth(frames, frame)
+        points = back_project(depth, frames.camera(frame), frame.camera_to_world, POINTS_PER_FRAME)
+        points = points[((points > region.low) & (points < region.high)).all(axis=1)]
+        if len(points):
+            shares.append(float((grid.contradiction(points) < SEEN_THROUGH).mean()))
+            counts.append(len(points))
+    return float(np.average(shares, weights=counts)) if counts else 1.0
 
 
 def _colors(mesh: trimesh.Trimesh, frames: FrameSet, truncation: float) -> NDArray[np.uint8]:
@@ -247,7 +290,7 @@ def _colors(mesh: trimesh.Trimesh, frames: FrameSet, truncation: float) -> NDArr
         if picture is None:
             continue
         depth = read_depth(frames, frame)
-        pixel, z, visible = _project(vertices, frames.intrinsics, frame.camera_to_world)
+        pixel, z, visible = _project(vertices, frames.camera(frame), frame.camera_to_world)
         row, column = pixel[visible, 1], pixel[visible, 0]
         near = np.abs(depth[row, column] - z[visible]) < 0.5 * truncation
         seen = np.flatnonzero(visible)[near]

@@ -13,9 +13,10 @@ from score.reconstruction.scan.frames import FrameSet, Intrinsics, read_depth
 from score.reconstruction.scan.table import Plane
 from score.utils.errors import UserError
 
-__all__ = ["Region", "Survey", "attention", "object_region", "survey"]
+__all__ = ["POINTS_PER_FRAME", "Region", "Survey", "attention", "back_project", "object_region", "survey"]
 
-_POINTS_PER_FRAME = 8_000
+POINTS_PER_FRAME = 8_000
+"""Points of each frame that are looked at."""
 _DISTANCE_RATIO = 2.5
 """Median depth and distance from what the cameras look at differ by less than this factor in any recording."""
 _CELL = 0.004
@@ -66,9 +67,13 @@ def survey(frames: FrameSet) -> Survey:
     points, noise, ahead = [], [], []
     for frame in frames.frames:
         depth = read_depth(frames, frame)
+        if not depth.any():  # a phone trusted nothing of it
+            continue
         noise.append(depth_noise(depth))
         ahead.append(float(np.median(depth[depth > 0.0])))
-        points.append(back_project(depth, frames.intrinsics, frame.camera_to_world, _POINTS_PER_FRAME))
+        points.append(back_project(depth, frames.camera(frame), frame.camera_to_world, POINTS_PER_FRAME))
+    if not ahead:
+        raise UserError("frames: the camera trusted no pixel of any frame: record again, slower or with more light.")
     measured = float(np.median(ahead))
     if not distance / _DISTANCE_RATIO < measured < distance * _DISTANCE_RATIO:
         raise UserError(

@@ -80,6 +80,8 @@ def read_scan(path: Path) -> Scan:
     try:
         parts = _load(path, companions)
         mesh = parts[0] if len(parts) == 1 else trimesh.util.concatenate([_bare(part) for part in parts])
+        _check_geometry(mesh, path)
+        look = appearance_of(parts)
     except UserError:
         raise
     except Exception as error:  # the parsers of six formats raise what they like on broken bytes
@@ -93,9 +95,7 @@ def read_scan(path: Path) -> Scan:
             f"load: {path} is truncated or damaged ({type(error).__name__}: {brief(error, 100)}): export or copy it"
             " again."
         ) from error
-    _check_geometry(mesh, path)
     _check_obj_is_whole(path, len(mesh.faces))
-    look = appearance_of(parts)
     gltf = path.suffix.lower() in (".glb", ".gltf")
     vertices = np.asarray(mesh.vertices, dtype=np.float64)
     return Scan(

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from pxr import Usd, UsdGeom, UsdPhysics, UsdUtils, UsdValidation
 
-from score.reconstruction.shape.pieces import MAX_PIECES
+from score.reconstruction.shape.pieces import MAX_HULL_VERTICES, MAX_PIECES
 from score.reconstruction.usd.usd_reader import open_stage
 
-MAX_HULL_VERTICES = 60
-"""Vertices of a convex hull that PhysX surely takes on a GPU: 64 less the few that cooking adds."""
 _APPROXIMATIONS = (
     "none", "convexDecomposition", "convexHull", "boundingSphere", "boundingCube", "meshSimplification", "sdf",
     "sphereFill",
@@ -98,7 +96,7 @@ def _collider_problems(stage: Usd.Stage) -> list[str]:
             problems.append(f"{prim.GetPath()}: approximation '{token}' is unknown, and engines ignore it silently")
         count = len(UsdGeom.Mesh(prim).GetPointsAttr().Get() or [])
         if token == UsdPhysics.Tokens.convexHull and count > MAX_HULL_VERTICES:
-            problems.append(f"{prim.GetPath()}: hull of {count} vertices: PhysX takes {MAX_HULL_VERTICES} on a GPU")
+            problems.append(f"{prim.GetPath()}: hull of {count} corners: over {MAX_HULL_VERTICES} PhysX cooks another")
     return problems
 
 
