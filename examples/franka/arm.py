@@ -13,8 +13,8 @@ import torch
 __all__ = ["FOLLOW", "FrankaArm"]
 
 FOLLOW = (0.6, 0.3, 0.1)
-"""Share of the arm's largest joint velocity, acceleration and jerk that a motion to a target may use. README.md says
-how they were measured: more follows sooner and starts and stops at each target, less lags behind."""
+"""Share of the arm's largest joint velocity, acceleration and jerk that a motion to a target may use: more follows
+sooner, but starts and stops at each target, less lags behind (docs/ROBOT.md of the project has both measured)."""
 
 
 class FrankaArm:
