@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Look at a base policy before it is steered, or turn somebody else's checkpoint into one.
 
-./isaaclab.sh -p scripts/policy.py check DIR --task SCORE-Insert-v0
+./isaaclab.sh -p scripts/policy.py check DIR --task SCORE-Insert-v0 --episodes 50
 ./isaaclab.sh -p scripts/policy.py convert DIR --task SCORE-Insert-v0 --output base_policy
 """
 
@@ -27,12 +27,13 @@ except KeyboardInterrupt:
 def parse_arguments(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
     """Read the command line."""
     command = Command(__doc__)
-    command.add_task(num_envs="1")
+    command.add_task(num_envs="1, or the episodes, at most 64")
     add = command.add_argument
     add("action", metavar="check|convert", help="report on a base policy, or write a checkpoint as one")
     add("policy", type=Path, metavar="PATH", help="base policy, LeRobot folder 'pretrained_model', or checkpoint file")
     add("--interface", type=Path, metavar="FILE.yaml", help="what the checkpoint does not know (default: beside it)")
     add("--output", type=Path, metavar="DIR", help="convert: folder of the base policy")
+    add("--episodes", type=int, metavar="N", help="check: also run N starts without steering, in sim")
     return command.parse(arguments)
 
 
@@ -45,9 +46,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
     policies.check_flags(arguments)
     task_kwargs(arguments.task)
-    with open_task(**task_options(arguments, overrides, num_envs=1)) as task:
-        spec = task.spec
-    return policies.ACTIONS[arguments.action](arguments, spec)
+    num_envs = arguments.num_envs or min(arguments.episodes or 1, 64)
+    with open_task(**task_options(arguments, overrides, num_envs=num_envs)) as task:
+        return policies.ACTIONS[arguments.action](arguments, task)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ def test_what_does_not_fit_is_said_with_a_page_to_begin_with(folder: Path, capsy
     page = yaml.safe_load(out.split("beside it:\n")[1].rsplit("Cannot be steered yet.")[0])
     assert page["actions"] == [{"names": ["along", "sideways"], "units": "dm"}, {"drop": 1}]
     (folder / "interface.yaml").write_text(PAGE)
-    assert _run("check", str(folder)) == 0
+    assert _run("check", str(folder), "--episodes", "6") == 0
     out = capsys.readouterr().out
+    assert re.search(r"success   \d of 6 starts without steering \(\d+ %, \d+ to \d+\), 4 steps of each chunk", out)
     assert "gives     along, sideways [dm]" in out
     assert "its noise moves the actions by along " in out
     assert "its actions last 400 ms" in out

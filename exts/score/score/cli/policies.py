@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from score.utils.errors import UserError, near_names
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy, PolicySpec
+    from score.task import Task
 
 
 def check_flags(args: argparse.Namespace) -> None:
@@ -38,7 +39,7 @@ def check_flags(args: argparse.Namespace) -> None:
     _in_own_words(args)
 
 
-def check(args: argparse.Namespace, task: PolicySpec) -> int:
+def check(args: argparse.Namespace, task: Task) -> int:
     """Prints what a base policy is and what does not fit the task; returns the exit code, 1 if it cannot be steered."""
     from score.policies import require_match
     from score.policies.examine import examine, proposed_interface
@@ -47,8 +48,8 @@ def check(args: argparse.Namespace, task: PolicySpec) -> int:
 
     policy, problems = _in_own_words(args), []
     try:
-        adapted = _adapted(args, task)
-        require_match(adapted.spec, task)
+        adapted = _adapted(args, task.spec)
+        require_match(adapted.spec, task.spec)
         policy = adapted
     except UserError as error:
         problems.append(str(error))
@@ -61,18 +62,47 @@ def check(args: argparse.Namespace, task: PolicySpec) -> int:
         from score.policies.load import read_foreign
 
         foreign = read_foreign(args.policy, args.interface)[0]
-        print(f"To begin with, as {INTERFACE_FILE} beside it:\n{proposed_interface(foreign, task)}")
+        print(f"To begin with, as {INTERFACE_FILE} beside it:\n{proposed_interface(foreign, task.spec)}")
+    if args.episodes is not None and not problems:
+        print(_success(policy, task, args))
     print("Cannot be steered yet." if problems else "Can be steered.")
     return 1 if problems else 0
 
 
-def convert(args: argparse.Namespace, task: PolicySpec) -> int:
+def _success(policy: BasePolicy, task: Any, args: argparse.Namespace) -> str:
+    """How often a base policy solves the task by itself, on development starts."""
+    from score.cli.progress import console_progress
+    from score.evaluation.statistics import wilson_interval
+    from score.rollout.arms import base_arm
+    from score.rollout.episodes import run_episodes
+    from score.rollout.seeds import report_seed
+
+    steps = min(task.agent_cfg.steering.chunk_steps, policy.spec.horizon)
+    with console_progress() as progress:
+        results = run_episodes(
+            task,
+            policy.to(task.device),
+            base_arm(),
+            episodes=range(args.episodes),
+            seed=report_seed("development", args.seed),
+            chunk_steps=steps,
+            progress=lambda done, total: progress("episodes", done, total),
+        )
+    solved = int(results.success.sum())
+    low, high = wilson_interval(solved, args.episodes)
+    return (
+        f"success   {solved} of {args.episodes} starts without steering ({100 * solved / args.episodes:.0f} %,"
+        f" {100 * low:.0f} to {100 * high:.0f}), {steps} steps of each chunk"
+    )
+
+
+def convert(args: argparse.Namespace, task: Task) -> int:
     """Writes a checkpoint as a base policy."""
     from score.policies.bundle import save_bundle
     from score.policies.contract import contract_problems
     from score.policies.load import read_foreign
 
-    policy, origin = _adapted(args, task), read_foreign(args.policy, args.interface)[0].origin
+    policy, origin = _adapted(args, task.spec), read_foreign(args.policy, args.interface)[0].origin
     problems = contract_problems(policy)
     if problems:
         raise UserError(f"{args.policy} cannot be steered: {'; '.join(problems)}. Nothing was written.")

@@ -178,7 +178,7 @@ def _statistics(frames: list[dict[str, np.ndarray]], name: str) -> dict[str, lis
     """Of the last axis, over all steps and points."""
     values = np.concatenate([columns[name] for columns in frames])
     steps, rows = len(values), values.reshape(-1, values.shape[-1])
-    some = rows[:: -(-len(rows) // _MOST_FOR_QUANTILES)]
+    some = rows[:: -(-len(rows) // _MOST_FOR_QUANTILES)].astype(np.float64)
     found = {
         "min": rows.min(axis=0),
         "max": rows.max(axis=0),

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import collections
 import io
+import itertools
 import math
 import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,12 @@ _DTYPES = {
 }  # fmt: skip
 _LARGEST_PICKLE = 256 * 2**20
 """Longest pickle in an archive [bytes]; the tensors lie beside it."""
+_MOST_COPIES = 4
+"""Tensors may share their numbers: all together they may have this many times the size of the file."""
 _DEEPEST = 100
 """Levels of nested settings that are followed."""
+_MOST_NODES = 10**6
+"""Settings that are followed in all: a few that lie in one another twice stand for any number."""
 
 
 class Inert:
@@ -56,18 +61,25 @@ class Inert:
         """See :meth:`append`."""
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """The one written in Python: that in C makes room for whatever place in its memory a file names, 32 GB say."""
+
+    dispatch = {key: load for key, load in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]}  # noqa: RUF012
+    """Without the one opcode that makes room for what it announces before it reads it; torch.save has no use for it."""
+
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(io.BytesIO(archive.read(f"{root}/data.pkl")))
         self.archive = archive
         self.root = root
+        self.storages: dict[str, Tensor] = {}
+        self.room = _MOST_COPIES * sum(entry.file_size for entry in archive.infolist())
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage") and name.endswith("Storage"):
             return name
         # Made anew for every mention, so that a file that writes to one changes nothing.
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, size, stride, *_: _tensor(storage, offset, size, stride)
+            return lambda storage, offset, size, stride, *_: self._tensor(storage, offset, size, stride)
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda data, *_: data
         if (module, name) == ("collections", "OrderedDict"):
@@ -80,15 +92,17 @@ class _Unpickler(pickle.Unpickler):
         _, kind, key, _, _ = entry
         if kind not in _DTYPES or not str(key).isalnum():
             raise pickle.UnpicklingError(f"storage of the unknown kind {str(kind)[:40]}")
-        raw = self.archive.read(f"{self.root}/data/{key}")
-        return torch.frombuffer(bytearray(raw), dtype=_DTYPES[kind]) if raw else torch.empty(0, dtype=_DTYPES[kind])
+        if key not in self.storages:
+            raw = self.archive.read(f"{self.root}/data/{key}")
+            self.storages[key] = torch.frombuffer(bytearray(raw), dtype=torch.uint8) if raw else torch.empty(0).byte()
+        return self.storages[key].view(_DTYPES[kind])
 
-
-def _tensor(storage: Tensor, offset: int, size: Any, stride: Any) -> Tensor:
-    # A stride of 0 would let a few bytes stand for a tensor of any size.
-    if math.prod(size) > storage.numel():
-        raise pickle.UnpicklingError("a tensor larger than its storage")
-    return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
+    def _tensor(self, storage: Tensor, offset: int, size: Any, stride: Any) -> Tensor:
+        # A stride of 0 would let a few bytes stand for a tensor of any size, and mentions of one storage for many.
+        self.room -= math.prod(size) * storage.element_size()
+        if math.prod(size) > storage.numel() or self.room < 0:
+            raise pickle.UnpicklingError("a tensor larger than its storage, or more tensors than the file holds")
+        return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
 
 
 def read_pickled(path: Path) -> Any:
@@ -127,48 +141,63 @@ def tensors_of(content: Any, *keys: str) -> dict[str, Tensor]:
     Args:
         content: What :func:`read_pickled` returned.
         keys: Where, from the outside in.
+
+    Raises:
+        ValueError: There are far too many.
     """
     for key in keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     found: dict[str, Tensor] = {}
-    _flatten(content, "", found, _DEEPEST)
+    _flatten(content, "", found, _DEEPEST, itertools.count())
     return found
 
 
-def _flatten(value: Any, name: str, found: dict[str, Tensor], levels: int) -> None:
+def _flatten(value: Any, name: str, found: dict[str, Tensor], levels: int, nodes: Iterator[int]) -> None:
+    _require_few(nodes)
     if isinstance(value, Tensor):
         found[name] = value.contiguous()
     elif isinstance(value, Mapping) and levels:
         for key, item in value.items():
-            _flatten(item, f"{name}.{key}".removeprefix("."), found, levels - 1)
+            _flatten(item, f"{name}.{key}".removeprefix("."), found, levels - 1, nodes)
+
+
+def _require_few(nodes: Iterator[int]) -> None:
+    if next(nodes) > _MOST_NODES:
+        raise ValueError("it nests more than a million settings")
 
 
 def plain_settings(content: Any) -> Any:
     """Settings as plain values: also those of OmegaConf, with references like ``${horizon}`` followed.
 
     What is no plain value becomes None.
+
+    Raises:
+        ValueError: There are far too many.
     """
-    whole = _plain(content, _DEEPEST)
-    return _resolve(whole, whole, _DEEPEST)
+    nodes = itertools.count()
+    whole = _plain(content, _DEEPEST, nodes)
+    return _resolve(whole, whole, _DEEPEST, nodes)
 
 
-def _plain(value: Any, levels: int) -> Any:
+def _plain(value: Any, levels: int, nodes: Iterator[int]) -> Any:
+    _require_few(nodes)
     if levels == 0:
         return None
     if isinstance(value, Inert):
         state = value.state if isinstance(value.state, dict) else {}
-        return _plain(next((state[key] for key in ("_content", "_val") if key in state), None), levels - 1)
+        return _plain(next((state[key] for key in ("_content", "_val") if key in state), None), levels - 1, nodes)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item, levels - 1) for key, item in value.items()}
+        return {str(key): _plain(item, levels - 1, nodes) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, levels - 1) for item in value]
+        return [_plain(item, levels - 1, nodes) for item in value]
     return value if isinstance(value, int | float | str | bool) else None
 
 
-def _resolve(value: Any, whole: Any, levels: int) -> Any:
+def _resolve(value: Any, whole: Any, levels: int, nodes: Iterator[int]) -> Any:
+    _require_few(nodes)
     if levels == 0:
         return None
-    follow: Callable[[Any], Any] = lambda item: _resolve(item, whole, levels - 1)  # noqa: E731
+    follow: Callable[[Any], Any] = lambda item: _resolve(item, whole, levels - 1, nodes)  # noqa: E731
     if isinstance(value, dict):
         return {key: follow(item) for key, item in value.items()}
     if isinstance(value, list):
