@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import runpy
 import re
+import runpy
 import signal
 import subprocess
 import sys
