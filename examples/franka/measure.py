@@ -38,6 +38,8 @@ AT_REST = 0.01
 """Speed of the fastest joint below which the arm is at rest [rad/s]."""
 NO_ANSWER = 5.0
 """Seconds without an answer after which the arm's clock counts as stopped."""
+SLOWEST = 60.0
+"""How many times slower than the computer's the arm's clock is taken to be where it does not answer."""
 SETTLE = 1.0
 """Seconds that are recorded after a run."""
 
@@ -57,7 +59,8 @@ class ArmClock:
             stamp = self.robot.state.time.to_sec()
         if stamp != self.stamp:
             self.stamp, self.wall = stamp, wall
-        return self.slow * self.stamp + max(wall - self.wall - NO_ANSWER, 0.0)
+        alone = max(wall - self.wall - NO_ANSWER, 0.0) * max(1.0, self.slow / SLOWEST)
+        return self.slow * self.stamp + alone
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
