@@ -83,8 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             watch = Watch(task, arms[-1].name, len(episodes), meter)
             for address in watch.addresses:
                 print(f"Look at {address}", flush=True)
-            arm = meter.watch(arms[-1]) if meter is not None else arms[-1]
-            results = run_episodes(task, base_policy, arm, episodes=episodes, recorder=watch, store=watch, **options)
+            watched = meter.watch(arms[-1]) if meter is not None else arms[-1]
+            results = run_episodes(
+                task, base_policy, watched, episodes=episodes, recorder=watch, store=watch, **options
+            )
             successes = {arms[-1].name: int(results.success.sum())}
         for arm, count in successes.items():
             print(f"{arm}: {count} of {args.episodes * task.num_envs} episodes succeeded")

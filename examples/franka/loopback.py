@@ -58,7 +58,8 @@ def _serve(pipe: Connection, start: list[float], cut: Any, end: Any) -> None:
     from franky_sim import SimulationServer
     from franky_sim.mujoco_simulator import MujocoSimulator
 
-    record, silent = [], 0
+    record: list[tuple[float, ...]] = []
+    silent = 0
     with MujocoSimulator() as simulator:
         model = simulator.add_robot(initial_q=start)
         with SimulationServer(simulator) as server:

@@ -214,7 +214,8 @@ def policy_raises(bench: Bench) -> Act:
 
 def cloud_stops(bench: Bench) -> None:
     """The camera gives the same cloud again and again, with the time at which it was taken."""
-    newest, kept = bench.read_cloud, []
+    newest = bench.read_cloud
+    kept: list[Any] = []
 
     def read() -> Any:
         if not bench.late:

@@ -110,13 +110,13 @@ def test_an_observation_is_as_old_as_its_oldest_part(monkeypatch: pytest.MonkeyP
     program = ModuleType("run_policy")
     joints = SimpleNamespace(read_joints=lambda: (torch.zeros(7), 5.0), send=print, stop=print)
     run_franka.connect(program, joints, lambda: ({"point_cloud": torch.ones(4, 3)}, 3.0))
-    observations, taken = program.read_robot({"output": {"offset_from": "joint_pos"}})  # type: ignore[attr-defined]
+    observations, taken = program.read_robot({"output": {"offset_from": "joint_pos"}})
     assert taken == 3.0
     assert {name: tuple(value.shape) for name, value in observations.items()} == {
         "joint_pos": (7,),
         "point_cloud": (4, 3),
     }
-    assert program.stop_robot is print  # type: ignore[attr-defined]
+    assert program.stop_robot is print
 
 
 def test_segments_that_follow_from_the_joints_come_from_the_recording(

@@ -68,7 +68,8 @@ def changes_of(node: ast.AST) -> Iterator[ast.AST]:
 
 def mutants(source: str) -> list[tuple[int, str, str]]:
     """Every changed version of a source: line, what stands there then, and the whole text."""
-    tree, found = ast.parse(source), []
+    tree = ast.parse(source)
+    found: list[tuple[int, str, str]] = []
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
             for index, child in enumerate(value if isinstance(value, list) else [value]):
