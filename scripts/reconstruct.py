@@ -154,9 +154,15 @@ def _run_batch(arguments: argparse.Namespace) -> int:
         raise UserError(f"--timeout is {arguments.timeout}: give a positive number of seconds.")
     items = read_plan(arguments.directory, _settings(arguments))
     print(f"Makes {len(items)} assets of {arguments.directory}; writes {output} and {output / PAGE_FILE}")
-    flags = {"drop": not arguments.no_drop, "jobs": arguments.jobs, "timeout": arguments.timeout}
     try:
-        results = run_batch(items, output, again=arguments.again, **flags)
+        results = run_batch(
+            items,
+            output,
+            drop=not arguments.no_drop,
+            jobs=arguments.jobs,
+            timeout=arguments.timeout,
+            again=arguments.again,
+        )
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"{output} keeps what was made; the same command goes on.") from interrupt
     print_whole(batch_table(output, results))

@@ -72,6 +72,17 @@ def test_auto_cuts_a_cup_into_sectors_that_leave_it_open() -> None:
     assert contains(collision.pieces, wall, -1e-5).all()
 
 
+def test_what_one_sees_through_holds_no_water() -> None:
+    ring = moved(trimesh.creation.torus(0.03, 0.006), z=0.006)
+    assert find_cavity(ring) is None
+    pinhole = trimesh.creation.cylinder(0.0004, 0.05)
+    leaking = trimesh.boolean.difference([cup(), pinhole], engine="manifold")
+    found, whole = find_cavity(leaking), find_cavity(cup())
+    assert found is not None
+    assert whole is not None
+    assert found.record.volume == pytest.approx(whole.record.volume, rel=0.01)
+
+
 def test_auto_takes_a_primitive_where_one_fits() -> None:
     (piece,) = collide(block(0.06, 0.04, 0.05)).pieces
     assert isinstance(piece, BoxPiece)

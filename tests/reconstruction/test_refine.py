@@ -63,8 +63,11 @@ def test_what_has_no_partner_is_not_fitted() -> None:
     guess[:3, 3] = (1.0, 0.0, 0.0)
     assert fitted_pose(points, normals, model, model_normals, guess) is None
     assert fitted_pose(points[:10], normals[:10], model, model_normals, np.eye(4)) is None
-    # What faces the other way is the back of something.
-    assert fitted_pose(points, -normals, model, model_normals, np.eye(4)) is None
+    # What faces the other way is the back of something, here 200 mm away.
+    points, face = trimesh.sample.sample_surface(cube := block(0.2, 0.2, 0.2), 4000, seed=0)
+    facing = np.asarray(cube.face_normals)[face]
+    assert fitted_pose(np.asarray(points), -facing, np.asarray(points), facing, np.eye(4)) is None
+    assert fitted_pose(np.asarray(points), facing, np.asarray(points), facing, np.eye(4)) is not None
 
 
 def test_the_moves_are_told() -> None:

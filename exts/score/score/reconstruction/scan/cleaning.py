@@ -89,7 +89,7 @@ def select_object(
     while True:
         whole = _Whole(vertices, welded[np.isin(piece, joined)], gap)
         # A crumb over the object is an island all the same.
-        parts = {p: areas[p] > _RIVAL_AREA * areas[joined].sum() for p in waiting}
+        parts = {p: bool(areas[p] > _RIVAL_AREA * areas[joined].sum()) for p in waiting}
         near = [p for p, large_part in parts.items() if whole.has(welded[piece == p], within=large_part)]
         if not near:
             break

@@ -78,7 +78,7 @@ class CompanionFiles(Resolver):
                 return max(found, key=lambda path: (self._agreement(path, parts), -len(path.parts), str(path)))
         return None
 
-    def keys(self) -> Iterator[str]:  # type: ignore[override]
+    def keys(self) -> Iterator[str]:
         """Names of all files in the folder."""
         return (str(path.relative_to(self._folder)) for paths in self._below().values() for path in paths)
 

@@ -57,7 +57,8 @@ def read_nerfstudio(directory: Path) -> FrameSet:
     model = str(data.get("camera_model", ""))
     if model.upper() not in _FLAT_MODELS:
         raise UserError(f"{path}: camera_model is '{model[:40]}', and only pinhole cameras and OPENCV's are read.")
-    frames, first = [], None
+    frames: list[Frame] = []
+    first: tuple[int, int] | None = None
     for index, entry in enumerate(with_depth):
         where = f"{path}: frames[{index}]"
         depth = picture_path(entry["depth_file_path"], directory, f"{where}.depth_file_path")

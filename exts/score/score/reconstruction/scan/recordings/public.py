@@ -35,7 +35,7 @@ __all__ = [
     "recognises_tum",
 ]
 
-_TUM_CAMERAS = {
+_TUM_CAMERAS: dict[str, tuple[float, float, float, float, tuple[float, ...]]] = {
     "freiburg1": (517.3, 516.5, 318.6, 255.3, (0.2624, -0.9531, -0.0054, 0.0026, 1.1633)),
     "freiburg2": (520.9, 521.0, 325.1, 249.7, (0.2312, -0.7849, -0.0033, -0.0001, 0.9172)),
     "freiburg3": (535.4, 539.2, 320.1, 247.6, ()),
@@ -103,7 +103,9 @@ def read_bop(directory: Path) -> FrameSet:
     if not isinstance(data, dict) or not data:
         raise UserError(f"{path} is not a mapping of frames.")
     objects = _bop_objects(directory)
-    frames, units, by_object = [], set(), False
+    frames: list[Frame] = []
+    units: set[float] = set()
+    by_object = False
     for key in sorted(data, key=lambda key: (len(str(key)), str(key))):
         entry, where = data[key], f"{path}: {str(key)[:20]}"
         if not isinstance(entry, dict) or not str(key).isdigit():
