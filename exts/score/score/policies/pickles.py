@@ -37,7 +37,7 @@ _MOST_COPIES = 4
 """Tensors may share their numbers: all together they may have this many times the size of the file."""
 _DEEPEST = 100
 """Levels of nested settings that are followed."""
-_MOST_NODES = 10**6
+_MOST_NODES = 10**5
 """Settings that are followed in all: a few that lie in one another twice stand for any number."""
 
 
@@ -163,7 +163,7 @@ def _flatten(value: Any, name: str, found: dict[str, Tensor], levels: int, nodes
 
 def _require_few(nodes: Iterator[int]) -> None:
     if next(nodes) > _MOST_NODES:
-        raise ValueError("it nests more than a million settings")
+        raise ValueError("it nests more than 100,000 settings")
 
 
 def plain_settings(content: Any) -> Any:
