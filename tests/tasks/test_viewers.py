@@ -58,6 +58,7 @@ def test_panels_show_one_environment_from_the_task_s_view() -> None:
         cfg=SimpleNamespace(visualizer_type="viser", bind_address="127.0.0.1"),
         _viewer=newton,
         add_live_plots=lambda managers, scalars: seen.append((managers, list(scalars["steering"]))),
+        _focal_length_to_vertical_fov_degrees=lambda: 45.0,
         set_camera_view=lambda eye, target: seen.append((eye, target)),
     )
     view = task_view(eye=(1.0, 0.0, 0.5), target=(0.5, 0.0, 0.0))
@@ -70,6 +71,7 @@ def test_panels_show_one_environment_from_the_task_s_view() -> None:
         panels = viewers.Panels(env, {"support": lambda: 0.5})
         assert seen == [({}, ["support"]), [0], ((1.0, 0.0, 0.5), (0.5, 0.0, 0.0))]
         assert tuple(server.initial_camera.position) == (1.0, 0.0, 0.5)
+        assert server.initial_camera.fov == pytest.approx(math.pi / 4.0)
         assert panels.addresses == [f"http://127.0.0.1:{server.get_port()}"]
         panels._chosen = "1"  # what the sidebar does
         panels.update("steered: 1 of 2")

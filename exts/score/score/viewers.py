@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import socket
 import subprocess
@@ -171,3 +172,4 @@ class Panels:
             if viewer.cfg.visualizer_type == "viser":  # of browsers that connect later
                 camera = viewer._viewer._server.initial_camera
                 camera.position, camera.look_at = eye, target
+                camera.fov = math.radians(viewer._focal_length_to_vertical_fov_degrees())
