@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from score.rollout.arms import STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
+from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
 from score.rollout.episodes import Progress, run_episodes
+from score.rollout.paths import PathRecorder, path_key
 from score.rollout.results import EpisodeResults
 from score.rollout.seeds import start_seeds
 from score.steering.plan import SteeringHead
 from score.utils import ranks
 from score.utils.errors import UserError
 
+from .behaviour import summarise_behaviour
 from .constant_search import find_constant_latent, search_spaces
 from .difficulty import count_solved
 from .partial import PartialResults
@@ -84,7 +86,7 @@ def _evaluate(
     chunk_steps = _chunk_steps(cfg, base_policy)
     store = PartialResults(cfg.partial_path, _settings(cfg, task, base_policy, chunk_steps), resume=cfg.resume)
 
-    def run(arm: Arm) -> EpisodeResults:
+    def run(arm: Arm, paths: PathRecorder | None = None) -> EpisodeResults:
         return run_episodes(
             task,
             base_policy,
@@ -94,12 +96,15 @@ def _evaluate(
             chunk_steps=chunk_steps,
             progress=_named(progress, arm.name),
             store=store,
+            paths=paths,
         )
 
     meter = SupportMeter(base_policy, steering_actor) if isinstance(steering_actor, SteeringHead) else None
-    results = {}
+    results, recorders = {}, {name: PathRecorder(task.spec) for name in (BASE, STEERED)}
     for arm in _arms(base_policy, steering_actor, cfg):
-        results[arm.name] = run(arm if meter is None or arm.name != STEERED else meter.watch(arm))
+        watched = arm if meter is None or arm.name != STEERED else meter.watch(arm)
+        results[arm.name] = run(watched, recorders.get(arm.name))
+    paths = {name: recorder.paths() for name, recorder in recorders.items() if name in results}
     starts = start_seeds(cfg.start_seed)
     spaces = search_spaces(base_policy, cfg.basis)
     found = {}
@@ -127,6 +132,9 @@ def _evaluate(
         searches={name: result.facts for name, result in found.items()},
         solved=solved,
         support=None if meter is None else meter.summary(),
+        behaviour=summarise_behaviour(
+            paths, path_key(task.spec), task.spec.control_rate_hz, task.spec.actions.relative_to is not None
+        ),
     )
     if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)
