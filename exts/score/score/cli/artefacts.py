@@ -264,6 +264,7 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         tries=args.tries,
         output=args.output,
         resume=args.resume,
+        base_results=args.base_results,
         commit=source_commit(),
         command=command_line(),
     )

@@ -228,6 +228,7 @@ class _Steps:
             args = self._comparison.args
             of_all = ["--domain", domain, "--episodes", str(args.episodes), "--starts", args.starts]
             of_all += ["--seed", str(args.seed)]
+            of_all += ["--base_results", str(self._comparison.folder / f"base_{domain}.jsonl")]
             self._run("evaluate.py", [*of_all, *flags, "--output", str(report)])
 
     def _announce(self, what: str, done: bool) -> bool:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from score.policies import BasePolicy
     from score.task import Task
 
+_NOT_OF_BASE = ("episodes", "searches", "search_episodes", "basis", "tries", "commit", "checkpoint")
+"""Settings of an evaluation that its arm ``base`` does not depend on."""
+
 ArmProgress = Callable[[str, int, int], None]
 """Called with the name of the work at hand (an arm, a search), its ended episodes, and all of them."""
 
@@ -84,7 +87,12 @@ def _evaluate(
     progress: ArmProgress | None,
 ) -> PairedEvaluation:
     chunk_steps = _chunk_steps(cfg, base_policy)
-    store = PartialResults(cfg.partial_path, _settings(cfg, task, base_policy, chunk_steps), resume=cfg.resume)
+    settings = _settings(cfg, task, base_policy, chunk_steps)
+    store = PartialResults(cfg.partial_path, settings, resume=cfg.resume)
+    shared = store
+    if cfg.base_results is not None:
+        alone = {key: value for key, value in settings.items() if key not in _NOT_OF_BASE}
+        shared = PartialResults(cfg.base_results, alone)
 
     def run(arm: Arm, paths: PathRecorder | None = None) -> EpisodeResults:
         return run_episodes(
@@ -95,7 +103,7 @@ def _evaluate(
             seed=cfg.start_seed,
             chunk_steps=chunk_steps,
             progress=_named(progress, arm.name),
-            store=store,
+            store=shared if arm.name == BASE else store,
             paths=paths,
         )
 
