@@ -23,10 +23,10 @@ RATE_HZ = 80.0 / REPEAT
 
 OBSERVATIONS = {
     "hand": {"units": "m", "names": ["x", "y", "z", "opening"]},
-    "object": {"units": "m", "names": ["dx", "dy", "dz", "qx", "qy", "qz", "qw"]},
+    "object": {"units": "m", "names": ["dx", "dy", "dz"]},
     "goal": {"units": "m", "names": ["dx", "dy"]},
 }
-"""Hand and its opening (0 to 1); object seen from the hand, with its turn; goal seen from the object. One frame."""
+"""Hand and its opening (0 to 1); object seen from the hand; goal seen from the object. One frame each."""
 
 ACTIONS = ("x", "y", "z", "grip")
 """Motion of the hand for each step of Meta-World [cm], and effort of the fingers (-1 opens, 1 closes)."""
@@ -62,7 +62,7 @@ def observe(state: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
             step ago (18), goal (3) [m].
     """
     hand, place, goal = state[:3], state[4:7], state[-3:]
-    values = {"hand": state[:4], "object": np.concatenate([place - hand, state[7:11]]), "goal": (goal - place)[:2]}
+    values = {"hand": state[:4], "object": place - hand, "goal": (goal - place)[:2]}
     return {name: value.astype(np.float32) for name, value in values.items()}
 
 

@@ -79,9 +79,9 @@ def test_an_evaluation_keeps_every_step_but_the_last() -> None:
             assert len(paths[episode].targets) == len(paths[episode].measured) == steps - 1
         else:
             assert episode not in paths
-    # The point moves by what was sent: nothing of another episode is in a path.
+    # The point moves by what was sent, but for sensor noise of 1 mm: nothing of another episode is in a path.
     for of in paths.values():
-        assert of.measured.diff(dim=0) == pytest.approx(of.targets[:-1], abs=1e-5)
+        assert torch.allclose(of.measured.diff(dim=0), of.targets[:-1], atol=0.008)
     report = evaluate_paired(LineTask(), policy, None, EvaluationCfg(task="Line-v0", episodes=9)).report
     assert report["behaviour"]["observation"] == "position"
     assert list(report["behaviour"]["loads"]) == ["base"]
