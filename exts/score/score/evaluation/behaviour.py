@@ -66,7 +66,8 @@ def loads_of(paths: Sequence[Path], rate_hz: float, positions: bool) -> dict[str
         units], None without such targets) and ``jerk`` (of the third difference of targets, or without such targets of
         what is measured [units / s^3]); None where no path is long enough.
     """
-    effort, jerk = [], []
+    effort: list[NDArray[np.float64]] = []
+    jerk: list[NDArray[np.float64]] = []
     for path in paths:
         measured, targets = path.measured.double().numpy(), path.targets.double().numpy()
         if positions:

@@ -108,7 +108,8 @@ def _evaluate(
         )
 
     meter = SupportMeter(base_policy, steering_actor) if isinstance(steering_actor, SteeringHead) else None
-    results, recorders = {}, {name: PathRecorder(task.spec) for name in (BASE, STEERED)}
+    recorders = {name: PathRecorder(task.spec) for name in (BASE, STEERED)}
+    results = {}
     for arm in _arms(base_policy, steering_actor, cfg):
         watched = arm if meter is None or arm.name != STEERED else meter.watch(arm)
         results[arm.name] = run(watched, recorders.get(arm.name))

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
-from score.policies.spec import PolicySpec
 from score.utils import ranks
+
+if TYPE_CHECKING:
+    from score.policies.spec import PolicySpec
 
 
 @dataclass(frozen=True)
