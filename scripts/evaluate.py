@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--search_episodes", type=int, default=512, metavar="N", help="budget of each search (default: 512)")
     add("--tries", type=int, default=0, metavar="N", help="split arms by N tries of the base policy at each start")
     add("--output", type=Path, metavar="FILE.json", help="report (default: in the folder of the run)")
+    add("--base_results", type=Path, metavar="FILE", help="where the base policy's episodes are found, or kept")
     add("--resume", action=choice, default=True, help="continue an interrupted evaluation (default)")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.

@@ -78,6 +78,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument("--absolute", action="store_true", help="predict absolute actions, not offsets from joint_pos")
     parser.add_argument("--no_point_cloud", action="store_true", help="train a policy that reads no point cloud")
+    parser.add_argument(
+        "--observations",
+        nargs="+",
+        metavar="NAME[:FRAMES]",
+        help="vectors that it reads, with the frames of their windows (default: joint_pos:4)",
+    )
+    parser.add_argument("--no_past_actions", action="store_true", help="train a policy that does not read past targets")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training into the same folder")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing base policy")
     return parser.parse_args(arguments)
@@ -104,7 +111,7 @@ def main(words: Sequence[str] | None = None) -> int:
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.imitation import AugmentationCfg, PretrainCfg, train_base_policy
     from score.imitation.read import read_any
-    from score.imitation.settings import updates_for_epochs
+    from score.imitation.settings import parse_histories, updates_for_epochs
     from score.imitation.train import training_directory
     from score.policies.bundle import require_bundle_place
     from score.policies.ddim import DdimCfg
@@ -115,11 +122,14 @@ def main(words: Sequence[str] | None = None) -> int:
     require_device(arguments.device)
     require_bundle_place(arguments.output)
     cloud = None if arguments.no_point_cloud else "point_cloud"
-    data = read_any(arguments.dataset, ["joint_pos"], [cloud] if cloud else [], arguments.interface)
+    histories = PretrainCfg().histories if arguments.observations is None else parse_histories(arguments.observations)
+    data = read_any(arguments.dataset, list(histories), [cloud] if cloud else [], arguments.interface)
     updates = arguments.updates if arguments.updates is not None else PretrainCfg.updates
     if arguments.epochs is not None:
         updates = updates_for_epochs(arguments.epochs, data.steps, arguments.batch_size)
     cfg = PretrainCfg(
+        histories=histories,
+        past_actions=None if arguments.no_past_actions else PretrainCfg.past_actions,
         point_cloud=cloud,
         horizon=arguments.horizon,
         relative=not arguments.absolute,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 # Before torch loads: small networks are many times slower on several threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         find_method(args.method)
     if not args.despite_contract:
         require_no_red_mark(bundle, args.task.rpartition(":")[2])
+    from score.cli.anchors import anchored, demonstrated_conditions
     from score.cli.processes import run_in_processes
     from score.open_task import default_num_envs, open_task
     from score.policies.load import load_policy, policy_sha256
@@ -75,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_dir = run_directory(artefacts.LOG_ROOT / cfg.experiment_name, args.run_name, resume)
         base_policy = load_policy(bundle, task.spec)
         metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": policy_sha256(bundle)}
-        train(task, base_policy, cfg, log_dir, resume, task_name=args.task, metadata=metadata)
+        anchor = demonstrated_conditions(Path(cfg.steering.anchor_data), base_policy) if anchored(cfg) else None
+        train(task, base_policy, cfg, log_dir, resume, task_name=args.task, metadata=metadata, anchor=anchor)
     return 0
 
 

@@ -69,7 +69,12 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     assert list(found["domains"]["sim"]["methods"]) == ["score", "bc_ppo"]
     # 64 control steps are an iteration of 8 environments, 2 decisions, 4 steps.
     assert found["iterations"] == {"score": 1, "bc_ppo": 1}
-    assert all(run["base_differs"] == 0 for run in found["domains"]["sim"]["methods"]["score"]["runs"])
+    # The base policy ran once, and every report has it: a line of settings, and one for each of four starts.
+    assert len((tmp_path / "out" / "base_sim.jsonl").read_text().splitlines()) == 5
+    reports = [json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in
+               ("free_sim", "score_seed1_sim", "bc_ppo_seed1_sim")]  # fmt: skip
+    assert len({report["arms"]["base"]["solved"] for report in reports}) == 1
+    assert [report["behaviour"]["loads"]["base"]["episodes"] for report in reports[1:]] == [0, 0]
     assert json.loads((tmp_path / "out" / "comparison.json").read_text()) == found
     assert (tmp_path / "out" / "comparison.png").is_file()
     # Another seed may be added; nothing of before is run again.

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from score.imitation import Episode, PretrainCfg, read_demonstrations
+from score.imitation.settings import parse_histories
 from score.imitation.statistics import fit_action_axes, fit_statistics
 from score.imitation.windows import (
     WindowSet,
@@ -148,3 +149,10 @@ def test_a_joint_that_never_moves_is_named(demonstrations: Path) -> None:
         episode.observations["joint_pos"][:, 1] = 0.3
     with pytest.raises(UserError, match=r"Statistic of observations: .*'joint_pos\[0\] b'.* zero range"):
         fit_statistics(make_windows(data.episodes, cfg), make_spec(data, cfg), cfg.network, torch.eye(2))
+
+
+def test_observations_are_named_with_their_frames() -> None:
+    assert parse_histories(["hand:2", "goal"]) == {"hand": 2, "goal": 1}
+    for words in (["hand", "hand:2"], [":2"], ["hand:x"]):
+        with pytest.raises(UserError, match=r"--observations .*: give NAME or NAME:FRAMES, each name once"):
+            parse_histories(words)

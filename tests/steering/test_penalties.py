@@ -55,6 +55,41 @@ def test_the_prior_term_by_hand() -> None:
     assert not Penalties(plan, 0.0, 0.0).active
 
 
+def test_the_anchor_term_by_hand() -> None:
+    plan = make_plan(IdentityPolicy(4), SETTINGS | {"method": "score_residual"})
+    actor = seen([[5.0] * 8, [6.0] * 8], 0.5)
+    actor.get_latent, actor.mlp = lambda groups: groups["policy"], torch.nn.Linear(1, 8)
+    torch.nn.init.constant_(actor.mlp.weight, 2.0)
+    torch.nn.init.zeros_(actor.mlp.bias)
+    penalties = Penalties(plan, 0.0, 0.0, 0.1, torch.full((3, 1), 0.5))
+    loss = penalties.compute_loss(actor, None, 2)
+    # At what was demonstrated, 0.5, means are 1, whatever they are in the mini-batch; deviation 1/2, four numbers:
+    # 4 (1 + 1/4 - 1 + 2 log 2) / 2 nats.
+    nats = 0.5 + 4 * math.log(2)
+    assert loss.item() == pytest.approx(0.1 * nats, rel=1e-5)
+    loss.backward()
+    # d/dw of 0.1 * (0.5 w)^2 / 2 at w = 2 is 0.1 * 0.5; the residual's four outputs are free.
+    assert actor.mlp.weight.grad.flatten().tolist() == pytest.approx([0.05] * 4 + [0.0] * 4)
+    assert penalties.drain() == {"anchor": pytest.approx(nats, rel=1e-5)}
+    with pytest.raises(UserError, match=r"anchor_weight is 0.1: name the demonstrations, agent.steering.anchor_data="):
+        Penalties(plan, 0.0, 0.0, 0.1)
+
+
+def test_an_anchor_keeps_the_latent_at_what_was_demonstrated(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    found = {}
+    small_cfg.save_interval, small_cfg.max_iterations = 4, 4
+    small_cfg.steering.initial_std = 1.0
+    for weight in (0.0, 30.0):
+        small_cfg.steering.anchor_weight = weight
+        folder = tmp_path / str(weight)
+        train(PointTask(16), TwoWayPolicy(), small_cfg, folder, task_name="SCORE-Point-v0", report=lambda _: None,
+              anchor=torch.randn(64, 2, generator=torch.Generator().manual_seed(0)))  # fmt: skip
+        state = load_checkpoint(folder / "model_4.pt")["actor_state_dict"]
+        last = max(name for name in state if name.endswith("bias"))
+        found[weight] = state[last].abs().max().item() + (state["distribution.log_std_param"].abs().max().item())
+    assert found[30.0] < 0.5 * found[0.0], found
+
+
 def test_what_the_base_policy_would_do_is_counted_from_the_chunk_at_rest() -> None:
     policy = IdentityPolicy(4)
     plan = make_plan(policy, SETTINGS | {"method": "bc_ppo"})
@@ -137,6 +172,7 @@ def test_published_settings_come_with_a_method_unless_the_user_sets_others() -> 
         ),
         ("ppo", "prior_weight", 1.0, "agent.steering.prior_weight is 1.0: it must be 0, as --method ppo has no use"),
         ("bc_ppo", "cloning_weight", -1.0, "agent.steering.cloning_weight is -1.0: it must be 0 or a positive number"),
+        ("ppo", "anchor_weight", 1.0, "agent.steering.anchor_weight is 1.0: it must be 0, as --method ppo has no use"),
         ("bc_ppo", "action_reach", 0.0, "agent.steering.action_reach is 0.0: it must be a positive number"),
         ("bc_ppo", "warm_up_iterations", -1, "agent.steering.warm_up_iterations is -1: it must be at least 0"),
     ],

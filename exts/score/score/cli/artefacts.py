@@ -264,6 +264,7 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         tries=args.tries,
         output=args.output,
         resume=args.resume,
+        base_results=args.base_results,
         commit=source_commit(),
         command=command_line(),
     )
@@ -273,7 +274,7 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         "overrides": " ".join(overrides),
     }
     output = args.output or default_output(args, cfg.task, checkpoint)
-    for path in (output, output.with_suffix(".png")):
+    for path in (output, output.with_suffix(".png"), *filter(None, [cfg.base_results])):
         require_file_place(path)
     if output.exists():
         read_report(output)  # a report is replaced by its successor, another file is not

@@ -93,7 +93,8 @@ def plan_comparison(args: argparse.Namespace, overrides: Sequence[str]) -> Compa
     find_inputs(args, overrides)
     methods = {name: iterations_of(args, overrides, name) for name in _words(args.methods, "--methods")}
     comparison = Comparison(args, list(overrides), methods, seeds, domains)
-    _require_same(comparison)
+    # Methods, seeds and domains may be added.
+    keep_settings(comparison.folder, comparison.settings(), "a comparison")
     return comparison
 
 
@@ -227,6 +228,7 @@ class _Steps:
             args = self._comparison.args
             of_all = ["--domain", domain, "--episodes", str(args.episodes), "--starts", args.starts]
             of_all += ["--seed", str(args.seed)]
+            of_all += ["--base_results", str(self._comparison.folder / f"base_{domain}.jsonl")]
             self._run("evaluate.py", [*of_all, *flags, "--output", str(report)])
 
     def _announce(self, what: str, done: bool) -> bool:
@@ -243,9 +245,17 @@ class _Steps:
         self._run_script(script, words)
 
 
-def _require_same(comparison: Comparison) -> None:
-    """Keep the settings beside the reports; refuse to go on with others. Methods, seeds and domains may be added."""
-    folder, present = comparison.folder, comparison.settings()
+def keep_settings(folder: Path, present: dict[str, Any], what: str) -> None:
+    """Keeps settings beside the reports that depend on them, and refuses to go on with others.
+
+    Args:
+        folder: Folder of the reports; made if it is missing.
+        present: The settings, plain JSON values.
+        what: What the folder is for, such as ``a comparison``.
+
+    Raises:
+        UserError: The folder holds something else, or was made with other settings.
+    """
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SETTINGS_FILE).is_file():
         raise UserError(f"--output {folder} holds something else: give a new folder.")
     require_writable(folder)
@@ -257,7 +267,7 @@ def _require_same(comparison: Comparison) -> None:
                    if before.get(key) != value]  # fmt: skip
         if changed:
             raise UserError(
-                f"{folder} holds a comparison with other settings ({'; '.join(changed)}): repeat those to go on, or"
+                f"{folder} holds {what} with other settings ({'; '.join(changed)}): repeat those to go on, or"
                 " give another --output."
             )
         return

@@ -45,9 +45,8 @@ def compare_methods(cells: Sequence[Cell], free: Mapping[str, Mapping[str, Any]]
         ``domains``: name -> ``free`` (arm -> success), ``methods`` (name -> ``rate``, the mean over seeds, its
         ``wilson95``, ``runs``, ``against_base`` and ``against_score``, exact McNemar of all runs pooled) and
         ``levels`` (level of difficulty -> starts, and the share that each arm and method solves), None where the report
-        of the base policy has no difficulty. ``base_differs`` of a run is the number of starts at which the base policy
-        ended otherwise than in the report of the free arms: 0 where an engine repeats itself. Seeds of one method meet
-        the same starts, so the interval is that of one run with the mean rate: more seeds are no more starts.
+        of the base policy has no difficulty. Seeds of one method meet the same starts, so the interval is that of one
+        run with the mean rate: more seeds are no more starts.
 
     Raises:
         UserError: Two reports of a domain are not of the same starts.
@@ -93,7 +92,6 @@ def _summary(
         {"seed": cell.seed, "env_steps": cell.env_steps, "success": cell.report["arms"][STEERED]["success"]}
         | {"mean_steps": cell.report["arms"][STEERED]["steps_to_success"]["mean"]}
         | {"steps_ratio": cell.report["paired"]["steps_ratio"]}
-        | {"base_differs": int((outcomes_of(cell.report, BASE) != base).sum())}
         for cell in cells
     ]
     return {

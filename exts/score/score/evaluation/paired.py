@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from score.rollout.arms import STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
+from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
 from score.rollout.episodes import Progress, run_episodes
+from score.rollout.paths import PathRecorder, path_key
 from score.rollout.results import EpisodeResults
 from score.rollout.seeds import start_seeds
 from score.steering.plan import SteeringHead
 from score.utils import ranks
 from score.utils.errors import UserError
 
+from .behaviour import summarise_behaviour
 from .constant_search import find_constant_latent, search_spaces
 from .difficulty import count_solved
 from .partial import PartialResults
@@ -27,6 +29,9 @@ from .support import SupportMeter
 if TYPE_CHECKING:
     from score.policies import BasePolicy
     from score.task import Task
+
+_NOT_OF_BASE = ("episodes", "searches", "search_episodes", "basis", "tries", "commit", "checkpoint")
+"""Settings of an evaluation that its arm ``base`` does not depend on."""
 
 ArmProgress = Callable[[str, int, int], None]
 """Called with the name of the work at hand (an arm, a search), its ended episodes, and all of them."""
@@ -82,9 +87,14 @@ def _evaluate(
     progress: ArmProgress | None,
 ) -> PairedEvaluation:
     chunk_steps = _chunk_steps(cfg, base_policy)
-    store = PartialResults(cfg.partial_path, _settings(cfg, task, base_policy, chunk_steps), resume=cfg.resume)
+    settings = _settings(cfg, task, base_policy, chunk_steps)
+    store = PartialResults(cfg.partial_path, settings, resume=cfg.resume)
+    shared = store
+    if cfg.base_results is not None:
+        alone = {key: value for key, value in settings.items() if key not in _NOT_OF_BASE}
+        shared = PartialResults(cfg.base_results, alone)
 
-    def run(arm: Arm) -> EpisodeResults:
+    def run(arm: Arm, paths: PathRecorder | None = None) -> EpisodeResults:
         return run_episodes(
             task,
             base_policy,
@@ -93,13 +103,17 @@ def _evaluate(
             seed=cfg.start_seed,
             chunk_steps=chunk_steps,
             progress=_named(progress, arm.name),
-            store=store,
+            store=shared if arm.name == BASE else store,
+            paths=paths,
         )
 
     meter = SupportMeter(base_policy, steering_actor) if isinstance(steering_actor, SteeringHead) else None
+    recorders = {name: PathRecorder(task.spec) for name in (BASE, STEERED)}
     results = {}
     for arm in _arms(base_policy, steering_actor, cfg):
-        results[arm.name] = run(arm if meter is None or arm.name != STEERED else meter.watch(arm))
+        watched = arm if meter is None or arm.name != STEERED else meter.watch(arm)
+        results[arm.name] = run(watched, recorders.get(arm.name))
+    paths = {name: recorder.paths() for name, recorder in recorders.items() if name in results}
     starts = start_seeds(cfg.start_seed)
     spaces = search_spaces(base_policy, cfg.basis)
     found = {}
@@ -127,6 +141,9 @@ def _evaluate(
         searches={name: result.facts for name, result in found.items()},
         solved=solved,
         support=None if meter is None else meter.summary(),
+        behaviour=summarise_behaviour(
+            paths, path_key(task.spec), task.spec.control_rate_hz, task.spec.actions.relative_to is not None
+        ),
     )
     if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)

@@ -13,6 +13,8 @@ from rich.text import Text
 
 from score.rollout.arms import ARM_NAMES
 
+from .behaviour import PERCENTILES
+
 
 def report_table(report: Mapping[str, Any]) -> RenderableType:
     """Renders a report for the console.
@@ -40,6 +42,8 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
         below.append(difficulty_table(report))
     if report["support"] is not None:
         below.append(support_sentence(report["support"]))
+    if report.get("behaviour") is not None:
+        below += behaviour_sentences(report["behaviour"])
     if report["paired"] is not None:
         below.append(paired_sentence(report["paired"]))
     return Group(table, *(Text(item) if isinstance(item, str) else item for item in below))
@@ -64,6 +68,20 @@ def support_sentence(support: Mapping[str, Any]) -> str:
     if support["norm_quantile"] is not None:
         text += f"; quantile of the latent's norm {support['norm_quantile']:.2f}, KS {support['ks']:.2f}"
     return text + (": it has left the support of its base policy." if support["left"] else ".")
+
+
+def behaviour_sentences(behaviour: Mapping[str, Any]) -> list[str]:
+    """Says how many ways the arms have, and how hard they move the robot."""
+    lines, modes = [], behaviour["modes"]
+    if modes is not None:
+        spread = ", ".join(f"{arm} {number:.1f}" for arm, number in modes["effective"].items())
+        lines.append(f"Ways ({behaviour['observation']}): {modes['found']} found; in effect {spread}.")
+    for load in ("effort", "jerk"):
+        values = {arm: of[load] for arm, of in behaviour["loads"].items() if of[load] is not None}
+        if values:
+            told = "; ".join(f"{arm} {' / '.join(f'{value:.3g}' for value in of)}" for arm, of in values.items())
+            lines.append(f"{load.capitalize()}, percentiles {' / '.join(map(str, PERCENTILES))}: {told}.")
+    return lines
 
 
 def difficulty_table(report: Mapping[str, Any]) -> Table:

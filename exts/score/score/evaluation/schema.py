@@ -16,6 +16,8 @@ REPORT_KEYS = (
     *("task", "domain", "physics", "episodes", "seed", "starts", "arms", "paired"),
     *("support", "difficulty", "searches", "seeds", "interval_method", "commit", "command"),
 )
+LATER_KEYS = ("behaviour",)
+"""Keys that reports of earlier versions lack."""
 ARM_KEYS = ("success", "steps_to_success", "failures", "guard_resets", "solved")
 PAIRED_KEYS = (
     *("both", "base_only", "steered_only", "neither", "mcnemar_p"),
@@ -32,7 +34,7 @@ def validate_report(report: Mapping[str, Any]) -> None:
     Raises:
         ValueError: A key is missing or unknown, or counts do not add up; the message names the place.
     """
-    _require_keys(report, REPORT_KEYS, "report")
+    _require_keys(dict.fromkeys(LATER_KEYS) | dict(report), (*REPORT_KEYS, *LATER_KEYS), "report")
     arms, episodes = report["arms"], report["episodes"]
     unknown = [name for name in arms if name not in ARM_NAMES]
     if unknown or BASE not in arms:

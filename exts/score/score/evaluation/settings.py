@@ -49,6 +49,8 @@ class EvaluationCfg:
     """The report's file, ``FILE.json``; None writes nothing."""
     resume: bool = True
     """Whether to continue an interrupted evaluation with the same settings."""
+    base_results: Path | None = None
+    """File of the base policy's episodes, which are found or kept there; None keeps them for this report alone."""
     identity: Mapping[str, str] = field(default_factory=dict)
     """What else the results depend on, such as hashes of base policy and checkpoint; checked on resuming."""
     commit: str = "unknown"

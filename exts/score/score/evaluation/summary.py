@@ -32,6 +32,7 @@ def make_report(
     searches: Mapping[str, Mapping[str, Any]] | None = None,
     solved: NDArray[np.int64] | None = None,
     support: Mapping[str, Any] | None = None,
+    behaviour: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Builds the report.
 
@@ -42,6 +43,7 @@ def make_report(
         chunk_steps: Control steps executed of every chunk.
         searches: What :class:`~.constant_search.SearchResult` says of each arm that was searched for.
         support: What :class:`~.support.SupportMeter` says of the steered arm.
+        behaviour: What :func:`~.behaviour.summarise_behaviour` says of base and steered arm.
         solved: How often the base policy solved each start in ``cfg.tries`` tries, (E,).
 
     Returns:
@@ -58,6 +60,7 @@ def make_report(
         "arms": {name: summarise_arm(arm) for name, arm in results.items()},
         "paired": None,
         "support": None if support is None else dict(support),
+        "behaviour": None if behaviour is None else dict(behaviour),
         "difficulty": None if solved is None else split_by_difficulty(results, solved, cfg.tries),
         "searches": {name: dict(facts) for name, facts in (searches or {}).items()},
         "seeds": {"starts": cfg.start_seed, "num_envs": num_envs, "chunk_steps": chunk_steps},

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from score.imitation.augmentation import AugmentationCfg
@@ -94,6 +95,27 @@ class PretrainCfg:
             _require(history >= 1, f"histories[{key}]", history, "at least 1")
         if (self.relative or self.past_actions) and self.measured not in self.histories:
             raise UserError(f"Setting measured '{self.measured}' is none of the observations {list(self.histories)}.")
+
+
+def parse_histories(words: Sequence[str]) -> dict[str, int]:
+    """Observations as a command line names them.
+
+    Args:
+        words: ``NAME`` for one frame, or ``NAME:FRAMES``.
+
+    Returns:
+        Name -> frames of its window.
+
+    Raises:
+        UserError: A number of frames is none, or a name comes twice.
+    """
+    histories: dict[str, int] = {}
+    for word in words:
+        name, _, frames = word.partition(":")
+        if not name or name in histories or not (frames or "1").isdecimal():
+            raise UserError(f"--observations {word}: give NAME or NAME:FRAMES, each name once.")
+        histories[name] = int(frames or "1")
+    return histories
 
 
 def updates_for_epochs(epochs: int, steps: int, batch_size: int) -> int:

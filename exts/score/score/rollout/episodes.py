@@ -29,6 +29,7 @@ from score.utils import ranks
 from score.utils.random import preserved_random_state
 
 from .arms import Arm, Decision
+from .paths import PathRecorder
 from .queue import NOBODY, EpisodeQueue
 from .recorder import Recorder
 from .results import EpisodeResults, Outcome, RunningEpisodes
@@ -70,6 +71,7 @@ def run_episodes(
     store: ResultStore | None = None,
     trace: bool = False,
     recorder: Recorder | None = None,
+    paths: PathRecorder | None = None,
 ) -> EpisodeResults:
     """Runs episodes of one arm; as soon as one has ended, its environment takes the next.
 
@@ -86,6 +88,7 @@ def run_episodes(
         store: Episodes found here are not run again; the others are kept here. Traces are not stored.
         trace: Whether to keep the latents of every decision; only without a store.
         recorder: Records the first episode.
+        paths: Records the paths of all episodes that are run.
 
     Returns:
         The outcome of each episode, in the order of ``episodes``.
@@ -107,7 +110,7 @@ def run_episodes(
     queue = EpisodeQueue(
         [episode for episode in own if episode not in done], task.num_envs, start_seed or start_seeds(seed)
     )
-    run = _Run(task, base_policy, arm, seed, chunk_steps, trace, recorder)
+    run = _Run(task, base_policy, arm, seed, chunk_steps, trace, recorder, paths)
     # Training runs in inference mode: buffers that a task makes there can be written in no other.
     with torch.inference_mode(), preserved_random_state(task.device):
         for ended in run.outcomes(queue):
@@ -136,9 +139,10 @@ class _Run:
         chunk_steps: int,
         trace: bool,
         recorder: Recorder | None,
+        paths: PathRecorder | None,
     ) -> None:
         self.task, self.base_policy, self.arm = task, base_policy, arm
-        self.seed, self.chunk_steps, self.recorder = seed, chunk_steps, recorder
+        self.seed, self.chunk_steps, self.recorder, self.paths = seed, chunk_steps, recorder, paths
         self.running = RunningEpisodes(task.num_envs, task.max_episode_length, task.device)
         self._latents: dict[int, list[torch.Tensor]] | None = {} if trace else None
 
@@ -199,10 +203,13 @@ class _Run:
             action = waiting_action(task, ~running.active, chunk[:, offset])
             if self.recorder is not None:
                 self.recorder.record_observations(observations["policy"])
+            before = None if self.paths is None else self.paths.newest(observations["policy"])
             observations, _, terminated, truncated, extras = task.step(action)
             if self.recorder is not None:
                 self.recorder.record_actions(action, sent_action(task, action))
             done = terminated | truncated
+            if self.paths is not None and before is not None:
+                self.paths.record(before, sent_action(task, action), queue.episodes, active & ~done.cpu())
             if "final_obs" in extras:
                 running.require(~done | finite_rows(extras["final_obs"]["critic"]))
             running.update(done, task.ended_by())

@@ -67,6 +67,12 @@ class SteeringCfg:
     """Weight of KL(N(mean, std) || N(0, I)) of the latent part of the code [per nat]: a pull to the base policy's own
     noise, for methods that steer the latent."""
 
+    anchor_weight: float = 0.0
+    """Weight of the same divergence at the observations of demonstrations, ``anchor_data`` [per nat]."""
+
+    anchor_data: str = ""
+    """Demonstrations that anchor: an HDF5 file or a LeRobot data set, with the base policy's observations."""
+
     initial_std: float = 0.5
     """Initial standard deviation: 1 starts at the base policy itself, less starts at cooler noise and learns faster."""
 
@@ -85,6 +91,11 @@ class SteeringCfg:
 
     evaluation_episodes: int = 64
     """Episodes of the periodic evaluation."""
+
+    @property
+    def penalty_weights(self) -> tuple[float, float, float]:
+        """Weights of cloning, prior and anchor."""
+        return self.cloning_weight, self.prior_weight, self.anchor_weight
 
 
 @dataclass
@@ -230,7 +241,11 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
 
 def _validate_penalties(steering: SteeringCfg) -> None:
     method = find_method(steering.method)
-    for name, able in (("cloning_weight", method.clones), ("prior_weight", method.latent)):
+    for name, able in (
+        ("cloning_weight", method.clones),
+        ("prior_weight", method.latent),
+        ("anchor_weight", method.latent),
+    ):
         value = getattr(steering, name)
         _require(0 <= value < math.inf, f"steering.{name}", value, "0 or a positive number")
         wanted = f"0, as --method {steering.method} has no use for it"

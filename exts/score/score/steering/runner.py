@@ -4,10 +4,8 @@
 A run is cut into segments of ``save_interval`` iterations. rsl_rl's own ``learn`` runs each of them. At the end of
 one, the mean latent is evaluated, a checkpoint is written, and all environments are reset with a seed that depends on
 the run's seed and the iteration alone. So a resumed run starts where the uninterrupted one stood, although a
-simulator's state cannot be saved.
-
-Starts of training, of its evaluation and of reports come from blocks of seeds that never meet
-(:class:`score.rollout.seeds.SeedSpace`).
+simulator's state cannot be saved. Starts of training, of its evaluation and of reports come from blocks of seeds that
+never meet (:class:`score.rollout.seeds.SeedSpace`).
 
 Of several processes (:mod:`score.utils.ranks`) each steps its own environments, with starts and noise of its own, and
 evaluates its share of the fixed starts. Gradients are averaged and totals summed, so that networks, scores and counts
@@ -69,6 +67,7 @@ class SteeringRunner(OnPolicyRunner):
         log_dir: Path | str | None,
         base_policy_sha256: str,
         report: Callable[[str], None] = print,
+        anchor: torch.Tensor | None = None,
     ) -> None:
         """Build networks, optimiser and logger.
 
@@ -78,6 +77,7 @@ class SteeringRunner(OnPolicyRunner):
             log_dir: Folder of the run; None keeps no log and no checkpoint, and does not evaluate.
             base_policy_sha256: Hash of the base policy's weights.
             report: Takes the lines for the console.
+            anchor: Features that the actor sees at demonstrated observations, (M, F), for ``anchor_weight``.
 
         Raises:
             UserError: A setting does not fit.
@@ -102,7 +102,7 @@ class SteeringRunner(OnPolicyRunner):
         with contextlib.redirect_stdout(io.StringIO()):  # both networks, line by line
             super().__init__(env, values, None if log_dir is None else str(log_dir), str(env.device))
         self.logger = self._make_logger()
-        self.alg.set_penalties(Penalties(env.plan, cfg.steering.cloning_weight, cfg.steering.prior_weight))
+        self.alg.set_penalties(Penalties(env.plan, *cfg.steering.penalty_weights, anchor))
         self.identity = run_identity(env, cfg, base_policy_sha256)
         self._snapshot = copy.deepcopy(self.state())
 

@@ -67,6 +67,7 @@ def train(
     task_name: str,
     metadata: dict[str, str] | None = None,
     report: Callable[[str], None] = print,
+    anchor: torch.Tensor | None = None,
 ) -> TrainSummary:
     """Train a steering policy for the frozen base policy, up to ``cfg.max_iterations`` iterations.
 
@@ -80,6 +81,7 @@ def train(
         task_name: Gym id of the task.
         metadata: What else run.json should say, such as ``physics`` and ``base_policy``.
         report: Takes the lines for the console.
+        anchor: Conditions of the base policy at demonstrated observations, (M, C), for ``steering.anchor_weight``.
 
     Returns:
         What was done.
@@ -111,7 +113,8 @@ def train(
         compile_mode=steering.compile,
         clones=steering.cloning_weight > 0,
     )
-    runner = SteeringRunner(env, cfg, log_dir, weights, report)
+    features = None if anchor is None else plan.features(anchor.to(task.device)).detach()
+    runner = SteeringRunner(env, cfg, log_dir, weights, report, features)
     if resume is not None:
         runner.load(str(resume))  # refuses a wrong file before anything is written
     if ranks.index() == 0:
