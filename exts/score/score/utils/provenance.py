@@ -26,14 +26,25 @@ def source_commit() -> str:
 
 
 def command_line() -> str:
-    """The command of this process, as the README writes it, or that of an installed wheel."""
+    """The command of this process, as the README writes it, or that of an installed wheel.
+
+    Of paths outside the working folder only the name is kept: folders of a machine say nothing to others.
+    """
     script, *words = sys.argv
+    words = [_portable(word) for word in words]
     if (name := Path(script).name).startswith("score-"):
         return shlex.join([name, *words])
     here = Path.cwd()
     if Path(script).is_relative_to(here):  # one of several processes is started with the whole path
         script = str(Path(script).relative_to(here))
     return f"./isaaclab.sh -p {shlex.join([script, *words])}"
+
+
+def _portable(word: str) -> str:
+    path = Path(word)
+    if not path.is_absolute():
+        return word
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
 
 
 def package_versions() -> dict[str, str]:
