@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.evaluation.test_paired import make_cfg
 from tests.rollout.scripted import LinePolicy, LineTask, PushActor
-from torch.multiprocessing import start_processes
+from torch.multiprocessing.spawn import start_processes
 
 from score.evaluation import evaluate_paired
 from score.utils.ranks import process_group

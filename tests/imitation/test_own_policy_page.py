@@ -62,8 +62,10 @@ def test_another_architecture_keeps_the_contract(folder: Path, capsys: pytest.Ca
 
 
 def test_the_pages_of_yaml_are_read(tmp_path: Path) -> None:
-    for text, read in zip(PAGES, (read_interface, read_data_interface), strict=True):
-        (tmp_path / "page.yaml").write_text(text, encoding="utf-8")
-        assert read(tmp_path / "page.yaml").actions
+    interface, data = (tmp_path / "interface.yaml", tmp_path / "data.yaml")
+    for text, page in zip(PAGES, (interface, data), strict=True):
+        page.write_text(text, encoding="utf-8")
         assert len(yaml.safe_load(text)) >= 3
         assert len(text.splitlines()) <= 20  # what a user has to write
+    assert read_interface(interface).actions
+    assert read_data_interface(data).actions

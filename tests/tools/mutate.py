@@ -43,17 +43,17 @@ _NAMES = {"sum": "mean", "mean": "sum", "minimum": "maximum", "maximum": "minimu
 def changes_of(node: ast.AST) -> Iterator[ast.AST]:
     """Every small change of one node, as a new node."""
     if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARE:
-        changed = copy.deepcopy(node)
-        changed.ops[0] = _COMPARE[type(node.ops[0])]()
-        yield changed
+        compared = copy.deepcopy(node)
+        compared.ops[0] = _COMPARE[type(node.ops[0])]()
+        yield compared
     elif isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        changed = copy.deepcopy(node)
-        changed.op = _ARITHMETIC[type(node.op)]()
-        yield changed
+        computed = copy.deepcopy(node)
+        computed.op = _ARITHMETIC[type(node.op)]()
+        yield computed
     elif isinstance(node, ast.BoolOp):
-        changed = copy.deepcopy(node)
-        changed.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        yield changed
+        joined = copy.deepcopy(node)
+        joined.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield joined
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
         yield copy.deepcopy(node.operand)
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
@@ -61,9 +61,9 @@ def changes_of(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         yield ast.Constant(node.value + 1)
     elif isinstance(node, ast.Attribute) and node.attr in _NAMES:
-        changed = copy.deepcopy(node)
-        changed.attr = _NAMES[node.attr]
-        yield changed
+        named = copy.deepcopy(node)
+        named.attr = _NAMES[node.attr]
+        yield named
 
 
 def mutants(source: str) -> list[tuple[int, str, str]]:

@@ -141,7 +141,7 @@ def _check(
 def _last_pose(poses: NDArray[np.float64]) -> RestPose:
     x, y, z, *quaternion = poses[-1].tolist()
     length = float(np.linalg.norm(quaternion))
-    return RestPose((x, y, z), tuple(value / length for value in quaternion))  # type: ignore[arg-type]
+    return RestPose((x, y, z), tuple(value / length for value in quaternion))
 
 
 def _require_mujoco() -> None:

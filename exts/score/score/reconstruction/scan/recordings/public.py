@@ -236,7 +236,8 @@ def _bop_objects(directory: Path) -> dict[int, NDArray[np.float64]]:
     counts = Counter({name: count for name, count in counts.items() if isinstance(name, int)})
     if not counts:
         return {}
-    chosen, poses = counts.most_common(1)[0][0], {}
+    chosen = counts.most_common(1)[0][0]
+    poses: dict[int, NDArray[np.float64]] = {}
     for key, item in entries:
         if isinstance(item, dict) and item.get("obj_id") == chosen and str(key).isdigit():
             poses.setdefault(int(key), _bop_pose(item, "m2c", f"{path}: {key}"))
