@@ -71,9 +71,9 @@ def read_nerfstudio(directory: Path) -> FrameSet:
             first = _depth_size(depth, camera)
         pose = rigid_pose(entry.get("transform_matrix"), f"{where}.transform_matrix") @ OPENGL_TO_OPENCV
         frames.append(Frame(depth, color_path, pose, camera.scaled(*first)))
-    camera = frames[0].camera
-    assert camera is not None
-    return FrameSet(directory, camera, _unit(frames[0].depth), tuple(frames), "nerfstudio", True)
+    first_camera = frames[0].camera
+    assert first_camera is not None
+    return FrameSet(directory, first_camera, _unit(frames[0].depth), tuple(frames), "nerfstudio", True)
 
 
 def _camera(data: dict[str, Any], where: str) -> Intrinsics:
@@ -82,8 +82,8 @@ def _camera(data: dict[str, Any], where: str) -> Intrinsics:
             raise UserError(f"{where} lacks {key}: give fl_x, fl_y, cx, cy, w and h in pixels.")
     bent = tuple(float(data[key]) if is_number(data.get(key)) else 0.0 for key in _LENS)
     width, height = round(data["w"]), round(data["h"])
-    numbers = [float(data[key]) for key in ("fl_x", "fl_y", "cx", "cy")]
-    return Intrinsics(width, height, *numbers, distortion=bent if any(bent) else ())
+    fx, fy, cx, cy = (float(data[key]) for key in ("fl_x", "fl_y", "cx", "cy"))
+    return Intrinsics(width, height, fx, fy, cx, cy, bent if any(bent) else ())
 
 
 def _depth_size(depth: Path, camera: Intrinsics) -> tuple[int, int]:

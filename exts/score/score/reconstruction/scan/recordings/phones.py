@@ -63,11 +63,11 @@ def read_polycam(directory: Path) -> FrameSet:
         frames.append(Frame(depth, beside(images, path.stem), pose, camera, confidence))
     if not frames:
         raise UserError(f"{root} holds no keyframe with depth: export Polycam's raw data of a LiDAR or space capture.")
-    camera = frames[0].camera
-    assert camera is not None
+    first_camera = frames[0].camera
+    assert first_camera is not None
     # The corrected poses are those after the app closed its loops.
     notes = () if corrected else ("poses as ARKit tracked them, without the app's correction",)
-    return FrameSet(directory, camera, 0.001, tuple(frames), "polycam", True, notes)
+    return FrameSet(directory, first_camera, 0.001, tuple(frames), "polycam", True, notes)
 
 
 def recognises_record3d(directory: Path) -> bool:
@@ -126,5 +126,5 @@ def _polycam_camera(data: dict[str, Any], path: Path) -> Intrinsics:
     for key in ("fx", "fy", "cx", "cy", "width", "height"):
         if not is_number(data.get(key)):
             raise UserError(f"{path} lacks {key}: export the raw data again.")
-    focal = (float(data[key]) for key in ("fx", "fy", "cx", "cy"))
-    return Intrinsics(round(data["width"]), round(data["height"]), *focal)
+    fx, fy, cx, cy = (float(data[key]) for key in ("fx", "fy", "cx", "cy"))
+    return Intrinsics(round(data["width"]), round(data["height"]), fx, fy, cx, cy)

@@ -129,10 +129,10 @@ def read_bop(directory: Path) -> FrameSet:
         raise UserError(f"{directory} has no frame with depth and a pose (cam_R_w2c, or an object in scene_gt.json).")
     if len(units) > 1 or not 0.0 < max(units) <= 100.0:
         raise UserError(f"{path}: depth_scale is {sorted(units)[:3]}: one for all frames is read, in millimetres.")
-    camera = frames[0].camera
-    assert camera is not None
+    first_camera = frames[0].camera
+    assert first_camera is not None
     notes = ("poses against the most frequent object, for the cameras have none",) if by_object else ()
-    return FrameSet(directory, camera, units.pop() / 1000.0, tuple(frames), "bop", True, notes)
+    return FrameSet(directory, first_camera, units.pop() / 1000.0, tuple(frames), "bop", True, notes)
 
 
 def recognises_scannet(directory: Path) -> bool:
