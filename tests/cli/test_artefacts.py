@@ -32,7 +32,7 @@ def load_main(name: str) -> Callable[[list[str]], int]:
     [
         (["--episodes", "0"], "--episodes must be at least 1, got 0"),
         (["--num_envs", "0"], "--num_envs must be at least 1, got 0"),
-        (["--seed", "1000000"], "Seed 1000000 is out of range"),
+        (["--seed", "1000000", "--checkpoint", "none"], "Seed 1000000 is out of range"),
         (["--checkpint", "best"], r"Unknown argument '--checkpint'\. Did you mean '--checkpoint'"),
         (["physics"], "Unknown argument 'physics'.*key=value"),
     ],

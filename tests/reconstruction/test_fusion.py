@@ -215,7 +215,7 @@ def test_the_command_writes_a_mesh_and_refuses_to_replace_it(
     flags = (str(bowl), "--output", str(output), "--voxel", "4", "--device", "cpu")
     result = subprocess.run(command(*flags), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert f"Fuses 15 frames of {bowl}; writes {output}" in result.stdout
+    assert f"Fuses 15 frames of {bowl} (score); writes {output}" in result.stdout
     assert len(trimesh.load_mesh(output).faces) > 1000
     assert f"error: {output} already exists" in refused(*flags)
     assert "error: --output must name a .ply file, got bowl.obj." in refused(str(bowl), "--output", "bowl.obj")

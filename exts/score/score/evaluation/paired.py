@@ -114,6 +114,8 @@ def _evaluate(
         watched = arm if meter is None or arm.name != STEERED else meter.watch(arm)
         results[arm.name] = run(watched, recorders.get(arm.name))
     paths = {name: recorder.paths() for name, recorder in recorders.items() if name in results}
+    # Of an evaluation that was interrupted nobody has watched all episodes, nor of a base arm that was run before.
+    paths = {name: of for name, of in paths.items() if len(of) == cfg.episodes}
     starts = start_seeds(cfg.start_seed)
     spaces = search_spaces(base_policy, cfg.basis)
     found = {}
@@ -143,7 +145,9 @@ def _evaluate(
         support=None if meter is None else meter.summary(),
         behaviour=summarise_behaviour(
             paths, path_key(task.spec), task.spec.control_rate_hz, task.spec.actions.relative_to is not None
-        ),
+        )
+        if paths
+        else None,
     )
     if cfg.output is not None and ranks.index() == 0:
         write_report(report, cfg.output)

@@ -158,8 +158,14 @@ def make_foreign(parts: ForeignParts) -> ForeignPolicy:
     return ForeignPolicy(policy, parts.inputs, parts.actions, parts.origin)
 
 
+_LARGEST_WEIGHT = 1e8
+"""A larger one is a flipped bit: it overflows for some inputs, and others do not show it."""
+
+
 def _require_finite_actions(policy: DiffusionPolicy, where: str) -> None:
     """A checkpoint has no hash of its weights: one flipped bit may make a sound number a huge one."""
+    if any(float(weight.abs().amax()) > _LARGEST_WEIGHT for weight in policy.parameters() if weight.numel()):
+        raise UserError(f"{where}: it has weights over {_LARGEST_WEIGHT:.0e}: copy it again.")
     windows, latent = random_inputs(policy, 2, seed=0)
     with torch.no_grad():
         if not bool(torch.isfinite(policy.decode(policy.encode(windows), latent)).all()):

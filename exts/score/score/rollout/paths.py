@@ -59,7 +59,7 @@ class PathRecorder:
         self._steps.append((episodes[keep], measured[keep], targets.cpu()[keep]))
 
     def paths(self) -> dict[int, Path]:
-        """Episode -> path, of all processes; episodes without a step that counts are missing."""
+        """Episode -> path, of all processes, by episode; those without a step that counts are missing."""
         found: dict[int, Path] = {}
         if self._steps:
             episodes, measured, targets = (torch.cat(parts) for parts in zip(*self._steps, strict=True))
@@ -67,7 +67,7 @@ class PathRecorder:
             indices, counts = episodes[order].unique_consecutive(return_counts=True)
             parts = (values[order].split(counts.tolist()) for values in (measured, targets))
             found = {int(index): Path(*pair) for index, pair in zip(indices, zip(*parts, strict=True), strict=True)}
-        return {index: path for part in ranks.gather(found) for index, path in part.items()}
+        return dict(sorted((index, path) for part in ranks.gather(found) for index, path in part.items()))
 
 
 def path_key(spec: PolicySpec) -> str:

@@ -88,6 +88,10 @@ def read_plan(directory: Path, defaults: Mapping[str, Any]) -> list[BatchItem]:
     return items
 
 
+_ALTERNATIVES = (("mass", "material"), ("unit", "known_length"))
+"""Settings of which a scan has one at most."""
+
+
 def _stated(path: Path, defaults: Mapping[str, Any]) -> list[BatchItem]:
     data = read_yaml(path)
     if not isinstance(data, dict) or data.get("format") != PLAN_FORMAT:
@@ -114,7 +118,10 @@ def _stated(path: Path, defaults: Mapping[str, Any]) -> list[BatchItem]:
         # A path out of the folder would let a batch that somebody hands over read other files.
         if not inside:
             raise UserError(f"{where}.file is {brief(file)}, which lies outside {path.parent}: keep all scans in it.")
-        items.append(BatchItem(name, scan, {**common, **_settings(own, where)}))
+        stated = _settings(own, where)
+        # What a scan says goes before the defaults, also where the two say the same thing in another way.
+        beaten = {other for pair in _ALTERNATIVES for other in pair if set(pair) & set(stated) - {other}}
+        items.append(BatchItem(name, scan, {key: common[key] for key in common if key not in beaten} | stated))
     return items
 
 
