@@ -74,7 +74,7 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     reports = [json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in
                ("free_sim", "score_seed1_sim", "bc_ppo_seed1_sim")]  # fmt: skip
     assert len({report["arms"]["base"]["solved"] for report in reports}) == 1
-    assert [report["behaviour"]["loads"]["base"]["episodes"] for report in reports[1:]] == [0, 0]
+    assert ["base" in report["behaviour"]["loads"] for report in reports[1:]] == [False, False]
     assert json.loads((tmp_path / "out" / "comparison.json").read_text()) == found
     assert (tmp_path / "out" / "comparison.png").is_file()
     # Another seed may be added; nothing of before is run again.
