@@ -39,7 +39,7 @@ def scan_with(folder: Path, entry: str, picture: str) -> Path:
         ("100%.png", "100%.png"),
         ("textures\\skin.png", "textures/skin.png"),
         ("C:\\Users\\me\\scans\\skin.png", "skin.png"),
-        ("/home/me/scan/tex/skin.png", "tex/skin.png"),
+        ("/elsewhere/scan/tex/skin.png", "tex/skin.png"),
         ("SKIN.PNG", "skin.png"),
         ("Textures/Skin.PNG", "textures/skin.png"),
         ("skin.png", "images/skin.png"),

@@ -20,7 +20,7 @@ from score.utils.provenance import command_line
             "./isaaclab.sh -p scripts/train.py --output a/b.json",
         ),
         (
-            ["scripts/evaluate.py", "--output", "/home/somebody/b.json"],
+            ["scripts/evaluate.py", "--output", "/elsewhere/b.json"],
             "./isaaclab.sh -p scripts/evaluate.py --output b.json",
         ),
         (["/opt/bin/score-train", "--run_name", "a b"], "score-train --run_name 'a b'"),
