@@ -23,8 +23,8 @@ _MIN_DEPTH = 0.005
 _MIN_SHARE = 0.03
 """A hollow holds at least this share of the convex hull's volume."""
 _FLOOR_PERCENTILE = 2.0
-_PINHOLE = 2
-"""A hole in the floor that is less than twice this wide and one more is a fault of the scan [cells]."""
+_MOST_OPEN = 0.1
+"""Share of a hollow that one may see through: scans have holes in thin floors; a ring is open altogether."""
 _WET = 0.0005
 """Depth of water at which a cell belongs to the hollow [m]."""
 
@@ -84,14 +84,13 @@ def find_cavity(mesh: trimesh.Trimesh) -> Cavity | None:
     # Water poured over it stays where a path to the edge must climb.
     seed = height.copy()
     seed[1:-1, 1:-1] = height.max()
-    # And drains where one sees through, as in a ring; not through the pinholes that scans have in thin floors.
-    through = ndimage.binary_opening(~np.isfinite(fall).reshape(height.shape), iterations=_PINHOLE)
-    seed[through] = height[through]
     level = reconstruction(seed, height, method="erosion")
     regions, count = ndimage.label(level - height > _WET)
     if not count:
         return None
-    volumes = ndimage.sum_labels((level - height) * cell**2, regions, np.arange(1, count + 1))
+    labels = np.arange(1, count + 1)
+    volumes = ndimage.sum_labels((level - height) * cell**2, regions, labels)
+    volumes[ndimage.mean(~np.isfinite(fall).reshape(height.shape), regions, labels) > _MOST_OPEN] = 0.0
     best = int(np.argmax(volumes)) + 1
     wet = regions == best
     # Scans have pinholes in thin floors: the lowest column may look through one.
