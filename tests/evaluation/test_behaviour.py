@@ -87,3 +87,11 @@ def test_an_evaluation_keeps_every_step_but_the_last() -> None:
     assert list(report["behaviour"]["loads"]) == ["base"]
     assert report["behaviour"]["loads"]["base"]["effort"] is None
     assert behaviour_sentences(report["behaviour"])[-1].startswith("Jerk, percentiles 50 / 95 / 99: base ")
+
+
+def test_effort_is_measured_where_the_base_policy_says_what_its_actions_are_relative_to() -> None:
+    """A task does not know it: its own interface says None (isaac and gymnasium tasks alike)."""
+    cfg = EvaluationCfg(task="Line-v0", episodes=9)
+    report = evaluate_paired(LineTask(), LinePolicy(relative_to="goal"), None, cfg).report
+    assert report["behaviour"]["observation"] == "goal"
+    assert len(report["behaviour"]["loads"]["base"]["effort"]) == 3

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -32,8 +32,9 @@ def make_spec() -> PolicySpec:
 class LinePolicy(BasePolicy):
     """Moves by 0.1 m times the latent: mean latents of 1 always succeed, of -1 always fail."""
 
-    def __init__(self) -> None:
-        super().__init__(make_spec(), condition_dim=1)
+    def __init__(self, relative_to: str | None = None) -> None:
+        spec = make_spec()
+        super().__init__(replace(spec, actions=replace(spec.actions, relative_to=relative_to)), condition_dim=1)
 
     def encode(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
         return observations["position"][:, -1]

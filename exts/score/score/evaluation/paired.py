@@ -108,7 +108,8 @@ def _evaluate(
         )
 
     meter = SupportMeter(base_policy, steering_actor) if isinstance(steering_actor, SteeringHead) else None
-    recorders = {name: PathRecorder(task.spec) for name in (BASE, STEERED)}
+    relative_to = base_policy.spec.actions.relative_to
+    recorders = {name: PathRecorder(task.spec, relative_to) for name in (BASE, STEERED)}
     results = {}
     for arm in _arms(base_policy, steering_actor, cfg):
         watched = arm if meter is None or arm.name != STEERED else meter.watch(arm)
@@ -144,7 +145,7 @@ def _evaluate(
         solved=solved,
         support=None if meter is None else meter.summary(),
         behaviour=summarise_behaviour(
-            paths, path_key(task.spec), task.spec.control_rate_hz, task.spec.actions.relative_to is not None
+            paths, path_key(task.spec, relative_to), task.spec.control_rate_hz, relative_to is not None
         )
         if paths
         else None,

@@ -31,13 +31,14 @@ class PathRecorder:
     The step that ends an episode is left out: its environment has been reset by the time its target could be read.
     """
 
-    def __init__(self, spec: PolicySpec) -> None:
+    def __init__(self, spec: PolicySpec, relative_to: str | None = None) -> None:
         """Prepares a recording.
 
         Args:
             spec: Interface of the task.
+            relative_to: What the base policy's actions are relative to; a task does not know.
         """
-        self.key = path_key(spec)
+        self.key = path_key(spec, relative_to)
         """Observation that is kept."""
         self._history = spec.observations[self.key].history
         self._steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
@@ -70,7 +71,7 @@ class PathRecorder:
         return dict(sorted((index, path) for part in ranks.gather(found) for index, path in part.items()))
 
 
-def path_key(spec: PolicySpec) -> str:
+def path_key(spec: PolicySpec, relative_to: str | None) -> str:
     """Observation that tells where a robot is: what actions are relative to, or else the first one, best a vector."""
     vectors = [name for name, facts in spec.observations.items() if len(facts.shape) == 1]
-    return spec.actions.relative_to or [*vectors, *spec.observations][0]
+    return relative_to or [*vectors, *spec.observations][0]
