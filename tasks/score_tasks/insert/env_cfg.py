@@ -8,7 +8,6 @@ import math
 import isaaclab.envs.mdp as isaac_mdp
 import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg, AssetBaseCfg, RigidObjectCfg
-from isaaclab.envs import ManagerBasedRLEnvCfg
 from isaaclab.managers import (
     EventTermCfg,
     ObservationGroupCfg,
@@ -31,7 +30,8 @@ from score_tasks.kit import mdp as kit_mdp
 from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCfg, SegmentedCloud, describe_segments
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 from score_tasks.kit.randomisation import friction_event, mass_event
-from score_tasks.kit.video import add_video_camera, task_view
+from score_tasks.kit.task_env_cfg import TaskEnvCfg
+from score_tasks.kit.video import task_view
 
 ARM = SceneEntityCfg("robot", joint_names=ARM_JOINTS, preserve_order=True)
 POINT_CLOUD = ObservationTermCfg(
@@ -189,7 +189,7 @@ class EventsCfg:
 
 
 @configclass
-class InsertEnvCfg(ManagerBasedRLEnvCfg):
+class InsertEnvCfg(TaskEnvCfg):
     """Settings of SCORE-Insert-v0 (``sim`` domain)."""
 
     sim: SimulationCfg = SimulationCfg(
@@ -201,14 +201,7 @@ class InsertEnvCfg(ManagerBasedRLEnvCfg):
     rewards: RewardsCfg = RewardsCfg()
     terminations: TerminationsCfg = TerminationsCfg()
     events: EventsCfg = EventsCfg()
-    decimation: int = DECIMATION
     episode_length_s: float = 15.0
     """150 control steps at most."""
-    compute_final_obs: bool = True
-    """Keeps the true last observation of an episode for time-out bootstrapping."""
     observation_interface: dict = OBSERVATION_INTERFACE
     """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""
-
-    def add_video_camera(self, size: tuple[int, int]) -> None:
-        """Adds a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, size)

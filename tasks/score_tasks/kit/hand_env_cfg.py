@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, field
+from dataclasses import MISSING
 from pathlib import Path
 
 import isaaclab.envs.mdp as isaac_mdp
 import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg, AssetBaseCfg
-from isaaclab.envs import ManagerBasedRLEnvCfg
 from isaaclab.managers import (
     EventTermCfg,
     ObservationGroupCfg,
@@ -38,7 +37,8 @@ from score_tasks.kit.cloud import CloudCameraCfg, KnownSegmentCfg, SeenSegmentCf
 from score_tasks.kit.hand import ACTION, JOINTS
 from score_tasks.kit.physics import DECIMATION, PHYSICS_DT, SimPhysicsCfg
 from score_tasks.kit.scene import add_objects, asset_surface, placed_bodies
-from score_tasks.kit.video import add_video_camera, task_view
+from score_tasks.kit.task_env_cfg import TaskEnvCfg
+from score_tasks.kit.video import task_view
 
 NEWTON_HAND = newton_mjwarp(njmax=400, nconmax=150)
 """MuJoCo-Warp with room for the contacts of four digits, palm and table."""
@@ -157,7 +157,7 @@ class HandEventsCfg:
 
 
 @configclass
-class HandEnvCfg(ManagerBasedRLEnvCfg):
+class HandEnvCfg(TaskEnvCfg):
     """Settings of a task of the hand."""
 
     sim: SimulationCfg = SimulationCfg(
@@ -169,12 +169,6 @@ class HandEnvCfg(ManagerBasedRLEnvCfg):
     rewards: HandRewardsCfg = HandRewardsCfg()
     terminations: HandTerminationsCfg = HandTerminationsCfg()
     events: HandEventsCfg = HandEventsCfg()
-    decimation: int = DECIMATION
-    compute_final_obs: bool = True
-    """Keeps the true last observation of an episode for time-out bootstrapping."""
-    observation_interface: dict = field(default_factory=dict)
-    """Units, frames and names of the ``policy`` observations, compared with what a base policy was trained on; it
-    follows from the cloud."""
 
     scene_file: str = ""
     """Scene file (``score-scene/1``) with the table and the objects that the task names; what else it holds stands by.
@@ -212,10 +206,6 @@ class HandEnvCfg(ManagerBasedRLEnvCfg):
             "joint_pos_target": {"units": "rad", "names": list(JOINT_NAMES)},
             "point_cloud": {"units": "m", "frame": "palm_lower", "segments": describe_segments(cloud)},
         }
-
-    def add_video_camera(self, size: tuple[int, int]) -> None:
-        """Add a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
-        add_video_camera(self, size)
 
 
 def hand_cloud(segments: Mapping[str, tuple[SceneEntityCfg, int]]) -> ObservationTermCfg:

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Settings that every task of this package shares, whatever its robot."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from isaaclab.envs import ManagerBasedRLEnvCfg
+from isaaclab.utils import configclass
+
+from score_tasks.kit.physics import DECIMATION
+from score_tasks.kit.video import add_video_camera
+
+
+@configclass
+class TaskEnvCfg(ManagerBasedRLEnvCfg):
+    """Settings of a task; one sets ``sim.default_visualizer_cfg`` to its view."""
+
+    decimation: int = DECIMATION
+    compute_final_obs: bool = True
+    """Keeps the true last observation of an episode for time-out bootstrapping."""
+    observation_interface: dict = field(default_factory=dict)
+    """Units, frames and names of the ``policy`` observations, compared with what a base policy was trained on."""
+
+    def add_video_camera(self, size: tuple[int, int]) -> None:
+        """Add a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
+        add_video_camera(self, size)
