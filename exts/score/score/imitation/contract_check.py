@@ -119,7 +119,7 @@ def replay(task: Task, episodes: Sequence[Episode], seed: int) -> dict[str, list
     Returns:
         Of each observation and episode the newest frames before each step, (T, ...), until the task ended the episode.
     """
-    histories = {key: task.spec.observations[key].history for key in episodes[0].observations}
+    observed = {key: task.spec.observations[key] for key in episodes[0].observations}
     rows = torch.arange(task.num_envs) % len(episodes)
     longest = max(len(episode) for episode in episodes)
     steps = torch.arange(longest)
@@ -131,12 +131,11 @@ def replay(task: Task, episodes: Sequence[Episode], seed: int) -> dict[str, list
         for _ in range(_APPROACH):
             observations, running = _step(task, commands[:, 0], running)
             task.episode_length_buf.zero_()
-    kept: dict[str, list[Tensor]] = {key: [] for key in histories}
+    kept: dict[str, list[Tensor]] = {key: [] for key in observed}
     alive = []
     for step in range(longest):
-        for key, history in histories.items():
-            window = observations[key]
-            kept[key].append((window[:, -1] if history > 1 else window).cpu().clone())
+        for key, spec in observed.items():
+            kept[key].append(spec.newest(observations[key]).cpu().clone())
         alive.append(running.cpu().clone())
         observations, running = _step(task, commands[:, step], running)
     lengths = torch.stack(alive).sum(dim=0).tolist()

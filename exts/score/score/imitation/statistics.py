@@ -97,7 +97,5 @@ def _network_actions(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
     """Actions (N, H, A) as the network sees them: relative to the newest measured frame where the spec says so."""
     if spec.actions.relative_to is None:
         return windows.actions
-    newest = windows.observations[spec.actions.relative_to]
-    if spec.observations[spec.actions.relative_to].history > 1:
-        newest = newest[:, -1]
+    newest = spec.observations[spec.actions.relative_to].newest(windows.observations[spec.actions.relative_to])
     return windows.actions - newest.unsqueeze(1)

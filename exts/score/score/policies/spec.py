@@ -7,10 +7,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from score.utils.errors import UserError, near_names
 from score.utils.fields import plain, read_fields, whole_number
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _RATE_TOLERANCE = 1e-3
 """Relative difference of two control rates that still counts as equal: rounding of 1 / step length, no more."""
@@ -74,6 +77,10 @@ class ObservationSpec:
     def window_shape(self) -> tuple[int, ...]:
         """Shape of the window without the batch axis: ``(history, *shape)``, or ``shape`` for a single frame."""
         return (self.history, *self.shape) if self.history > 1 else self.shape
+
+    def newest(self, window: Tensor) -> Tensor:
+        """The newest frames (N, *shape) of windows (N, *window_shape)."""
+        return window[:, -1] if self.history > 1 else window
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,12 @@ class PathRecorder:
         """
         self.key = path_key(spec, relative_to)
         """Observation that is kept."""
-        self._history = spec.observations[self.key].history
+        self._observation = spec.observations[self.key]
         self._steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
     def newest(self, windows: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Where robots are by observation windows, (N, D), on the CPU: a copy, as a step may write over it."""
-        window = windows[self.key]
-        return (window[:, -1] if self._history > 1 else window).flatten(1).to("cpu", copy=True)
+        return self._observation.newest(windows[self.key]).flatten(1).to("cpu", copy=True)
 
     def record(self, measured: torch.Tensor, targets: torch.Tensor, episodes: torch.Tensor, keep: torch.Tensor) -> None:
         """Keeps a control step.
