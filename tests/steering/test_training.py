@@ -415,4 +415,13 @@ def test_which_evaluation_is_better() -> None:
     # Of equals, the one with fewer steps; an exact tie keeps the earlier.
     assert EvaluationScore(2, 5, 10, 19.0).better_than(low)
     assert not EvaluationScore(2, 5, 10, 20.0).better_than(low)
-    assert not EvaluationScore(2, 4, 10, 1.0).better_than(low)
+    # Standard error: share (5 + 1) / (10 + 2) = 0.5, sqrt(0.5 * 0.5 / 12) = 0.144; 0.4 is within it, 0.3 is not.
+    quicker = EvaluationScore(2, 4, 10, 19.0)
+    assert quicker.better_than(low)
+    assert not EvaluationScore(2, 4, 10, 20.0).better_than(low)
+    assert not EvaluationScore(2, 3, 10, 1.0).better_than(low)
+    # It is always that of the highest rate so far: many small losses do not add up.
+    best = quicker.after(low)
+    assert best.highest == 0.5
+    assert not EvaluationScore(3, 3, 10, 1.0).better_than(best)
+    assert EvaluationScore(4, 4, 10, 18.0).after(best).highest == 0.5

@@ -109,7 +109,8 @@ def require_resumable(path: Path | str, state: Mapping[str, Any], alg: Any) -> N
                 score = read_fields(EvaluationScore, header[name], f"{where}: {name}")
                 for key in ("iteration", "successes", "episodes"):
                     whole_number(f"{where}: {name}.{key}", score[key], 0, _MOST_COUNT)
-                finite_number(f"{where}: {name}.mean_steps", score["mean_steps"])
+                for key in ("mean_steps", "highest"):
+                    finite_number(f"{where}: {name}.{key}", score.get(key, 0.0))
         logger = header["logger"]
         for key in ("steps", "seconds"):
             finite_number(f"{where}: logger.{key}", logger[key])

@@ -9,7 +9,7 @@ import datetime
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rsl_rl.utils.log_writer import LogWriter
@@ -67,14 +67,29 @@ class EvaluationScore:
     mean_steps: float
     """Control steps of all episodes, mean; a failed one counts what it lasted."""
 
+    highest: float = 0.0
+    """Of the best of a run: the highest rate of those that were best before it."""
+
     @property
     def rate(self) -> float:
         """Fraction of episodes that succeeded."""
         return self.successes / self.episodes
 
-    def better_than(self, other: EvaluationScore) -> bool:
-        """Whether this one marks a better checkpoint: more successes, and of equals the one with fewer steps."""
-        return (self.rate, -self.mean_steps) > (other.rate, -other.mean_steps)
+    def better_than(self, best: EvaluationScore) -> bool:
+        """Whether this one, which is later, marks a better checkpoint than the best before.
+
+        It does with more successes than any before; and as the quicker one, if it has as many but for one standard
+        error (of the highest rate, with a success and a failure added so that none is certain): so few episodes do not
+        tell such rates apart, and training went on in between.
+        """
+        highest = max(best.rate, best.highest)
+        share = (highest * self.episodes + 1) / (self.episodes + 2)
+        error = math.sqrt(share * (1 - share) / (self.episodes + 2))
+        return self.rate > highest or (self.rate >= highest - error and self.mean_steps < best.mean_steps)
+
+    def after(self, best: EvaluationScore | None) -> EvaluationScore:
+        """This one as the new best, which remembers the highest rate before it."""
+        return self if best is None else replace(self, highest=max(best.rate, best.highest))
 
 
 class SteeringLogger(Logger):

@@ -157,13 +157,13 @@ class SteeringRunner(OnPolicyRunner):
         first = ranks.index() == 0
         score = self.last = self._evaluate()
         if self.best is None or score.better_than(self.best):
-            self.best = score
+            self.best = score.after(self.best)
             # The best goes first: a run killed between the two is evaluated again when it is resumed.
             if first:
                 best = Path(path).with_name(BEST_NAME)
                 save_checkpoint(self.state(), best)
                 facts = {"rate": score.rate, "env_steps": self.env.env_steps}
-                save_json(asdict(score) | facts, best.with_suffix(".json"))
+                save_json(asdict(self.best) | facts, best.with_suffix(".json"))
         self._snapshot = copy.deepcopy(self.state())
         if first:
             save_checkpoint(self._snapshot, Path(path))
