@@ -82,6 +82,16 @@ def test_an_action_that_stands_still_is_in_no_doubt_about_its_joint(data: Demons
     assert not [finding for finding in implausible(data) if "action 'a'" in finding]
 
 
+def test_fingers_that_move_alike_are_in_no_doubt_about_their_order(data: DemonstrationSet) -> None:
+    """Two fingers are told to close alike, and one is held up by what it grasps: no action follows that one."""
+    for episode in data.episodes:
+        closing = torch.linspace(0.0, 1.0, len(episode))
+        episode.actions[:] = closing[:, None]
+        episode.observations["joint_pos"][:, 0] = 0.1 * (closing > 0.5)
+        episode.observations["joint_pos"][:, 1] = closing
+    assert not [finding for finding in implausible(data) if "follows number" in finding]
+
+
 def test_warnings_are_printed_and_kept_in_the_bundle(data: DemonstrationSet, tmp_path: Path) -> None:
     _each(_wrap)(data)
     out = io.StringIO()

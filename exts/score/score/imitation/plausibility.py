@@ -94,7 +94,8 @@ def _still(episodes: Sequence[Tensor], label: Callable[[int], str]) -> list[str]
 def _permuted(data: DemonstrationSet, key: str) -> list[str]:
     """An action follows the joint of its own name; if it follows another much closer, names or order are in doubt.
 
-    One that hardly moves follows nothing: what is near it only stands still as well.
+    One that hardly moves follows nothing: what is near it only stands still as well. And where the order is wrong,
+    another action follows the joint that it left: joints that only move alike, as those of fingers do, have none.
     """
     measured = torch.cat([episode.observations[key] for episode in data.episodes])
     actions = torch.cat([episode.actions for episode in data.episodes])
@@ -103,8 +104,9 @@ def _permuted(data: DemonstrationSet, key: str) -> list[str]:
     moves = actions.std(dim=0)
     findings = []
     for column, name in enumerate(data.action_names):
-        nearest = int(distance[column].argmin())
-        if float(distance[column, nearest]) < _CLEARLY * min(float(distance[column, column]), float(moves[column])):
+        nearest, own = int(distance[column].argmin()), float(distance[column, column])
+        left = float(distance[:, column].min()) < _CLEARLY * own
+        if left and float(distance[column, nearest]) < _CLEARLY * min(own, float(moves[column])):
             findings.append(
                 f"action '{name}' follows number {nearest} of '{key}' ('{data.action_names[nearest]}') more closely"
                 " than its own: is the order of one of them another?"
