@@ -25,6 +25,7 @@ from tests.deployment.doubles import (
 from score.deployment import build_policy
 from score.deployment.record import plain_offset
 from score.deployment.runtime import NoiseTable
+from score.steering.familiarity import Familiarity
 from score.utils import UserError
 
 
@@ -74,6 +75,25 @@ def test_decides_once_a_chunk() -> None:
     subject.reset()
     subject(step(0.0, 0.0))
     assert subject.decided()
+
+
+def test_the_robot_is_told_how_far_what_it_sees_is_from_the_training() -> None:
+    """Columns 2 and 3 of PlainBase's 13 are the newest joints; all others count for nothing. The limit is at 2."""
+    head = make_head(PlainBase(), chunk_steps=2)
+    assert build_policy(head, make_spec(), max_offset=0.25).unfamiliarity() == 0.0
+    scale, one = torch.full((13,), 1e9), torch.ones(())
+    scale[2:4] = 1.0
+    head.familiarity = Familiarity(torch.zeros(13), scale, torch.eye(13)[:, 2:3], torch.ones(1), one, 2 * one)
+    subject = build_policy(head, make_spec(), max_offset=0.25)
+    subject(step(0.6, 0.8))
+    # sqrt(0.6^2 + 0.8^2) / 2
+    assert subject.unfamiliarity() == pytest.approx(0.5)
+    subject(step(6.0, 8.0))  # in the middle of a chunk nothing is decided
+    assert subject.unfamiliarity() == pytest.approx(0.5)
+    subject(step(6.0, 8.0))
+    assert subject.unfamiliarity() == pytest.approx(5.0)
+    subject.reset()
+    assert subject.unfamiliarity() == 0.0
 
 
 def test_past_targets_start_at_the_measured_position_and_then_hold_clamped_targets() -> None:

@@ -15,6 +15,7 @@ from score.evaluation import EvaluationCfg, evaluate_paired
 from score.evaluation.report import support_sentence
 from score.evaluation.support import support_rank
 from score.steering.diagnostics import kolmogorov_smirnov, norm_quantile
+from score.steering.familiarity import Familiarity
 from score.steering.methods import make_plan
 from score.steering.plan import SteeringHead
 from score.steering.squash import Squash
@@ -76,3 +77,20 @@ def test_the_meter_tells_who_leaves_the_support(method: str, mean: float, settin
     assert ("has left the support" in support_sentence(support)) is left
     if method == "score":
         assert (support["norm_quantile"] > 0.99) is left
+
+
+def test_observations_unlike_the_training_are_told_of() -> None:
+    """The point goes from about 0 to beyond 1, by 0.05 a step, 4 steps a decision; 0.5 is the limit.
+
+    Decisions are made at 0, 0.2, 0.4, 0.6, 0.8 and maybe 1, give or take the start: about half of them beyond it.
+    """
+    head = head_of("score", 0.5)
+    cfg = EvaluationCfg(task="Line-v0", episodes=12)
+    support = evaluate_paired(LineTask(), LinePolicy(), head, cfg).report["support"]
+    assert support["unfamiliar"] is None
+    assert "unlike" not in support_sentence(support)
+    one, nothing = torch.ones(1), torch.zeros(1)
+    head.familiarity = Familiarity(nothing, one, one[:, None], one, torch.tensor(1.0), torch.tensor(0.5))
+    support = evaluate_paired(LineTask(), LinePolicy(), head, cfg).report["support"]
+    assert 0.3 < support["unfamiliar"] < 0.7
+    assert f"{100 * support['unfamiliar']:.1f} % of what it saw is unlike its training" in support_sentence(support)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ class Watch:
 
     The plots are means over the environments, once a decision: ``latent norm``, the quantile of the squared norm of the
     code in that of N(0, I), 0.5 for noise; ``support``, the rank of the chunk's distance to chunks of the base policy,
-    1 if it is further away than all (:func:`score.evaluation.support.support_rank`).
+    1 if it is further away than all (:func:`score.evaluation.support.support_rank`); ``unfamiliarity``, how far what it
+    sees is from its training, 1 at the limit, where the checkpoint knows that.
     """
 
     def __init__(self, task: Any, name: str, episodes: int, meter: SupportMeter | None) -> None:
@@ -37,7 +39,8 @@ class Watch:
         """
         self._name, self._episodes, self._meter = name, episodes, meter
         self._ended = self._successes = 0
-        plots = {} if meter is None else {"latent norm": lambda: self._last(1), "support": lambda: self._last(0)}
+        names = {} if meter is None else {"latent norm": 1, "support": 0, "unfamiliarity": 2}
+        plots = {name: functools.partial(self._last, index) for name, index in names.items()}
         self._panels = task.open_panels(plots)
         self.addresses: list[str] = self._panels.addresses
         """Where browsers find the viewers."""

@@ -126,6 +126,7 @@ class CapsulePolicy(nn.Module):
         self.step_in_chunk = 0
         self.decisions = 0
         self.last_step_decided = False
+        self.last_unfamiliarity = 0.0
 
     @torch.jit.export
     def reset(self) -> None:
@@ -134,6 +135,7 @@ class CapsulePolicy(nn.Module):
         self.step_in_chunk = 0
         self.decisions = 0
         self.last_step_decided = False
+        self.last_unfamiliarity = 0.0
 
     @torch.jit.export
     def example_observations(self) -> dict[str, Tensor]:
@@ -147,6 +149,14 @@ class CapsulePolicy(nn.Module):
     def decided(self) -> bool:
         """Whether the last control step took a new decision (True once per chunk)."""
         return self.last_step_decided
+
+    @torch.jit.export
+    def unfamiliarity(self) -> float:
+        """How far what the last decision saw is from the training in the simulator.
+
+        1 is the limit that 99 % of the simulator's own observations keep; 0 if the policy does not know its training.
+        """
+        return self.last_unfamiliarity
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """One control step.
@@ -171,7 +181,9 @@ class CapsulePolicy(nn.Module):
         self.last_step_decided = self.step_in_chunk == 0
         if self.last_step_decided:
             noise, own = self.table(self.decisions)
-            self.chunk = self.head(self.head.plan.encode(self.windows), noise, own, self.sampled)[1][0]
+            condition = self.head.plan.encode(self.windows)
+            self.chunk = self.head(condition, noise, own, self.sampled)[1][0]
+            self.last_unfamiliarity = float(self.head.unfamiliarity(condition)[0])
             self.decisions += 1
         wanted = self.chunk[self.step_in_chunk]
         if not bool(torch.isfinite(wanted).all()):

@@ -67,7 +67,11 @@ def support_sentence(support: Mapping[str, Any]) -> str:
     )
     if support["norm_quantile"] is not None:
         text += f"; quantile of the latent's norm {support['norm_quantile']:.2f}, KS {support['ks']:.2f}"
-    return text + (": it has left the support of its base policy." if support["left"] else ".")
+    text += ": it has left the support of its base policy." if support["left"] else "."
+    unfamiliar = support.get("unfamiliar")
+    if unfamiliar is None:
+        return text
+    return f"{text} {100 * unfamiliar:.1f} % of what it saw is unlike its training (there, 1 %)."
 
 
 def behaviour_sentences(behaviour: Mapping[str, Any]) -> list[str]:

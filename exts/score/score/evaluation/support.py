@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Support meter: whether what a policy does is something that the base policy would do in the same place."""
+"""Support meter: whether a policy does what the base policy would do there, and whether it has seen the like."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class SupportMeter:
       condition than each of the draws is from its own nearest. A draw of the base policy is so once in ``DRAWS``.
     * Of a steered latent: quantile of the squared norm of its code in that of N(0, I), and the largest Kolmogorov-
       Smirnov distance of a number of the code from N(0, 1).
+    * An observation is *unfamiliar* if it is further from those of training than 99 % of held-out ones
+      (:class:`~score.steering.familiarity.Familiarity`).
 
     Episodes that were done before an interruption are not watched again; ``decisions`` says how many were seen.
     """
@@ -47,37 +49,44 @@ class SupportMeter:
         self._base, self._head = base_policy, head
         self._ranks: list[torch.Tensor] = []
         self._codes: list[torch.Tensor] = []
+        self._distances: list[torch.Tensor] = []
 
     def watch(self, arm: Arm) -> Arm:
         """The same arm, watched."""
 
         def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor | None]:
             latent, chunk = arm.act(decision)
-            if chunk is not None:
-                self._look(decision, latent, chunk)
+            rows = (decision.episodes != NOBODY).nonzero().flatten().to(latent.device)
+            if chunk is not None and len(rows):
+                self._look(decision, rows[:ROWS], latent, chunk)
+                if self._head.familiarity is not None:
+                    self._distances.append(self._head.unfamiliarity(decision.condition[rows]).cpu())
             return latent, chunk
 
         return Arm(arm.name, act)
 
-    def last(self) -> tuple[float | None, float | None]:
+    def last(self) -> tuple[float | None, float | None, float | None]:
         """Say how far the decisions made last are from the base policy's.
 
         Returns:
-            The mean rank of their chunks (:func:`support_rank`), and the mean quantile of their codes' squared norm in
-            that of N(0, I). None for what was not seen, or is not steered.
+            The mean rank of their chunks (:func:`support_rank`), the mean quantile of their codes' squared norm in
+            that of N(0, I), and the mean distance of what they saw from training. None for what was not seen, is not
+            steered or not known.
         """
         if not self._ranks:
-            return None, None
+            return None, None, None
         codes = self._codes[-1]
-        return self._ranks[-1].mean().item(), norm_quantile(codes).mean().item() if codes.shape[1] else None
+        norm = norm_quantile(codes).mean().item() if codes.shape[1] else None
+        return self._ranks[-1].mean().item(), norm, self._distances[-1].mean().item() if self._distances else None
 
     def summary(self) -> dict[str, Any] | None:
         """What was seen; None for nothing.
 
         Returns:
             ``decisions``, ``outside`` (their share), ``expected`` (that of the base policy itself), ``left`` (whether
-            ``outside`` is above :data:`MOST_OUTSIDE`), and ``norm_quantile`` (median) and ``ks``, both None where the
-            latent is not steered.
+            ``outside`` is above :data:`MOST_OUTSIDE`), ``norm_quantile`` (median) and ``ks``, both None where the
+            latent is not steered, and ``unfamiliar``, the share of observations beyond the limit, None where a
+            checkpoint does not know what it met in training.
         """
         if not self._ranks:
             return None
@@ -91,12 +100,10 @@ class SupportMeter:
             "left": outside > MOST_OUTSIDE,
             "norm_quantile": norm_quantile(codes).median().item() if steered else None,
             "ks": kolmogorov_smirnov(codes).max().item() if steered else None,
+            "unfamiliar": float((torch.cat(self._distances) > 1.0).float().mean()) if self._distances else None,
         }
 
-    def _look(self, decision: Decision, latent: torch.Tensor, chunk: torch.Tensor) -> None:
-        rows = (decision.episodes != NOBODY).nonzero().flatten()[:ROWS].to(chunk.device)
-        if not len(rows):
-            return
+    def _look(self, decision: Decision, rows: torch.Tensor, latent: torch.Tensor, chunk: torch.Tensor) -> None:
         generator = torch.Generator().manual_seed(derive_seed(decision.seed, len(self._ranks), Stream.OWN))
         shape = (len(rows), DRAWS, *self._base.latent_shape)
         noise = torch.randn(shape, generator=generator).to(chunk)

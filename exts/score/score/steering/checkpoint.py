@@ -106,6 +106,7 @@ def policy_state(state: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
         A smaller checkpoint, from which a policy can be loaded and no training resumed.
     """
     header = {"format": FORMAT, "identity": state["score"]["identity"], "run": run}
+    header["familiarity"] = state["score"].get("familiarity")
     return {"actor_state_dict": state["actor_state_dict"], "iter": state["iter"], "infos": None, "score": header}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .familiarity import Familiarity
 from .latent import LatentBasis
 from .squash import Squash
 
@@ -139,6 +140,7 @@ class SteeringHead(torch.nn.Module):
         chunk_steps: Control steps per decision that it was trained with.
         iteration: Iterations that it was trained for.
         own_dim: Numbers that it needs beside the noise of the base policy when its code is sampled.
+        familiarity: What it met in training; None if that is not known.
     """
 
     std: Tensor
@@ -153,6 +155,7 @@ class SteeringHead(torch.nn.Module):
         chunk_steps: int,
         method: str = "score",
         iteration: int = 0,
+        familiarity: Familiarity | None = None,
     ) -> None:
         """Set up.
 
@@ -164,6 +167,7 @@ class SteeringHead(torch.nn.Module):
             chunk_steps: Control steps per decision.
             method: Name of the method.
             iteration: Iterations of training.
+            familiarity: What it met in training, if that is known.
 
         Raises:
             ValueError: The standard deviation does not fit the plan.
@@ -181,6 +185,14 @@ class SteeringHead(torch.nn.Module):
         self.chunk_steps = chunk_steps
         self.iteration = iteration
         self.own_dim: int = plan.own_dim
+        self.familiarity = familiarity
+
+    @torch.jit.export
+    def unfamiliarity(self, condition: Tensor) -> Tensor:
+        """How far conditions (B, C) are from those of training, shape (B,): 1 is the limit, 0 if it is not known."""
+        if self.familiarity is None:
+            return torch.zeros(condition.shape[0], device=condition.device)
+        return self.familiarity(self.plan.features(condition))
 
     def forward(self, condition: Tensor, noise: Tensor, own: Tensor, sample: bool) -> tuple[Tensor, Tensor]:
         """Make one decision.

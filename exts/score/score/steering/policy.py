@@ -18,11 +18,19 @@ from .checkpoint_checks import REMEDY, checked_identity, require_network, sound_
 from .chunked_env import ChunkedVecEnv
 from .config import OBSERVATION_GROUPS, SteeringRunnerCfg
 from .distribution import BoundedGaussianDistribution
+from .familiarity import Familiarity, load_familiarity
 from .methods import make_plan, plan_identity
 from .plan import Plan, SteeringHead
 
 
-def head_of(actor: MLPModel, plan: Plan, chunk_steps: int, method: str, iteration: int = 0) -> SteeringHead:
+def head_of(
+    actor: MLPModel,
+    plan: Plan,
+    chunk_steps: int,
+    method: str,
+    iteration: int = 0,
+    familiarity: Familiarity | None = None,
+) -> SteeringHead:
     """Take the steering policy out of rsl_rl's model; the head shares its networks.
 
     Args:
@@ -31,6 +39,7 @@ def head_of(actor: MLPModel, plan: Plan, chunk_steps: int, method: str, iteratio
         chunk_steps: Control steps per decision.
         method: Name of the method.
         iteration: Iterations of training.
+        familiarity: What it met in training, if that is known.
     """
     distribution = actor.distribution
     assert isinstance(distribution, BoundedGaussianDistribution)
@@ -42,6 +51,7 @@ def head_of(actor: MLPModel, plan: Plan, chunk_steps: int, method: str, iteratio
         chunk_steps=chunk_steps,
         method=method,
         iteration=iteration,
+        familiarity=familiarity,
     )
 
 
@@ -114,4 +124,6 @@ def _make_head(
     )
     require_network(path, state.get("actor_state_dict"), actor)
     actor.load_state_dict(state["actor_state_dict"])
-    return head_of(actor, plan, identity["chunk_steps"], identity["method"], state["iter"])
+    width, where = identity["condition_dim"], f"--checkpoint: {path}"
+    familiarity = load_familiarity(state["score"].get("familiarity"), width, where)
+    return head_of(actor, plan, identity["chunk_steps"], identity["method"], state["iter"], familiarity)

@@ -29,8 +29,6 @@ from typing import Any
 import torch
 from rsl_rl.runners import OnPolicyRunner
 
-from score.rollout.arms import steered_arm
-from score.rollout.episodes import run_episodes
 from score.rollout.seeds import SeedSpace, Stream, derive_seed, seed_of
 from score.utils import ranks
 from score.utils.errors import ProcessLost
@@ -41,8 +39,10 @@ from .checkpoint_checks import refuse_unsound, require_resumable
 from .chunked_env import ChunkedVecEnv
 from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
+from .familiarity import Familiarity, familiarity_state, load_familiarity
+from .fixed_starts import evaluate_on_fixed_starts
 from .penalties import Penalties
-from .policy import head_of, run_identity
+from .policy import run_identity
 from .ppo import SemiMarkovPPO
 from .run_log import EvaluationScore, SteeringLogger, evaluation_line, iteration_line
 
@@ -86,6 +86,7 @@ class SteeringRunner(OnPolicyRunner):
         self.completed = 0
         self.best: EvaluationScore | None = None
         self.last: EvaluationScore | None = None
+        self._familiarity: Familiarity | None = None
         self.interval = cfg.save_interval
         self._seed = cfg.seed
         self._rate = functools.partial(learning_rate, cfg) if cfg.algorithm.schedule == "fixed" else None
@@ -194,6 +195,8 @@ class SteeringRunner(OnPolicyRunner):
         self.completed = state["iter"]
         self.best = EvaluationScore(**header["best"]) if header["best"] else None
         self.last = EvaluationScore(**header["last"]) if header["last"] else None
+        width = self.identity["condition_dim"]
+        self._familiarity = load_familiarity(header.get("familiarity"), width, f"--checkpoint: {path}")
         self.env.env_steps = header["totals"]["env_steps"]
         self.env.decisions = header["totals"]["decisions"]
         self.logger.load_state(header["logger"])
@@ -222,6 +225,7 @@ class SteeringRunner(OnPolicyRunner):
                 "totals": {"env_steps": self.env.env_steps, "decisions": self.env.decisions},
                 "best": asdict(self.best) if self.best else None,
                 "last": asdict(self.last) if self.last else None,
+                "familiarity": familiarity_state(self._familiarity),
                 "logger": self.logger.state(),
                 "random": random_state(self.env.generator),
             },
@@ -267,21 +271,14 @@ class SteeringRunner(OnPolicyRunner):
             save_checkpoint(self._snapshot, path)
         return f"saved {path}; --checkpoint latest goes on from iteration {self.completed + 1}"
 
-    @torch.inference_mode()
     def _evaluate(self) -> EvaluationScore:
-        """Score the mean code on fixed starts."""
+        """Score the mean code on fixed starts, and keep what it met there."""
         self.alg.eval_mode()
-        results = run_episodes(
-            self.env.task,
-            self.env.plan.base,
-            steered_arm(head_of(self.alg.get_policy(), self.env.plan, self.env.chunk_steps, self._steering.method)),
-            episodes=range(self._steering.evaluation_episodes),
-            seed=seed_of(SeedSpace.TRAINING_EVALUATION, 0),
-            chunk_steps=self.env.chunk_steps,
+        actor, steering = self.alg.get_policy(), self._steering
+        score, self._familiarity = evaluate_on_fixed_starts(
+            self.env, actor, steering.method, steering.evaluation_episodes, self.completed
         )
         self.alg.train_mode()
-        successes, steps = int(results.success.sum()), float(results.steps.mean())
-        score = EvaluationScore(self.completed, successes, results.episodes, steps)
         self.logger.add_scalars(
             {"Evaluation/success": score.rate, "Evaluation/mean_steps": score.mean_steps}, self.completed
         )

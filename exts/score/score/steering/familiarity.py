@@ -1,0 +1,172 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Whether a steering policy has met observations like the present one: how far they are from those of its training."""
+
+# No `from __future__ import annotations` here: TorchScript reads the annotations.
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from score.rollout.arms import Arm, Decision
+from score.rollout.queue import NOBODY
+from score.utils import ranks
+from score.utils.errors import UserError
+
+KEPT = 0.99
+"""Share of the variance that the principal axes hold."""
+
+QUANTILE = 0.99
+"""Share of held-out decisions of training that lie within the limit."""
+
+FEWEST_EPISODES, FEWEST_DECISIONS = 8, 32
+"""With fewer, nothing can be said."""
+
+_LEAST_SCALE = 0.1
+"""A feature that hardly varies in the simulator counts in units of so much of the median deviation of all."""
+
+_TENSORS = ("mean", "scale", "axes", "variances", "rest", "limit")
+
+
+class Familiarity(torch.nn.Module):
+    """Distance of what a steering policy sees from what it saw in training, in units of a limit.
+
+    The features x that it sees are taken for draws of a probabilistic PCA (Tipping and Bishop, 1999): in units of each
+    feature's deviation they have the covariance C = U diag(variances) U^T + rest (I - U U^T), U being the principal
+    axes. The distance is that of Mahalanobis, sqrt((x - mean)^T C^-1 (x - mean)), over the one that :data:`QUANTILE` of
+    held-out decisions keep: above 1 lies one in a hundred of the simulator's own.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    axes: Tensor
+    variances: Tensor
+    rest: Tensor
+    limit: Tensor
+
+    def __init__(
+        self, mean: Tensor, scale: Tensor, axes: Tensor, variances: Tensor, rest: Tensor, limit: Tensor
+    ) -> None:
+        """Set up.
+
+        Args:
+            mean: Mean of the features, shape (F,).
+            scale: Units of the features, shape (F,).
+            axes: Principal axes U in these units, shape (F, K).
+            variances: Variances along them, shape (K,).
+            rest: Variance along every other axis, shape ().
+            limit: Distance that counts as 1, shape ().
+        """
+        super().__init__()
+        for name, value in zip(_TENSORS, (mean, scale, axes, variances, rest, limit), strict=True):
+            self.register_buffer(name, value.detach().float().clone())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Distances (B,) of features (B, F), 1 at the limit."""
+        offset = (features - self.mean) / self.scale
+        along = offset @ self.axes
+        beside = (offset.square().sum(dim=1) - along.square().sum(dim=1)).clamp_min(0.0)
+        return ((along.square() / self.variances).sum(dim=1) + beside / self.rest).sqrt() / self.limit
+
+
+def fit_familiarity(features: Tensor, episodes: Tensor) -> Familiarity | None:
+    """Describe what was met, and set the limit on episodes that were held out: half of them for the other half.
+
+    Args:
+        features: What was seen at each decision, shape (M, F).
+        episodes: Episode of each decision, shape (M,), int64.
+
+    Returns:
+        The distance from them; None where they are too few.
+    """
+    if len(episodes.unique()) < FEWEST_EPISODES or len(features) < FEWEST_DECISIONS:
+        return None
+    halves = (episodes % 2 == 0, episodes % 2 == 1)
+    if min(int(half.sum()) for half in halves) < FEWEST_DECISIONS // 4:
+        return None
+    held_out = [_fit(features[half])(features[~half]) for half in halves]
+    found = _fit(features)
+    found.limit.copy_(torch.cat(held_out).quantile(QUANTILE).clamp_min(1e-6))
+    return found
+
+
+def _fit(features: Tensor) -> Familiarity:
+    """Mean, units and axes of features (M, F); the limit is 1."""
+    features = features.double()
+    mean, deviation = features.mean(dim=0), features.std(dim=0)
+    scale = deviation.clamp_min(float(_LEAST_SCALE * deviation.median())).clamp_min(1e-9)
+    _, singular, axes = torch.linalg.svd((features - mean) / scale, full_matrices=False)
+    variances = singular.square() / (len(features) - 1)
+    total = variances.sum().clamp_min(1e-12)
+    # Never more axes than a quarter of the decisions: the last ones would fit their noise.
+    count = min(int((variances.cumsum(0) < KEPT * total).sum()) + 1, max(1, len(features) // 4))
+    others = max(1, features.shape[1] - count)
+    rest = (variances[count:].sum() / others).clamp_min(float(1e-6 * total / features.shape[1]))
+    kept = variances[:count].clamp_min(float(rest))
+    return Familiarity(mean, scale, axes[:count].T, kept, rest, torch.ones(()))
+
+
+class FeatureRecorder:
+    """Keeps what a steering policy sees at each decision of an arm."""
+
+    def __init__(self, plan: Any) -> None:
+        """Set up.
+
+        Args:
+            plan: The :class:`~score.steering.plan.Plan`, whose features are what the policy sees.
+        """
+        self._plan = plan
+        self._features: list[Tensor] = []
+        self._episodes: list[Tensor] = []
+
+    def watch(self, arm: Arm) -> Arm:
+        """The same arm, watched."""
+
+        def act(decision: Decision) -> tuple[Tensor, Tensor | None]:
+            rows = decision.episodes != NOBODY
+            features = self._plan.features(decision.condition)
+            self._features.append(features[rows.to(features.device)].float().cpu())
+            self._episodes.append(decision.episodes[rows].clone())
+            return arm.act(decision)
+
+        return Arm(arm.name, act)
+
+    def fit(self) -> Familiarity | None:
+        """:func:`fit_familiarity` of the decisions of all processes; the same in all of them."""
+        kept = (torch.cat(self._features), torch.cat(self._episodes)) if self._features else None
+        parts = [part for part in ranks.gather(kept) if part is not None]
+        if not parts:
+            return None
+        features, episodes = (torch.cat(of_all) for of_all in zip(*parts, strict=True))
+        return fit_familiarity(features, episodes)
+
+
+def familiarity_state(familiarity: Familiarity | None) -> dict[str, Tensor] | None:
+    """What a checkpoint keeps of it."""
+    return None if familiarity is None else {name: getattr(familiarity, name) for name in _TENSORS}
+
+
+def load_familiarity(values: Mapping[str, Any] | None, width: int, where: str) -> Familiarity | None:
+    """Read what :func:`familiarity_state` wrote.
+
+    Args:
+        values: The value in the file; None where there is none.
+        width: Features that the policy sees.
+        where: The place, for the message.
+
+    Raises:
+        UserError: It is not what was written.
+    """
+    if values is None:
+        return None
+    named = isinstance(values, Mapping) and set(values) == set(_TENSORS)
+    if not named or not all(isinstance(value, Tensor) and value.is_floating_point() for value in values.values()):
+        raise UserError(f"{where}: familiarity was edited: it needs the tensors {', '.join(_TENSORS)}.")
+    axes = values["axes"].shape[1] if values["axes"].dim() == 2 else 0
+    wanted = {"mean": (width,), "scale": (width,), "axes": (width, axes), "variances": (axes,), "rest": (), "limit": ()}
+    for name, shape in wanted.items():
+        if values[name].shape != shape:
+            raise UserError(f"{where}: familiarity.{name} has the shape {list(values[name].shape)}, not {list(shape)}.")
+        if name not in ("mean", "axes") and not bool((values[name] > 0.0).all()):
+            raise UserError(f"{where}: familiarity.{name} must be positive.")
+    return Familiarity(*(values[name] for name in _TENSORS))

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
+"""Familiarity: distances by hand, a limit that fresh draws keep, and what a checkpoint holds of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from tests.steering.test_training import run
+
+from score.steering.checkpoint import load_checkpoint
+from score.steering.config import SteeringRunnerCfg
+from score.steering.familiarity import (
+    Familiarity,
+    familiarity_state,
+    fit_familiarity,
+    load_familiarity,
+)
+from score.utils.errors import UserError
+
+
+def plane() -> Familiarity:
+    """Two features: deviation 2 along the first, 1 along the other, the limit at 2 deviations."""
+    return Familiarity(
+        mean=torch.tensor([1.0, 0.0]),
+        scale=torch.tensor([1.0, 0.5]),
+        axes=torch.tensor([[1.0], [0.0]]),
+        variances=torch.tensor([4.0]),
+        rest=torch.tensor(1.0),
+        limit=torch.tensor(2.0),
+    )
+
+
+def test_distances_by_hand() -> None:
+    # (3, 0): 2 along, 2^2 / 4 = 1. (1, 1.5): 3 beside, 3^2 / 1 = 9. Both: sqrt(1 + 9). Half of it, as the limit is 2.
+    features = torch.tensor([[1.0, 0.0], [3.0, 0.0], [1.0, 1.5], [3.0, 1.5]])
+    wanted = [0.0, 0.5, 1.5, math.sqrt(10) / 2]
+    assert plane()(features).tolist() == pytest.approx(wanted)
+    assert torch.jit.script(plane())(features).tolist() == pytest.approx(wanted)
+
+
+def draws(count: int, seed: int) -> torch.Tensor:
+    """Forty features that vary along five directions, one of them not at all, with a little noise."""
+    ways = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(count, 5, generator=generator) @ ways + 0.1 * torch.randn(count, 40, generator=generator)
+    features[:, 7] = 2.0
+    return features
+
+
+def test_one_in_a_hundred_of_the_simulators_own_is_beyond_the_limit() -> None:
+    found = fit_familiarity(draws(800, 1), torch.arange(800) // 8)
+    assert found is not None
+    assert found.axes.shape[1] == 5
+    beyond = (found(draws(5000, 2)) > 1.0).float().mean().item()
+    assert 0.002 < beyond < 0.03  # 1 %, with a limit that 800 draws set
+    # What lies in no direction of the training is seen, however little it is; so is what stood still.
+    other = draws(100, 3)
+    other[:, 3] += 2.0
+    assert bool((found(other) > 1.0).all())
+    other = draws(100, 3)
+    other[:, 7] += 5.0
+    assert bool((found(other) > 1.0).all())
+
+
+def test_of_too_few_decisions_nothing_is_said() -> None:
+    assert fit_familiarity(draws(64, 1), torch.arange(64) // 16) is None  # 4 episodes
+    assert fit_familiarity(draws(16, 1), torch.arange(16)) is None
+    # 9 episodes, all but one even: nothing is held out for them.
+    assert fit_familiarity(draws(64, 1), torch.cat([2 * (torch.arange(62) % 8), torch.tensor([1, 1])])) is None
+
+
+def test_a_checkpoint_holds_it_and_refuses_another() -> None:
+    state = familiarity_state(plane())
+    assert state is not None
+    again = load_familiarity(state, 2, "file")
+    assert again is not None
+    assert again(torch.ones(1, 2)).equal(plane()(torch.ones(1, 2)))
+    assert load_familiarity(None, 2, "file") is None
+    with pytest.raises(UserError, match=r"file: familiarity\.mean has the shape \[2\], not \[3\]"):
+        load_familiarity(state, 3, "file")
+    with pytest.raises(UserError, match="file: familiarity was edited: it needs the tensors mean, scale, axes"):
+        load_familiarity({"mean": torch.zeros(2)}, 2, "file")
+    with pytest.raises(UserError, match=r"file: familiarity\.rest must be positive"):
+        load_familiarity(state | {"rest": torch.zeros(())}, 2, "file")
+
+
+def test_training_keeps_what_the_policy_met(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.max_iterations, small_cfg.steering.evaluation_episodes = 2, 32
+    run(small_cfg, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run" / "model_2.pt")
+    width = state["score"]["identity"]["condition_dim"]
+    found = load_familiarity(state["score"]["familiarity"], width, "file")
+    assert found is not None
+    assert found(found.mean[None] + 100.0).item() > 10.0
+    # A run that goes on from there has it too, before its own next evaluation.
+    small_cfg.max_iterations, small_cfg.save_interval = 3, 10
+    run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_2.pt")
