@@ -19,7 +19,10 @@ KEPT = 0.99
 QUANTILE = 0.99
 """Share of held-out decisions of training that lie within the limit."""
 
-FEWEST_EPISODES, FEWEST_DECISIONS = 8, 32
+FOLDS = 8
+"""Parts of the episodes that are held out in turn."""
+
+FEWEST_EPISODES, FEWEST_DECISIONS = FOLDS, 32
 """With fewer, nothing can be said."""
 
 _LEAST_SCALE = 0.1
@@ -70,7 +73,7 @@ class Familiarity(torch.nn.Module):
 
 
 def fit_familiarity(features: Tensor, episodes: Tensor) -> Familiarity | None:
-    """Describe what was met, and set the limit on episodes that were held out: half of them for the other half.
+    """Describe what was met, and set the limit by cross-validation: every episode is held out once.
 
     Args:
         features: What was seen at each decision, shape (M, F).
@@ -79,14 +82,13 @@ def fit_familiarity(features: Tensor, episodes: Tensor) -> Familiarity | None:
     Returns:
         The distance from them; None where they are too few.
     """
-    if len(episodes.unique()) < FEWEST_EPISODES or len(features) < FEWEST_DECISIONS:
+    different, numbers = episodes.unique(return_inverse=True)
+    if len(different) < FEWEST_EPISODES or len(features) < FEWEST_DECISIONS:
         return None
-    halves = (episodes % 2 == 0, episodes % 2 == 1)
-    if min(int(half.sum()) for half in halves) < FEWEST_DECISIONS // 4:
-        return None
-    held_out = [_fit(features[half])(features[~half]) for half in halves]
+    parts = [numbers % FOLDS == fold for fold in range(FOLDS)]
+    held_out = torch.cat([_fit(features[~part])(features[part]) for part in parts])
     found = _fit(features)
-    found.limit.copy_(torch.cat(held_out).quantile(QUANTILE).clamp_min(1e-6))
+    found.limit.copy_(held_out.quantile(QUANTILE).clamp_min(1e-6))
     return found
 
 
