@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cfg = exports.export_cfg(args, bundle, checkpoint, training)
     print(f"Capsule:     {args.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")
     with open_task(**task_options(args, overrides, num_envs=args.num_envs or 1)) as task:
-        steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)[1]
+        steering = artefacts.load_policies(bundle, checkpoint, task)[1]
         assert steering is not None
         recorded_in = {"domain": args.domain, "engine": task.engine, "device": task.device}
         export_policy(task, steering, replace(cfg, recorded_in=recorded_in))

@@ -176,7 +176,7 @@ class _Run:
         noise = latent_noise(self.base_policy.latent_shape, self.seed, episodes, indices, condition.device)
         latent, chunk = self.arm.act(Decision(condition, noise, episodes, indices, self.seed))
         if chunk is None:
-            chunk = self.base_policy.decode(condition, latent)
+            chunk = self.base_policy.decode_all(condition, latent)
         latent, chunk = latent[:count], chunk[:count]
         self.running.require(finite_rows(condition[:count], latent, chunk))
         queue.decisions += 1
