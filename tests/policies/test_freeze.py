@@ -52,6 +52,7 @@ class Python(Plain):
 
     def decode(self, condition, latent):
         weights = torch.arange(8, device=latent.device) / 8.0
+        weights = weights + torch.tensor(0.5)  # which a trace lifts
         return super().decode(condition, latent * weights) + 0.0 * sum(getattr(self, "none", [0.0]))
 
 class Draws(Python):
