@@ -9,7 +9,7 @@ from pathlib import Path
 
 from score.policies.adapted import AdaptedPolicy, Wire, Wiring
 from score.policies.foreign import ForeignPolicy
-from score.policies.interface import ActionPart, InputPart, Interface
+from score.policies.interface import QUATERNIONS, ActionPart, InputPart, Interface
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.utils.errors import UserError, near_names
 
@@ -100,7 +100,7 @@ def _wire(part: InputPart, inner: ObservationSpec, repeat: int, task: PolicySpec
         raise UserError(f"{where}: the task has no observation '{part.observation}'.{near}")
     segments = _segments(part, entry, inner, where)
     width = entry.shape[-1] * max(1, len(segments))
-    columns = _columns(part.names, entry, width, f"{where}: observation '{part.observation}'")
+    columns = _ordered(_columns(part.names, entry, width, f"{where}: observation '{part.observation}'"), part, where)
     wanted = [entry.history - 1 - repeat * back for back in reversed(range(frames))]
     if wanted[0] < 0 and not part.hold:
         raise UserError(
@@ -135,6 +135,13 @@ def _columns(names: Sequence[str], entry: ObservationSpec, width: int, where: st
             near = near_names(name, entry.names) or f" It has {', '.join(entry.names) or 'no names'}."
             raise UserError(f"{where} has no '{name}'.{near}")
     return tuple(entry.names.index(name) for name in names)
+
+
+def _ordered[T](items: tuple[T, ...], part: InputPart | ActionPart, where: str) -> tuple[T, ...]:
+    """What a part is made of, in the checkpoint's order of a quaternion."""
+    if part.quaternion and len(items) != 4:
+        raise UserError(f"{where}: a quaternion has four numbers, and this part {len(items)}: name those, x y z w.")
+    return tuple(items[index] for index in QUATERNIONS[part.quaternion]) if part.quaternion else items
 
 
 def _factor(units: str, task_units: str, where: str) -> float:
@@ -175,7 +182,7 @@ def _actions(
         if part.constant and len(part.constant) != len(part.names):
             raise UserError(f"{where}: actions names {len(part.names)} and has {len(part.constant)} constants.")
         scale = _factor(part.units, task.units, f"{where}: actions") * part.scale
-        for index, name in enumerate(part.names):
+        for index, name in enumerate(_ordered(part.names, part, f"{where}: actions")):
             if name not in task.names or name in found:
                 problem = "names twice" if name in found else "names the unknown"
                 raise UserError(f"{where}: actions {problem} '{name}'.{near_names(name, task.names)}")
