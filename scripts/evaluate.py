@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = ranks.own_device(args.device)
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
     with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
-        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)
+        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps
         cfg = cfg.with_task(physics=task.engine, chunk_steps=chunk_steps, basis=artefacts.basis_of(task, steering))
         evaluation = evaluate_paired(task, base_policy, steering, cfg, progress)

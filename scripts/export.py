@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--sampled", action="store_true", help="draw codes instead of taking their mean")
     what = "report of evaluate.py, for the manifest; with --steering_only one of each domain"
     add("--evaluation", type=Path, nargs="+", default=[], metavar="FILE.json", help=what)
+    what = "control steps that a decision may take while the last chunk goes on (default: 0, within its own step)"
+    add("--late_steps", type=int, default=0, metavar="N", help=what)
     add("--attempts", type=int, default=20, help="episodes to try until one succeeds (default: 20)")
     add("--overwrite", action="store_true", help="replace an existing capsule, or steering policy")
     add("--steering_only", action="store_true", help="write the steering policy alone, to come with a task")
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cfg = exports.export_cfg(args, bundle, checkpoint, training)
     print(f"Capsule:     {args.output}: policy.pt, manifest.json, golden.safetensors, run_policy.py")
     with open_task(**task_options(args, overrides, num_envs=args.num_envs or 1)) as task:
-        steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)[1]
+        steering = artefacts.load_policies(bundle, checkpoint, task)[1]
         assert steering is not None
         recorded_in = {"domain": args.domain, "engine": task.engine, "device": task.device}
         export_policy(task, steering, replace(cfg, recorded_in=recorded_in))

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Writes {folder / name}")
         viewing["camera"] = panel_size(1 if checkpoint is None else 2)
     with open_task(**task_options(args, overrides, num_envs=args.num_envs or 1, **viewing)) as task:
-        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task.spec, task.device)
+        base_policy, steering = artefacts.load_policies(bundle, checkpoint, task)
         arms = [base_arm(), steered_arm(steering)] if steering is not None else [base_arm()]
         options = {"seed": args.seed, "chunk_steps": (steering or task.agent_cfg.steering).chunk_steps}
         if args.video:

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Base policy {bundle}; writes {output}")
     options = task_options(args, overrides, num_envs=args.num_envs or 64)
     with open_task(**options) as task, console_progress() as progress:
-        base_policy, _ = artefacts.load_policies(bundle, None, task.spec, task.device)
+        base_policy, _ = artefacts.load_policies(bundle, None, task)
         cfg, store = open_store(cfg, task, output, facts)
         report = facts | {"physics": task.engine} | measure_steerability(task, base_policy, cfg, progress, store)
     write_report(report, output)

@@ -27,12 +27,16 @@ actions: [{names: [along]}, {drop: 1}, {names: [sideways]}]
 
 
 def _run(*words: str) -> int:
+    return _main(*words, "--task", NAME, "--device", "cpu")
+
+
+def _main(*words: str) -> int:
     spec = importlib.util.spec_from_file_location("policy", ROOT / "scripts" / "policy.py")
     assert spec is not None
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main([*words, "--task", NAME, "--device", "cpu"])
+    return module.main(list(words))
 
 
 @pytest.fixture
@@ -70,6 +74,41 @@ def test_a_checkpoint_becomes_a_base_policy(folder: Path, tmp_path: Path) -> Non
     assert policy.latent_shape == (8, 3)
     assert yaml.safe_load((output / "policy.yaml").read_text())["training"]["home"] == "LeRobot"
     assert _run("check", str(output)) == 0
+
+
+MINE = """
+import torch
+
+class Mine(torch.nn.Module):
+    inputs, latent = {"position": ((2,), 2), "disc": ((1,), 1)}, (4, 2)
+
+    def __init__(self):
+        super().__init__()
+        self.mix = torch.nn.Linear(5 + 8, 8)
+
+    def encode(self, observations: dict[str, torch.Tensor]):
+        return torch.cat([observations["position"].flatten(1), observations["disc"]], dim=1)
+
+    def decode(self, condition, latent):
+        return self.mix(torch.cat([condition, latent.flatten(1)], dim=1)).view(-1, 4, 2)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_frozen_policy_that_speaks_of_the_tasks_observations_is_steered_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine_of_detour.py").write_text(MINE)
+    folder = tmp_path / "frozen"
+    assert _main("freeze", f"{tmp_path / 'mine_of_detour.py'}:Mine", "--output", str(folder)) == 0
+    assert _run("check", str(folder)) == 0
+    assert "Can be steered." in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        _main("freeze", "--help")
+    assert caught.value.code == 0
+    file = re.search(r"This file: (\S+)", capsys.readouterr().out)
+    assert file is not None
+    assert Path(file[1]).name == "freeze.py"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from score.deployment import CapsulePieces, GoldenEpisode
+from score.policies.base_policy import BasePolicy
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.steering.latent import NO_BASIS, LatentBasis
 from score.steering.plan import Plan, SteeringHead
@@ -31,27 +32,16 @@ def make_spec() -> PolicySpec:
     )
 
 
-class PlainBase(nn.Module):
+class PlainBase(BasePolicy):
     """Condition: all windows, flattened, and the cloud's mean. Action of row h: newest joint_pos + latent + h / 10."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.relative = False
+        super().__init__(make_spec(), 4 + 6 + 3)
 
     def encode(self, observations: dict[str, Tensor]) -> Tensor:
         """(B, 4 + 6 + 3)."""
         joints, targets = observations["joint_pos"].flatten(1), observations["joint_pos_target"].flatten(1)
         return torch.cat([joints, targets, observations["point_cloud"].mean(1)], dim=1)
-
-    @torch.jit.export
-    def features(self, condition: Tensor) -> Tensor:
-        """All of it."""
-        return condition
-
-    @torch.jit.export
-    def reference(self, condition: Tensor) -> Tensor:
-        """None."""
-        return condition[:, :0]
 
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """(B, 3, 2)."""

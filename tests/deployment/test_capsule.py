@@ -29,7 +29,7 @@ from score.deployment import (
     verify_capsule,
     write_golden,
 )
-from score.deployment.manifest import FORMAT, HASHED_FILES, manifest_digest
+from score.deployment.manifest import FORMAT, HASHED_FILES, latency_budgets, manifest_digest
 from score.deployment.verify import _latency, _within_limits
 from score.utils import UserError
 from score.utils.files import sha256_of
@@ -104,7 +104,7 @@ def test_manifest_says_what_a_robot_needs(original: Path) -> None:
     assert (output["names"], output["units"], output["shape"]) == (["a", "b"], "rad", [2])
     assert (output["low"], output["high"], output["max_offset"]) == ([-1.0, -1.0], [1.0, 1.0], 0.2)
     assert manifest["kept_inside"] == {"joint_pos_target": {"history": 3, "units": "rad"}}
-    assert manifest["chunk"] == {"horizon": 3, "executed": 2}
+    assert manifest["chunk"] == {"horizon": 3, "executed": 2, "late": 0}
     assert manifest["latent"]["rule"] == "mean"
     assert manifest["latent"]["complement"] == "zero"
     assert manifest["control_rate_hz"] == 10.0
@@ -290,21 +290,34 @@ def test_a_capsule_of_a_task_that_measures_nothing(tmp_path: Path) -> None:
 
 def test_latency_counts_each_step_with_the_least_of_its_replays() -> None:
     # three replays of two steps; step 0 took 9, 2, 3 ms (least 2), step 1 took 1, 1, 8 ms (least 1)
-    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], [8.0, 1.0, 2.0, 0.5, 3.0, 7.0], steps=2)
-    assert latency == {"p50": 2.5, "p99": 9.0, "max": 9.0, "slowest_step": 2.0}
+    latency = _latency([9.0, 1.0, 2.0, 1.0, 3.0, 8.0], [8.0, 1.0, 2.0, 0.5, 3.0, 7.0], [True, False])
+    assert latency == {"p50": 2.5, "p99": 9.0, "max": 9.0, "decision": 2.0, "slowest_step": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("rate", "late", "step_ms", "decision_ms"),
+    # A fifth of a period, 100 ms at 10 Hz and 20 ms at 50 Hz; a late decision has so many periods, less that fifth.
+    [(10.0, 0, 20.0, 20.0), (50.0, 0, 4.0, 4.0), (10.0, 3, 20.0, 280.0)],
+)
+def test_what_a_decision_may_take_follows_from_the_rate(
+    rate: float, late: int, step_ms: float, decision_ms: float
+) -> None:
+    assert latency_budgets(rate, late) == pytest.approx({"budget_ms": step_ms, "decision_ms": decision_ms})
 
 
 def test_what_a_slow_policy_beyond_its_limits_is_told(good_report: CapsuleReport) -> None:
-    latency = {**good_report.latency_ms, "slowest_step": 21.0}
+    latency = {**good_report.latency_ms, "slowest_step": 21.0, "decision": 22.0}
     bad = dataclasses.replace(good_report, latency_ms=latency, within_limits=False, max_difference=float("nan"))
     assert bad.failures == [
         "actions differ from the simulator's by nan, more than 1e-05",
         "recorded actions leave the limits of the manifest",
         "the slowest control step takes 21.0 ms, the budget is 20 ms",
+        "a decision takes 22.0 ms, the budget is 20 ms (export.py --late_steps N gives it N control steps)",
     ]
     assert "FAILED: the slowest control step takes 21.0 ms" in bad.summary()
     assert good_report.summary().endswith("Passed.")
-    disturbed = dataclasses.replace(good_report, latency_ms={**latency, "slowest_step": 9.0, "max": 30.0})
+    latency |= {"slowest_step": 9.0, "decision": 19.0, "max": 30.0}
+    disturbed = dataclasses.replace(good_report, latency_ms=latency)
     assert disturbed.failures == []
     assert "some calls took longer than the budget: is another program running?" in disturbed.summary()
 

@@ -108,21 +108,24 @@ def test_capsule_is_evaluation_is_training(method: str, sampled: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("basis", "sampled", "method"),
+    ("basis", "sampled", "method", "late"),
     [
-        ("full", False, "score"),
-        ("dct", False, "score"),
-        ("repeat", True, "score"),
-        ("dct", False, "residual"),
-        ("dct", True, "score_residual"),
-        ("dct", False, "ppo"),
-        ("full", True, "bc_ppo"),
+        ("full", False, "score", 0),
+        ("dct", False, "score", 0),
+        ("repeat", True, "score", 0),
+        ("repeat", True, "score", 2),
+        ("dct", False, "residual", 0),
+        ("dct", True, "score_residual", 0),
+        ("dct", False, "ppo", 0),
+        ("full", True, "bc_ppo", 0),
     ],
 )
-def test_capsule_acts_as_the_simulators_rollout(basis: str, sampled: bool, method: str, tmp_path: Path) -> None:
+def test_capsule_acts_as_the_simulators_rollout(
+    basis: str, sampled: bool, method: str, late: int, tmp_path: Path
+) -> None:
     base, task = make_base(), ReachTask()
     steering = make_steering(base, basis, method)
-    cfg = ExportCfg(task="Reach", output=tmp_path / "capsule", sampled=sampled, seed=5)
+    cfg = ExportCfg(task="Reach", output=tmp_path / "capsule", sampled=sampled, seed=5, late_steps=late)
     export_policy(task, steering, cfg)
     golden = read_golden(tmp_path / "capsule" / "golden.safetensors")
     assert len(golden) == 10  # 11 control steps, the one that ends the episode left out
@@ -217,7 +220,7 @@ def test_verify_script(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["passed"] is True
-    assert set(report["latency_ms"]) == {"p50", "p99", "max", "slowest_step"}
+    assert set(report["latency_ms"]) == {"p50", "p99", "max", "decision", "slowest_step"}
     done = subprocess.run([*command, str(tmp_path / "nothing")], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'nothing'} does not exist.")

@@ -22,6 +22,7 @@ PERIOD = 0.2
 """Long, as the computer of these tests is not a robot's."""
 MANIFEST: dict[str, Any] = {
     "control_rate_hz": 1.0 / PERIOD,
+    "chunk": {"late": 0},
     "output": {"offset_from": "joint_pos", "max_offset": 0.1, "low": [-1.0, -1.0], "high": [1.0, 1.0]},
 }
 
@@ -62,6 +63,7 @@ class Policy:
 
     def __init__(self, act: Callable[[int], torch.Tensor] = lambda step: torch.full((2,), 0.05)) -> None:
         self.act, self.steps = act, 0
+        self.unfamiliarity: Callable[[], float] = lambda: 0.0
 
     def reset(self) -> None:
         self.steps = 0
@@ -156,6 +158,71 @@ def test_late_steps_are_counted_and_end_the_run(robot: Robot, capsys: pytest.Cap
     assert robot.words[-1] == "stop"
 
 
+class SlowPolicy:
+    """Decides in every third step, which takes a while."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.steps, self.accepted = seconds, 0, 0
+
+    def reset(self) -> None:
+        self.steps = 0
+
+    def observe(self, observations: dict[str, torch.Tensor]) -> bool:
+        self.steps += 1
+        return self.steps % 3 == 1
+
+    def decide(self) -> torch.Tensor:
+        time.sleep(self.seconds)
+        return torch.zeros(3, 2)
+
+    def accept(self, chunk: torch.Tensor) -> None:
+        self.accepted += 1
+
+    def act(self) -> torch.Tensor:
+        return torch.zeros(2)
+
+    def unfamiliarity(self) -> float:
+        return 0.0
+
+
+def test_decisions_that_take_longer_than_a_step_are_made_beside_the_loop(robot: Robot) -> None:
+    policy = SlowPolicy(1.4 * PERIOD)
+    drive(policy, MANIFEST | {"chunk": {"late": 2}}, 6)  # no fault: the third would end it
+    assert robot.words.count("sent") == 6
+    assert policy.accepted == 2
+    sent = [at for word, at in robot.said if word == "sent"]
+    # The first target waits for its decision; then there is one a period.
+    assert sent[5] - sent[0] == pytest.approx(5 * PERIOD, abs=PERIOD / 2)
+
+
+def test_decisions_that_are_later_than_that_are_faults(robot: Robot, capsys: pytest.CaptureFixture[str]) -> None:
+    drive(SlowPolicy(1.7 * PERIOD), MANIFEST | {"chunk": {"late": 1}}, 6)
+    # That of step 3 should be there in step 4, and comes before step 5.
+    assert capsys.readouterr().err.splitlines() == ["step 4: the decision is late, so the last chunk goes on"]
+
+
+def test_seams_are_where_a_chunk_takes_over() -> None:
+    """Decisions at 0, 2 and 4, used one step later: chunks begin at 0, 3 and 5; of two joints the larger counts."""
+    first = torch.tensor([0.0, 0.1, 0.2, 0.9, 1.0, 0.5])
+    actions = torch.stack([first, torch.zeros(6)], dim=1)
+    decided = torch.tensor([1, 0, 1, 0, 1, 0])
+    # From 0.2 to 0.9 and from 1.0 to 0.5; inside 0.1 each.
+    assert run_policy.seams(actions, decided, 1) == pytest.approx((0.7, 0.1))
+    assert run_policy.seams(actions[:1], decided[:1], 0) == (0.0, 0.0)
+
+
+def test_nothing_is_sent_that_was_decided_on_what_is_utterly_unlike_the_training(
+    robot: Robot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody knocks the camera after the first chunk of two steps."""
+    policy = Policy()
+    policy.unfamiliarity = lambda: 7.9 if policy.steps <= 2 else 8.04
+    with pytest.raises(SystemExit, match="stopped at step 4: 3 faults"):
+        drive(policy, MANIFEST, 9)
+    assert robot.words.count("sent") == 2
+    assert capsys.readouterr().err.count("what it sees is unlike its training, 8.0 times the limit") == 3
+
+
 def test_two_faults_do_not_end_a_run(robot: Robot) -> None:
     robot.age = lambda step: 2 * PERIOD if step in (0, 2) else 0.0
     drive(Policy(), MANIFEST, 5)
@@ -181,6 +248,8 @@ def test_a_log_is_written_once_the_robot_has_stopped_however_the_run_ends(robot:
     assert tensors["decision"].tolist() == [1, 1, 0, 0, 0]
     assert torch.allclose(tensors["outputs.action"][:, 0], torch.tensor([0.0, 0.01, 0.02, 0.03, 0.04]))
     assert tensors["inputs.joint_pos"].shape == (5, 2)
+    # Decisions at 0 and 1: one seam, of 0.01; then joint b goes from 0 to 0.3 inside of a chunk.
+    assert tensors["seams"].tolist() == pytest.approx([0.01, 0.3])
     assert [item.name for item in tmp_path.iterdir()] == ["run.safetensors"]
 
 
@@ -222,6 +291,7 @@ def send_to_robot(action, manifest): print("sent", flush=True)
 def stop_robot(manifest): print("stop", flush=True)
 class Policy:
     def reset(self): pass
+    def unfamiliarity(self): return 0.0
     def __call__(self, observations): return torch.zeros(2)
 def load(folder): return Policy(), MANIFEST
 """

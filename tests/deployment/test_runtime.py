@@ -24,7 +24,7 @@ from tests.deployment.doubles import (
 
 from score.deployment import build_policy
 from score.deployment.record import plain_offset
-from score.deployment.runtime import NoiseTable
+from score.deployment.noise_table import NoiseTable
 from score.steering.familiarity import Familiarity
 from score.utils import UserError
 
@@ -51,6 +51,45 @@ def test_chunk_is_executed_row_by_row_and_clamped() -> None:
     answers = [subject(step(*joints)) for joints in [(0.5, 0.9), (0.5, 0.9), (0.3, 0.9), (-0.5, 0.0)]]
     expected = torch.tensor([[0.5, 0.9], [0.6, 1.0], [0.55, 1.0], [-0.5, 0.0]])
     torch.testing.assert_close(torch.stack(answers), expected)
+
+
+def _late(steps: int, late: int, **settings: Any) -> list[float]:
+    """Targets of joint a, which stands at t / 100 in step t; PlainBase decides on its place + h / 10."""
+    subject = policy(PlainBase(), late_steps=late, max_offset=9.0, **settings)
+    return [round(float(subject(step(t / 100, 0.0))[0]), 6) for t in range(steps)]
+
+
+def test_a_late_decision_is_executed_from_the_row_of_its_step() -> None:
+    """Decisions at steps 0, 2 and 4, each used one step later: rows 0, 1, 2 of the first, and 1, 2 of the others."""
+    assert _late(7, 1, chunk_length=2) == [0.0, 0.1, 0.2, 0.12, 0.22, 0.14, 0.24]
+    assert _late(5, 0, chunk_length=2) == [0.0, 0.1, 0.02, 0.12, 0.04]
+
+
+def test_where_a_chunk_has_no_more_rows_its_last_one_holds() -> None:
+    """Three rows, all executed: the last one stands in for the fourth step, and the new chunk begins at row 1."""
+    assert _late(8, 1, chunk_length=3) == [0.0, 0.1, 0.2, 0.2, 0.13, 0.23, 0.23, 0.16]
+
+
+def test_a_decision_that_comes_later_still_is_executed_from_its_row() -> None:
+    """The decision of step 2 should be there in step 3 and comes in step 4, where its row 2 is due."""
+    subject = policy(PlainBase(), chunk_length=2, late_steps=1, max_offset=9.0)
+    targets, begun = [], []
+    for t in range(6):
+        begun.append(subject.observe(step(t / 100, 0.0)))
+        if t in (0, 4, 5):
+            subject.accept(subject.decide())
+        targets.append(round(float(subject.act()[0]), 6))
+    # Step 3 holds row 2 of the first chunk; in step 5, three steps after the last, the next decision begins.
+    assert targets[:5] == [0.0, 0.1, 0.2, 0.2, 0.22]
+    assert begun == [True, False, True, False, False, True]
+    subject.reset()
+    assert subject.observe(step(0.0, 0.0))
+
+
+@pytest.mark.parametrize("late", [-1, 3])
+def test_decisions_may_not_take_longer_than_a_chunk(late: int) -> None:
+    with pytest.raises(UserError, match=f"--late_steps {late}: a decision may take from 0 to 2 control steps"):
+        policy(PlainBase(), late_steps=late)
 
 
 def test_every_joint_may_have_its_own_offset() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from score.deployment import CapsulePieces, GoldenEpisode, build_policy, export_capsule
+from score.policies.base_policy import BasePolicy
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.steering.latent import NO_BASIS, LatentBasis
 from score.steering.plan import Plan, SteeringHead
@@ -19,22 +20,15 @@ STEPS, HORIZON, POINTS = 24, 4, 6
 NAMES = tuple(f"panda_joint{number}" for number in range(1, 8))
 
 
-class Turning(nn.Module):
+class Turning(BasePolicy):
     """Each target is 0.04 rad further than the measured joints."""
+
+    def __init__(self, spec: PolicySpec) -> None:
+        super().__init__(spec, 7)
 
     def encode(self, observations: dict[str, Tensor]) -> Tensor:
         """(B, 7)."""
         return observations["joint_pos"]
-
-    @torch.jit.export
-    def features(self, condition: Tensor) -> Tensor:
-        """All of it."""
-        return condition
-
-    @torch.jit.export
-    def reference(self, condition: Tensor) -> Tensor:
-        """None."""
-        return condition[:, :0]
 
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         """(B, 4, 7)."""
@@ -55,8 +49,6 @@ class Nothing(nn.Module):
 
 def write_capsule(path: Path) -> Path:
     """Write it."""
-    plan = Plan(Turning(), LatentBasis("full", HORIZON, 7), LatentBasis(NO_BASIS, HORIZON, 7))
-    head = SteeringHead(plan, Nothing(plan.code_dim), Squash(3.0), std=torch.ones(plan.code_dim), chunk_steps=HORIZON)
     spec = PolicySpec(
         observations={
             "joint_pos": ObservationSpec(shape=(7,), history=1, units="rad", names=NAMES),
@@ -66,6 +58,8 @@ def write_capsule(path: Path) -> Path:
         control_rate_hz=10.0,
         horizon=HORIZON,
     )
+    plan = Plan(Turning(spec), LatentBasis("full", HORIZON, 7), LatentBasis(NO_BASIS, HORIZON, 7))
+    head = SteeringHead(plan, Nothing(plan.code_dim), Squash(3.0), std=torch.ones(plan.code_dim), chunk_steps=HORIZON)
     pieces = CapsulePieces(head=head, spec=spec, task="SCORE-Test-v0", max_offset=0.2, base_policy={"sha256": "0" * 64})
     policy = build_policy(head, spec, max_offset=0.2)
     joints = torch.tensor(HOME).repeat(STEPS, 1)

@@ -246,6 +246,8 @@ def capsule(tmp_path: Path) -> Path:
     [
         (("parity_tolerance",), 1e9, "states parity_tolerance 1e+09, and at most 1e-05 is allowed"),
         (("latency", "budget_ms"), 1e9, "states latency.budget_ms 1e+09, and at most 20 is allowed"),
+        (("latency", "decision_ms"), 1e9, "states latency.decision_ms 1e+09, and at most 20 is allowed"),
+        (("chunk", "late"), 3, "executes 2 steps of a chunk of 3, 3 late"),
         (("latency", "warm_up_steps"), 10**8, "states latency.warm_up_steps 100000000"),
         (("latency", "warm_up_steps"), 10**30, "has a wrong value at 'latency.warm_up_steps'"),
         (("control_rate_hz",), 0.0, "states control_rate_hz 0"),

@@ -33,6 +33,16 @@ class PolicyContract:
         assert actions.shape == (4, policy.spec.horizon, len(policy.spec.actions.names))
         torch.testing.assert_close(scripted.decode(scripted.encode(windows), latent), actions)
 
+    @pytest.mark.parametrize("size", [0, 1, 3, 7, 8])
+    def test_batches_of_rows_give_the_same_actions(
+        self, policy: BasePolicy, size: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        windows, latent = random_inputs(policy, 7, seed=8)
+        condition = policy.encode(windows)
+        monkeypatch.setattr(policy, "decode_batch", size)
+        for subject in (policy, torch.jit.script(policy)):
+            torch.testing.assert_close(subject.decode_all(condition, latent), policy.decode(condition, latent))
+
     def test_parameters_are_frozen_and_a_hash_has_something_to_hash(self, policy: BasePolicy) -> None:
         assert not any(parameter.requires_grad for parameter in policy.parameters())
         assert policy.state_dict()

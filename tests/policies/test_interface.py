@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from score.policies import DiffusionPolicy
-from score.policies.adapt import adapt
+from score.policies.adapt import _actions, _wire, adapt
 from score.policies.adapted import AdaptedPolicy, read_wiring
 from score.policies.bundle import load_bundle, save_bundle
 from score.policies.contract import contract_problems
-from score.policies.interface import read_interface
+from score.policies.interface import ActionPart, InputPart, read_interface
 from score.policies.lerobot import read_lerobot
 from score.policies.load import check_policy, load_policy, policy_sha256
 from score.policies.spec import ActionSpec, CloudSegment, ObservationSpec, PolicySpec
@@ -244,3 +244,29 @@ def test_a_folder_is_loaded_for_a_task_and_its_hash_covers_the_interface(tmp_pat
     assert isinstance(policy, AdaptedPolicy)
     assert isinstance(policy.inner, DiffusionPolicy)
     assert policy.inner.sampler_cfg.num_inference_steps == 4
+
+
+def test_a_quaternion_in_another_order_is_told_in_a_line(tmp_path: Path) -> None:
+    """First is w, then x, y and z."""
+    turn = ObservationSpec((4,), 2, "1")
+    task = PolicySpec(
+        {"turn": turn, "joint_pos": ObservationSpec((3,), 2, "rad", names=JOINTS)}, task_spec().actions, 10.0, 1
+    )
+    page = """
+inputs:
+  observation.state: [{observation: joint_pos}]
+  observation.environment_state: [{observation: turn, quaternion: wxyz}]
+"""
+    with pytest.raises(UserError, match=r"the parts of inputs.observation.environment_state have 4 numbers"):
+        _adapt(task, page, tmp_path)
+    wires = _wire(InputPart(observation="turn", quaternion="wxyz"), turn, 1, task, "here")
+    assert wires.columns == (3, 0, 1, 2)
+    assert _wire(InputPart(observation="turn", quaternion="xyzw"), turn, 1, task, "here").columns == (0, 1, 2, 3)
+    names = ("x", "y", "z", "w")
+    spec = ActionSpec(names, "1", (-1.0,) * 4, (1.0,) * 4, None)
+    # Of the checkpoint's w x y z the task's x is number 1, y 2, z 3 and w 0.
+    assert _actions((ActionPart(names=names, quaternion="wxyz"),), 4, spec, "here")[0] == (1, 2, 3, 0)
+    with pytest.raises(UserError, match=r"a quaternion has four numbers, and this part 3: name those, x y z w"):
+        _adapt(task, "inputs: {observation.state: [{observation: joint_pos, quaternion: wxyz}]}", tmp_path)
+    with pytest.raises(UserError, match=r"inputs.observation.state\[0\].quaternion is 'zyxw': give xyzw or wxyz"):
+        _adapt(task, "inputs: {observation.state: [{observation: joint_pos, quaternion: zyxw}]}", tmp_path)

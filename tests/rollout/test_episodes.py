@@ -41,6 +41,18 @@ def test_arms_meet_the_same_starts_and_the_same_noise() -> None:
         assert torch.equal(fast.calls[step].noise, slow.calls[step].noise)
 
 
+def test_a_late_decision_acts_from_the_row_of_its_step() -> None:
+    """Row h of decision j moves by j + h / 10. After five steps the next episode begins, with a decision of its own."""
+    task = LineTask(num_envs=1, limit=5)
+    rows = torch.arange(float(HORIZON))[None, :, None] / 10.0
+    arm = latent_arm("numbered", lambda decision: decision.indices[:, None, None] + rows)
+    run_episodes(task, LinePolicy(), arm, episodes=range(2), seed=0, chunk_steps=2, late_steps=1)
+    moved = [round(10.0 * float(call.action[0, 0]), 3) for call in task.calls]
+    assert moved[:5] == moved[6:11] == [0.0, 0.1, 0.2, 1.1, 1.2]
+    with pytest.raises(ValueError, match="late_steps must be from 0 to 1, got 2"):
+        run_episodes(task, LinePolicy(), arm, episodes=[0], seed=0, chunk_steps=2, late_steps=2)
+
+
 def test_noise_of_an_episode_is_the_same_while_others_end() -> None:
     quick, slow = LineTask(), LineTask()
     # Episode 0 moves .9 m a step and ends in step 2, and its environment begins another: the others see nothing of it.

@@ -74,6 +74,7 @@ def test_settings_of_the_command_line() -> None:
         ("steering.initial_std", -1.0, "agent.steering.initial_std is -1.0: it must be a positive number"),
         ("steering.gamma", 1.5, "agent.steering.gamma is 1.5: it must be above 0 and at most 1"),
         ("steering.evaluation_episodes", 0, "agent.steering.evaluation_episodes is 0: it must be at least 1"),
+        ("steering.decode_batch", -1, "agent.steering.decode_batch is -1: it must be at least 0"),
         ("save_interval", 0, "agent.save_interval is 0: it must be at least 1"),
         ("max_iterations", 0, "agent.max_iterations is 0: it must be at least 1"),
         ("num_steps_per_env", 0, "agent.num_steps_per_env is 0: it must be at least 1"),

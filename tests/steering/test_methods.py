@@ -40,6 +40,18 @@ class PaddedPolicy(IdentityPolicy):
         return latent[:, 2:, :1]
 
 
+class WatchedPolicy(IdentityPolicy):
+    """Notes how many rows it decodes at once."""
+
+    def __init__(self, horizon: int) -> None:
+        super().__init__(horizon)
+        self.sizes: list[int] = []
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(len(latent))
+        return super().decode(condition, latent)
+
+
 def plan_of(method: str, policy: IdentityPolicy | None = None, **changes: Any) -> Plan:
     return make_plan(policy or IdentityPolicy(4), SETTINGS | {"method": method, **changes})
 
@@ -47,6 +59,17 @@ def plan_of(method: str, policy: IdentityPolicy | None = None, **changes: Any) -
 def test_unknown_methods_are_refused_with_near_names() -> None:
     with pytest.raises(UserError, match=r"Unknown method 'score_residul'. Did you mean 'score_residual'"):
         find_method("score_residul")
+
+
+@pytest.mark.parametrize("method", ["score", "residual", "score_residual"])
+def test_a_large_base_policy_decodes_batch_after_batch(method: str) -> None:
+    policy = WatchedPolicy(4)
+    plan = plan_of(method, policy)
+    condition, code, noise = torch.zeros(5, 1), torch.randn(5, plan.code_dim), torch.randn(5, *plan.noise_shape)
+    undivided = plan.decide(condition, code, noise)
+    policy.decode_batch = 2
+    assert all(map(torch.equal, plan.decide(condition, code, noise), undivided))
+    assert policy.sizes == [5, 2, 2, 1]
 
 
 @pytest.mark.parametrize("method", METHODS)

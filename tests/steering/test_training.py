@@ -263,8 +263,17 @@ def test_every_curve_that_is_promised(small_cfg: SteeringRunnerCfg, tmp_path: Pa
     assert found.Scalars("Latent/kl")[0].value == pytest.approx(4 * 0.31815, abs=1e-3)
 
 
+class NarrowPolicy(TwoWayPolicy):
+    """Has memory for three rows."""
+
+    def decode(self, condition: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        assert len(latent) <= 3
+        return super().decode(condition, latent)
+
+
 def test_training_leaves_the_base_policy_bit_for_bit(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
-    policy = TwoWayPolicy()
+    policy = NarrowPolicy()
+    small_cfg.steering.decode_batch = 3  # in training and in its evaluations
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     run(small_cfg, tmp_path / "run", policy=policy)
     assert same(before, policy.state_dict())

@@ -15,10 +15,8 @@ from score.utils.errors import UserError
 from score.utils.files import require_plain_name
 
 if TYPE_CHECKING:
-    import torch
-
     from score.evaluation import EvaluationCfg
-    from score.policies import BasePolicy, PolicySpec
+    from score.policies import BasePolicy
     from score.steering.chunked_env import ChunkedVecEnv
     from score.steering.plan import SteeringHead
 
@@ -143,28 +141,25 @@ def check_policies(bundle: Path, checkpoint: Path | None) -> None:
     """Finds what is wrong with base policy and steering checkpoint before there is a task.
 
     Raises:
-        UserError: A file is unsound, or the checkpoint steers another base policy; whether it steers a LeRobot
-            checkpoint is seen when the task is open.
+        UserError: A file is unsound, or the checkpoint steers another base policy; whether it steers one
+            that needs an interface is seen when the task is open.
     """
-    from score.policies.lerobot import is_lerobot
+    from score.policies.foreign import in_own_words
     from score.policies.load import check_policy
     from score.steering.policy import load_steering_policy
 
     base_policy = check_policy(bundle)
-    if checkpoint is not None and not is_lerobot(bundle):
+    if checkpoint is not None and not in_own_words(base_policy):
         load_steering_policy(checkpoint, base_policy)
 
 
-def load_policies(
-    bundle: Path, checkpoint: Path | None, task: PolicySpec, device: torch.device | str
-) -> tuple[BasePolicy, SteeringHead | None]:
+def load_policies(bundle: Path, checkpoint: Path | None, task: Any) -> tuple[BasePolicy, SteeringHead | None]:
     """Reads the base policy and the steering policy that was trained for it.
 
     Args:
         bundle: Folder of the base policy, or of a LeRobot checkpoint.
         checkpoint: Steering checkpoint; None for the base policy alone.
-        task: What the task offers.
-        device: Device of the task.
+        task: The opened task, with its settings of steering.
 
     Returns:
         Base policy, and steering policy or None.
@@ -175,13 +170,14 @@ def load_policies(
     from score.policies import require_match
     from score.policies.load import load_policy
 
-    base_policy = load_policy(bundle, task, device)
-    require_match(base_policy.spec, task)
+    base_policy = load_policy(bundle, task.spec, task.device)
+    require_match(base_policy.spec, task.spec)
+    base_policy.decode_batch = task.agent_cfg.steering.decode_batch
     if checkpoint is None:
         return base_policy, None
     from score.steering.policy import load_steering_policy
 
-    return base_policy, load_steering_policy(checkpoint, base_policy, device)
+    return base_policy, load_steering_policy(checkpoint, base_policy, task.device)
 
 
 def basis_of(task: Any, steering: SteeringHead | None) -> tuple[str, int]:
@@ -213,7 +209,7 @@ def open_steered(
 
     with open_task(**task_options(args, overrides, num_envs=num_envs)) as task:
         bundle = args.base_policy or shipped_base_policy(args.task)
-        base_policy, _ = load_policies(bundle, None, task.spec, task.device)
+        base_policy, _ = load_policies(bundle, None, task)
         steering = task.agent_cfg.steering
         plan = make_plan(base_policy, vars(steering)).to(task.device)
         options = {"gamma": steering.gamma, "compile_mode": steering.compile}

@@ -70,6 +70,7 @@ def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, trainin
         output=args.output,
         sampled=args.sampled,
         seed=args.seed,
+        late_steps=args.late_steps,
         attempts=args.attempts,
         overwrite=args.overwrite,
         base_policy={"name": bundle.name, "sha256": policy_sha256(bundle)},

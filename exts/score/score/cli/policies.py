@@ -23,7 +23,8 @@ def check_flags(args: argparse.Namespace) -> None:
     from score.policies.load import is_foreign
 
     if args.action not in ACTIONS:
-        near = near_names(args.action, ACTIONS) or f" There are {' and '.join(ACTIONS)}."
+        known = [*ACTIONS, "freeze"]  # which policy.py hands on with all its flags
+        near = near_names(args.action, known) or f" There are {', '.join(known)}."
         raise UserError(f"Action '{args.action}' is unknown.{near}")
     if args.interface is not None and not args.interface.is_file():
         raise UserError(f"--interface {args.interface} does not exist: check the path.")
@@ -33,8 +34,8 @@ def check_flags(args: argparse.Namespace) -> None:
         require_bundle_place(args.output)
         if not is_foreign(args.policy):
             raise UserError(
-                f"{args.policy} is no checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill: nothing to"
-                " convert."
+                f"{args.policy} is no checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill, and nothing that"
+                " freeze wrote: nothing to convert."
             )
     _in_own_words(args)
 
@@ -78,6 +79,7 @@ def _success(policy: BasePolicy, task: Any, args: argparse.Namespace) -> str:
     from score.rollout.seeds import report_seed
 
     steps = min(task.agent_cfg.steering.chunk_steps, policy.spec.horizon)
+    policy.decode_batch = task.agent_cfg.steering.decode_batch
     with console_progress() as progress:
         results = run_episodes(
             task,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from score.deployment.runtime import CapsulePolicy, NoiseTable
+from score.deployment.noise_table import NoiseTable
+from score.deployment.runtime import CapsulePolicy
 from score.utils.errors import UserError, near_names
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def build_policy(
     past_target_key: str = PAST_TARGET_KEY,
     sampled: bool = False,
     seed: int = 0,
+    late_steps: int = 0,
 ) -> torch.jit.ScriptModule:
     """Compile a steering policy, its base policy and the bookkeeping around them into one module on the CPU.
 
@@ -46,6 +48,7 @@ def build_policy(
         past_target_key: Observation that holds past commanded targets; the policy may do without.
         sampled: Draw codes from the trained distribution instead of taking their mean.
         seed: Seed of the draws.
+        late_steps: Control steps from a decision's observation to the first action of its chunk.
 
     Returns:
         The module, reset; see :class:`score.deployment.runtime.CapsulePolicy`.
@@ -56,6 +59,11 @@ def build_policy(
     if not 1 <= head.chunk_steps <= spec.horizon:
         raise UserError(
             f"Chunk length {head.chunk_steps} does not fit the base policy: it must be 1 to {spec.horizon}."
+        )
+    if not 0 <= late_steps < head.chunk_steps:
+        raise UserError(
+            f"--late_steps {late_steps}: a decision may take from 0 to {head.chunk_steps - 1} control steps, fewer than"
+            " are executed of a chunk."
         )
     if max_offset is None:
         measured_key = past_target_key = ""
@@ -82,6 +90,7 @@ def build_policy(
             for name, item in raw.items()
             if item.segments
         },
+        late_steps=late_steps,
     )
     scripted = torch.jit.script(policy.eval())
     scripted.reset()

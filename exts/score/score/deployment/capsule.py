@@ -21,13 +21,13 @@ from score.deployment.golden import GoldenEpisode, write_golden
 from score.deployment.manifest import (
     CAPSULE_FILES,
     HASHED_FILES,
-    LATENCY_BUDGET_MS,
     MANIFEST_FILE,
     PARITY_TOLERANCE,
     POLICY_FILE,
+    latency_budgets,
     write_manifest,
 )
-from score.deployment.runtime import NoiseTable
+from score.deployment.noise_table import NoiseTable
 from score.utils.files import atomic_directory, sha256_of
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class CapsulePieces:
 
     seed: int = 0
     """Seed of the noise that the capsule uses, if it uses any."""
+
+    late_steps: int = 0
+    """Control steps from a decision's observation to the first action of its chunk."""
 
     measured_key: str = MEASURED_KEY
     """Observation that targets are compared with."""
@@ -111,6 +114,7 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
         past_target_key=pieces.past_target_key,
         sampled=pieces.sampled,
         seed=pieces.seed,
+        late_steps=pieces.late_steps,
     )
     wanted = list(pieces.inputs)
     if sorted(episode.observations) != sorted(wanted):
@@ -169,7 +173,7 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
             for name, item in spec.observations.items()
             if name not in pieces.inputs
         },
-        "chunk": {"horizon": spec.horizon, "executed": head.chunk_steps},
+        "chunk": {"horizon": spec.horizon, "executed": head.chunk_steps, "late": pieces.late_steps},
         "latent": {
             "method": head.method,
             "rule": "sampled" if pieces.sampled else "mean",
@@ -180,7 +184,10 @@ def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
             "complement": "zero" if seed is None else "seeded N(0, 1)",
             "seed": seed,
         },
-        "latency": {"budget_ms": LATENCY_BUDGET_MS, "warm_up_steps": WARM_UP_DECISIONS * head.chunk_steps},
+        "latency": {
+            **latency_budgets(spec.control_rate_hz, pieces.late_steps),
+            "warm_up_steps": WARM_UP_DECISIONS * head.chunk_steps,
+        },
         "parity_tolerance": PARITY_TOLERANCE,
         "base_policy": dict(pieces.base_policy),
         "training_run": dict(pieces.training_run),

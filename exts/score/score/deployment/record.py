@@ -16,7 +16,7 @@ import torch
 
 from score.deployment.capsule import CapsulePieces, export_capsule
 from score.deployment.golden import GoldenEpisode
-from score.deployment.runtime import NoiseTable
+from score.deployment.noise_table import NoiseTable
 from score.policies.spec import PolicySpec, require_match
 from score.rollout.arms import Arm, Decision
 from score.rollout.episodes import run_episodes
@@ -43,6 +43,9 @@ class ExportCfg:
 
     seed: int = 0
     """Seed of the starts that are tried, and of the draws of a sampled capsule."""
+
+    late_steps: int = 0
+    """Control steps from a decision's observation to the first action of its chunk."""
 
     attempts: int = 20
     """Episodes to try until one succeeds; the last one is taken if none does."""
@@ -93,6 +96,7 @@ def export_policy(task: Task, head: SteeringHead, cfg: ExportCfg, report: Callab
         max_offset=max_offset,
         sampled=cfg.sampled,
         seed=cfg.seed,
+        late_steps=cfg.late_steps,
         base_policy=cfg.base_policy,
         training_run=cfg.training_run,
         evaluation=cfg.evaluation,
@@ -153,6 +157,7 @@ def record_golden(
             episodes=[attempt],
             seed=cfg.seed,
             chunk_steps=head.chunk_steps,
+            late_steps=pieces.late_steps,
             recorder=recorder,
         )
         if results.success[0] and results.steps[0] > 1:

@@ -14,11 +14,13 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import torch
 
 FAULTS, WINDOW = 3, 20  # a run ends at the third faulty control step of the last 20
+UNFAMILIAR = 8.0  # times the limit of the simulator; the stand-in for a robot shows up to 7, a knocked camera 10
 SILENCE = 2.0  # periods without a control step after which the robot is stopped, whatever the loop is waiting for
 
 
@@ -56,11 +58,48 @@ def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
     return policy, manifest
 
 
+class Steps:
+    """Calls the policy once per control step, and lets it decide beside the loop if decisions may come late."""
+
+    def __init__(self, policy: torch.jit.ScriptModule, late: int, period: float, alive: threading.Event) -> None:
+        """``late`` is manifest["chunk"]["late"]; ``alive`` is told while the robot stands, before its first action."""
+        self.policy, self.late, self.period, self.alive = policy, late, period, alive
+        self.pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) if late else None
+        self.decision: Future | None = None
+        self.began = 0
+
+    def __call__(self, step: int, observations: dict[str, torch.Tensor]) -> tuple[torch.Tensor, str]:
+        """The target of a control step, and what is wrong with it."""
+        if self.pool is None:
+            return self.policy(observations), ""
+        if self.policy.observe(observations):
+            self.decision, self.began = self.pool.submit(self.policy.decide), step
+        for _ in range(self.late + 1 if step == 0 else 0):
+            wait([self.decision], self.period)
+            self.alive.set()
+        if self.decision is not None and (self.decision.done() or step == 0):
+            self.policy.accept(self.decision.result(timeout=0))
+            self.decision = None
+        late = self.decision is not None and step - self.began >= self.late
+        return self.policy.act(), "the decision is late, so the last chunk goes on" if late else ""
+
+
+def seams(actions: torch.Tensor, decided: torch.Tensor, late: int) -> tuple[float, float]:
+    """Largest change of a target (T, A) from a step to the next: from chunk to chunk, and inside of chunks."""
+    changes = (actions[1:] - actions[:-1]).abs().amax(dim=1)
+    between = torch.zeros(len(actions), dtype=torch.bool)
+    begins = decided.nonzero().flatten()[1:] + late
+    between[begins[begins < len(actions)]] = True
+    parts = (changes[between[1:]], changes[~between[1:]])
+    return tuple(float(part.max()) if len(part) else 0.0 for part in parts)
+
+
 class Log:
     """What went in and came out of the policy, for --replay and for verify.py."""
 
-    def __init__(self) -> None:
+    def __init__(self, late: int = 0) -> None:
         """Nothing yet."""
+        self.late = late
         self.steps: list[tuple[dict[str, torch.Tensor], torch.Tensor, bool, bool]] = []
 
     def add(self, observations: dict[str, torch.Tensor], action: torch.Tensor, decided: bool, sent: bool) -> None:
@@ -82,6 +121,9 @@ class Log:
         tensors["outputs.action"] = torch.stack([action for _, action, _, _ in self.steps])
         tensors["decision"] = torch.tensor([decided for _, _, decided, _ in self.steps], dtype=torch.uint8)
         tensors["sent"] = torch.tensor([sent for _, _, _, sent in self.steps], dtype=torch.uint8)
+        between, inside = seams(tensors["outputs.action"], tensors["decision"], self.late)
+        tensors["seams"] = torch.tensor([between, inside])
+        print(f"targets change by at most {between:.4g} from chunk to chunk, {inside:.4g} inside of chunks")
         write_safetensors(path, tensors)
 
 
@@ -91,13 +133,14 @@ def run(
     """The control loop: measure, decide, send, wait for the next tick. However it ends, the robot is told to stop.
 
     A control step is faulty if its observation is older than a period, if its target is further from the measured
-    position than manifest["output"]["max_offset"] (neither is sent), or if it takes longer than a period. A dry run
-    does all that, but sends nothing. The log is written once the robot has stopped.
+    position than manifest["output"]["max_offset"], if it was decided on something utterly unlike the training (none of
+    them is sent), if it takes longer than a period, or if a decision takes more than manifest["chunk"]["late"] of them.
+    A dry run does all that, but sends nothing. The log is written once the robot has stopped.
     """
-    period = 1.0 / manifest["control_rate_hz"]
+    period, late = 1.0 / manifest["control_rate_hz"], manifest["chunk"]["late"]
     alive, silent = threading.Event(), threading.Event()
     faulty: list[int] = []
-    kept = Log()
+    kept, act = Log(late), Steps(policy, late, period, alive)
 
     def watch() -> None:
         while alive.wait(SILENCE * period):
@@ -117,12 +160,16 @@ def run(
             if age > period:
                 fault = f"the observation is {1000.0 * age:.0f} ms old"
             else:
-                action = policy(observations)
-                far = is_far(action, observations, manifest["output"])
+                action, fault = act(step, observations)
+                if late and step == 0:
+                    tick = time.monotonic()  # the robot stood while its first actions were decided
+                far, unlike = is_far(action, observations, manifest["output"]), policy.unfamiliarity()
+                unsent = far or unlike > UNFAMILIAR
                 if log is not None:
-                    kept.add(observations, action, policy.decided(), not (far or dry or silent.is_set()))
-                if far:
-                    fault = "the target is far from the measured position"
+                    kept.add(observations, action, policy.decided(), not (unsent or dry or silent.is_set()))
+                if unsent:
+                    fault = f"what it sees is unlike its training, {unlike:.1f} times the limit"
+                    fault = "the target is far from the measured position" if far else fault
                 elif not dry and not silent.is_set():
                     send_to_robot(action, manifest)
             tick += period

@@ -11,48 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from score.deployment.noise_table import NoiseTable
 from score.utils.targets import clamp_target
-
-SAMPLED_DECISIONS = 1024
-"""Decisions after which the noise table of a capsule repeats itself."""
-
-
-class NoiseTable(nn.Module):
-    """The noise of each decision after a reset, made from a seed, so that an episode can be repeated.
-
-    A policy that uses no noise (the mean code of a method that steers the latent) has a table of one row of zeros.
-
-    Attributes:
-        seed: Seed of the table, None if it is zero.
-    """
-
-    noise: Tensor
-    own: Tensor
-
-    def __init__(self, head: Any, sampled: bool, seed: int) -> None:
-        """Draw the table.
-
-        Args:
-            head: A ``score.steering.plan.SteeringHead``.
-            sampled: Whether codes are sampled.
-            seed: Seed of the draws.
-        """
-        super().__init__()
-        shape: tuple[int, int] = head.plan.noise_shape
-        noisy = sampled or head.plan.keeps_noise
-        self.seed = seed if noisy else None
-        noise, own = torch.zeros(1, *shape), torch.zeros(1, head.own_dim)
-        if noisy:
-            generator = torch.Generator().manual_seed(seed)
-            noise = torch.randn(SAMPLED_DECISIONS, *shape, generator=generator)
-            own = torch.randn(SAMPLED_DECISIONS, head.own_dim, generator=generator)
-        self.register_buffer("noise", noise)
-        self.register_buffer("own", own)
-
-    def forward(self, decision: int) -> tuple[Tensor, Tensor]:
-        """Return the noise (1, *noise_shape) and the own numbers (1, own_dim) of a decision, counted from a reset."""
-        row = decision % self.noise.shape[0]
-        return self.noise[row : row + 1], self.own[row : row + 1]
 
 
 class CapsulePolicy(nn.Module):
@@ -60,6 +20,11 @@ class CapsulePolicy(nn.Module):
 
     Called once per control step; ``reset()`` before each episode. A wrong input raises and leaves the state as it
     was. If the *networks* return a number that is not finite it raises too, and the episode must be reset.
+
+    A call is :meth:`observe`, :meth:`decide` and :meth:`accept` where a decision begins, and :meth:`act`. A loop may
+    run ``decide`` in another thread meanwhile: what is executed is the newest chunk that is there and at least
+    ``late_steps`` old, at the row of the present step, counted from the observation that the chunk was made from. Where
+    a chunk has no more rows, the last one holds.
     """
 
     low: Tensor
@@ -71,6 +36,7 @@ class CapsulePolicy(nn.Module):
     segments: dict[str, list[int]]
     segment_names: dict[str, list[str]]
     windows: dict[str, Tensor]
+    seen: dict[str, Tensor]
 
     def __init__(
         self,
@@ -87,6 +53,7 @@ class CapsulePolicy(nn.Module):
         measured_key: str,
         past_target_key: str,
         segments: dict[str, dict[str, int]],
+        late_steps: int = 0,
     ) -> None:
         """Make the policy; :func:`score.deployment.build.build_policy` does it from a policy's specification.
 
@@ -104,6 +71,8 @@ class CapsulePolicy(nn.Module):
             measured_key: The raw observation that targets are compared with, shape (A,); empty if there is none.
             past_target_key: Name of the window of past commanded targets. Not an input: it is kept inside.
             segments: Segmented cloud -> its segments in order -> points that the base policy takes of each.
+            late_steps: Control steps from a decision's observation to the first action of its chunk, but in the first
+                decision after a reset, for which the robot waits.
         """
         super().__init__()
         self.head = head
@@ -118,12 +87,18 @@ class CapsulePolicy(nn.Module):
         self.chunk_length = chunk_length
         self.measured_key = measured_key
         self.past_target_key = past_target_key
+        self.measured = torch.zeros(0)
         self.register_buffer("low", low.detach().float().clone())
         self.register_buffer("high", high.detach().float().clone())
         self.register_buffer("max_offset", max_offset.detach().float().clone())
+        self.late_steps = late_steps
         self.windows = {}
-        self.chunk = torch.zeros(chunk_length, low.shape[0])
-        self.step_in_chunk = 0
+        self.seen = {}  # windows of the newest decision, which go on while it is made
+        self.chunk = torch.zeros(1, low.shape[0])
+        self.pending = torch.zeros(0, low.shape[0])
+        self.age = 0  # steps since the observation that the chunk was made from
+        self.pending_age = 0  # likewise of the newest decision, accepted or not
+        self.deciding = False
         self.decisions = 0
         self.last_step_decided = False
         self.last_unfamiliarity = 0.0
@@ -132,7 +107,10 @@ class CapsulePolicy(nn.Module):
     def reset(self) -> None:
         """Forget the episode: the next step fills the windows with its own frame and takes a decision."""
         self.windows.clear()
-        self.step_in_chunk = 0
+        self.pending = self.pending[:0]
+        self.age = 0
+        self.pending_age = 0
+        self.deciding = False
         self.decisions = 0
         self.last_step_decided = False
         self.last_unfamiliarity = 0.0
@@ -173,25 +151,68 @@ class CapsulePolicy(nn.Module):
         Raises:
             torch.jit.Error: An observation is missing, unknown, of a wrong type or shape, or not finite.
         """
+        if self.observe(observations):
+            self.accept(self.decide())
+        return self.act()
+
+    @torch.jit.export
+    def observe(self, observations: dict[str, Tensor]) -> bool:
+        """Take the newest frames of one control step; return whether a decision begins, of which :meth:`decide` is due.
+
+        Raises:
+            torch.jit.Error: See :meth:`forward`.
+        """
         frames = self._checked(observations)
-        measured: Tensor | None = None
-        if self.measured_key != "":
-            measured = frames[self.measured_key]
         self._advance(frames)
-        self.last_step_decided = self.step_in_chunk == 0
+        self.measured = frames[self.measured_key] if self.measured_key != "" else torch.zeros(0)
+        self.age += 1
+        self.pending_age += 1
+        first = self.decisions == 0
+        self.last_step_decided = not self.deciding and (first or self.pending_age >= self.chunk_length)
         if self.last_step_decided:
-            noise, own = self.table(self.decisions)
-            condition = self.head.plan.encode(self.windows)
-            self.chunk = self.head(condition, noise, own, self.sampled)[1][0]
-            self.last_unfamiliarity = float(self.head.unfamiliarity(condition)[0])
-            self.decisions += 1
-        wanted = self.chunk[self.step_in_chunk]
+            self.seen = self.windows.copy()
+            self.pending_age = 0
+            self.deciding = True
+        return self.last_step_decided
+
+    @torch.jit.export
+    def decide(self) -> Tensor:
+        """The chunk (H, A) of the decision that has begun.
+
+        It changes nothing but what :meth:`unfamiliarity` says, and may run beside everything else.
+        """
+        noise, own = self.table(self.decisions)
+        condition = self.head.plan.encode(self.seen)
+        self.last_unfamiliarity = float(self.head.unfamiliarity(condition)[0])
+        return self.head(condition, noise, own, self.sampled)[1][0]
+
+    @torch.jit.export
+    def accept(self, chunk: Tensor) -> None:
+        """Take what :meth:`decide` returned."""
+        if self.decisions == 0:  # nothing was executed meanwhile
+            self.chunk = chunk
+            self.age = self.pending_age
+        else:
+            self.pending = chunk
+        self.decisions += 1
+        self.deciding = False
+
+    @torch.jit.export
+    def act(self) -> Tensor:
+        """The target (A,) of this control step, once; see :meth:`forward`."""
+        if self.pending.shape[0] > 0 and self.pending_age >= self.late_steps:
+            self.chunk = self.pending
+            self.pending = self.pending[:0]
+            self.age = self.pending_age
+        wanted = self.chunk[min(self.age, self.chunk.shape[0] - 1)]
         if not bool(torch.isfinite(wanted).all()):
             raise ValueError("The policy computed an action that is not finite: stop the robot, then call reset().")
+        measured: Tensor | None = None
+        if self.measured_key != "":
+            measured = self.measured
         target = clamp_target(wanted, self.low, self.high, measured, self.max_offset)
         if self.past_target_history > 0:
             self._push(self.past_target_key, target, self.past_target_history)
-        self.step_in_chunk = (self.step_in_chunk + 1) % self.chunk_length
         return target.clone()
 
     def _checked(self, observations: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from score.deployment.golden import GOLDEN_FILE, GoldenEpisode, read_golden, rea
 from score.deployment.identify import require_capsule_folder, require_torchscript
 from score.deployment.manifest import HASHED_FILES, MANIFEST_FILE, POLICY_FILE, read_manifest
 from score.deployment.replay import replay_capsule
+from score.deployment.run_policy import seams
 from score.utils.errors import UserError
 from score.utils.files import sha256_of
 from score.utils.targets import clamp_target
@@ -50,12 +51,22 @@ class CapsuleReport:
     """Whether every recorded action is within its limits and, where positions are measured, near them."""
 
     latency_ms: dict[str, float]
-    """``p50``, ``p99`` and ``max`` over all calls, as measured here and now. ``slowest_step``: the slowest control
-    step by the time that its core worked on it, in the least of its replays, so that other programs on this computer
-    do not count."""
+    """``p50``, ``p99`` and ``max`` over all calls, as measured here and now. ``decision``, ``slowest_step``: the
+    slowest control step with and without a decision by the time that its core worked on it, in the least of its
+    replays, so that other programs on this computer do not count."""
 
     budget_ms: float
     """What ``slowest_step`` may be."""
+
+    decision_budget_ms: float
+    """What ``decision`` may be."""
+
+    chunk_ms: float
+    """How long the actions of a decision last."""
+
+    seams: tuple[float, float]
+    """Largest change of a target from one control step to the next, from chunk to chunk and inside of chunks, in action
+    units."""
 
     @property
     def failures(self) -> list[str]:
@@ -74,6 +85,11 @@ class CapsuleReport:
                 f"the slowest control step takes {self.latency_ms['slowest_step']:.1f} ms, "
                 f"the budget is {self.budget_ms:g} ms"
             )
+        if not self.latency_ms["decision"] < self.decision_budget_ms:
+            found.append(
+                f"a decision takes {self.latency_ms['decision']:.1f} ms, the budget is {self.decision_budget_ms:g} ms"
+                " (export.py --late_steps N gives it N control steps)"
+            )
         return found
 
     def summary(self) -> str:
@@ -84,10 +100,13 @@ class CapsuleReport:
             f"  actions    at most {self.max_difference:.1e} from the simulator's (limit {self.tolerance:.0e})",
             f"  decisions  {'at the same steps' if self.same_decisions else 'AT OTHER STEPS'}",
             f"  limits     {'kept' if self.within_limits else 'NOT KEPT'}",
-            f"  latency    slowest step {took['slowest_step']:.1f} ms (budget {self.budget_ms:g} ms on one core); "
-            f"all calls: median {took['p50']:.2f}, p99 {took['p99']:.1f}, longest {took['max']:.1f} ms",
+            f"  latency    a decision {took['decision']:.1f} ms (budget {self.decision_budget_ms:g} ms on one core; its"
+            f" actions last {self.chunk_ms:g} ms), other steps {took['slowest_step']:.1f} ms (budget"
+            f" {self.budget_ms:g} ms)",
+            f"  all calls  median {took['p50']:.2f}, p99 {took['p99']:.1f}, longest {took['max']:.1f} ms",
+            f"  seams      targets change by up to {self.seams[0]:.3g} from chunk to chunk, {self.seams[1]:.3g} inside",
         ]
-        if took["max"] >= self.budget_ms > took["slowest_step"]:
+        if took["max"] >= self.decision_budget_ms > max(took["decision"], took["slowest_step"]):
             lines.append(
                 "  note       some calls took longer than the budget: is another program running? A robot would wait."
             )
@@ -131,8 +150,11 @@ def verify_capsule(path: Path, *, repeats: int = REPEATS, log: Path | None = Non
         tolerance=manifest["parity_tolerance"],
         same_decisions=outcome["decisions"],
         within_limits=_within_limits(episode, manifest["output"]),
-        latency_ms=_latency(outcome["milliseconds"], outcome["core_milliseconds"], len(episode)),
+        latency_ms=_latency(outcome["milliseconds"], outcome["core_milliseconds"], episode.decisions.tolist()),
         budget_ms=manifest["latency"]["budget_ms"],
+        decision_budget_ms=manifest["latency"]["decision_ms"],
+        chunk_ms=1000.0 * manifest["chunk"]["executed"] / manifest["control_rate_hz"],
+        seams=seams(episode.actions, episode.decisions, manifest["chunk"]["late"]),
     )
 
 
@@ -193,12 +215,17 @@ def _within_limits(episode: GoldenEpisode, output: dict[str, Any]) -> bool:
     return bool(((episode.actions - held).abs() <= _LIMIT_TOLERANCE).all())
 
 
-def _latency(milliseconds: list[float], core: list[float], steps: int) -> dict[str, float]:
-    ordered = sorted(milliseconds)
+def _latency(milliseconds: list[float], core: list[float], decides: list[bool]) -> dict[str, float]:
+    ordered, steps = sorted(milliseconds), len(decides)
     per_step = [min(core[step::steps]) for step in range(steps)]
+    slowest = {
+        kind: max((took for took, decided in zip(per_step, decides, strict=True) if decided is kind), default=0.0)
+        for kind in (True, False)
+    }
     return {
         "p50": statistics.median(ordered),
         "p99": ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
         "max": ordered[-1],
-        "slowest_step": max(per_step),
+        "decision": slowest[True],
+        "slowest_step": slowest[False],
     }

@@ -109,7 +109,7 @@ class SupportMeter:
         noise = torch.randn(shape, generator=generator).to(chunk)
         condition = decision.condition[rows].repeat_interleave(DRAWS, dim=0)
         steps = self._head.chunk_steps
-        draws = self._base.decode(condition, noise.flatten(0, 1))[:, :steps].reshape(len(rows), DRAWS, -1)
+        draws = self._base.decode_all(condition, noise.flatten(0, 1))[:, :steps].reshape(len(rows), DRAWS, -1)
         self._ranks.append(support_rank(chunk[rows, :steps].flatten(1), draws).cpu())
         self._codes.append(self._head.plan.latent_basis.project(latent[rows]).cpu())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from score.policies.adapted import AdaptedPolicy, Wire, Wiring
 from score.policies.foreign import ForeignPolicy
-from score.policies.interface import ActionPart, InputPart, Interface
+from score.policies.interface import QUATERNIONS, ActionPart, InputPart, Interface
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.utils.errors import UserError, near_names
 
@@ -42,13 +42,13 @@ def adapt(foreign: ForeignPolicy, interface: Interface, path: Path | str, task: 
     used: dict[str, ObservationSpec] = {}
     inputs = {}
     for key, entry in inner.observations.items():
-        parts = interface.inputs.get(key) or (_default_part(key, entry.shape[0], task, used, where),)
+        parts = interface.inputs.get(key) or (_default_part(key, entry.shape, task, used, where),)
         wires = []
         for part in parts:
-            wires.append(_wire(part, entry.history, repeat, task, f"{where}: inputs.{key}"))
+            wires.append(_wire(part, entry, repeat, task, f"{where}: inputs.{key}"))
             if part.observation:
                 used[part.observation] = task.observations[part.observation]
-        _require_columns(key, entry.shape[0], wires, foreign.inputs[key].still, where)
+        _require_columns(key, entry.shape[-1], wires, foreign.inputs[key].still, where)
         inputs[key] = tuple(wires)
     columns, scale, offset = _actions(interface.actions, len(inner.actions.names), task.actions, where)
     actions = ActionSpec(task.actions.names, task.actions.units, task.actions.low, task.actions.high, None)
@@ -67,21 +67,28 @@ def _repeat(rate: float | None, task_rate: float, where: str) -> int:
     return repeat
 
 
-def _default_part(key: str, size: int, task: PolicySpec, used: dict[str, ObservationSpec], where: str) -> InputPart:
+def _default_part(
+    key: str, shape: tuple[int, ...], task: PolicySpec, used: dict[str, ObservationSpec], where: str
+) -> InputPart:
     """The only observation of the task that can be meant; for what a robot measures of itself, joint_pos."""
-    fitting = [name for name, entry in task.observations.items() if entry.shape == (size,) and name not in used]
-    if key == "observation.state" and "joint_pos" in fitting:
-        fitting = ["joint_pos"]
+    fitting = [name for name, entry in task.observations.items() if entry.shape == shape and name not in used]
+    for name in (key, "joint_pos") if key == "observation.state" else (key,):
+        fitting = [name] if name in fitting else fitting
     if len(fitting) != 1:
         offered = ", ".join(f"{name} {entry.shape}" for name, entry in task.observations.items())
         raise UserError(
-            f"{where}: which observations make '{key}' ({size} numbers)? The task has {offered}. Write, for example,"
+            f"{where}: which observations make '{key}' ({_sizes(shape)})? The task has {offered}. Write, for example,"
             f" inputs: {{{key}: [{{observation: {fitting[0] if fitting else next(iter(task.observations))}}}]}}."
         )
     return InputPart(observation=fitting[0])
 
 
-def _wire(part: InputPart, frames: int, repeat: int, task: PolicySpec, where: str) -> Wire:
+def _sizes(shape: tuple[int, ...]) -> str:
+    return f"{' x '.join(map(str, shape))} numbers"
+
+
+def _wire(part: InputPart, inner: ObservationSpec, repeat: int, task: PolicySpec, where: str) -> Wire:
+    frames = inner.history
     if part.constant:
         if part.observation or part.names:
             raise UserError(f"{where}: a part is constant or of an observation, not both.")
@@ -91,9 +98,9 @@ def _wire(part: InputPart, frames: int, repeat: int, task: PolicySpec, where: st
     if entry is None:
         near = near_names(part.observation, task.observations) or f" It has {', '.join(task.observations)}."
         raise UserError(f"{where}: the task has no observation '{part.observation}'.{near}")
-    segments = _segments(part, entry, where)
+    segments = _segments(part, entry, inner, where)
     width = entry.shape[-1] * max(1, len(segments))
-    columns = _columns(part.names, entry, width, f"{where}: observation '{part.observation}'")
+    columns = _ordered(_columns(part.names, entry, width, f"{where}: observation '{part.observation}'"), part, where)
     wanted = [entry.history - 1 - repeat * back for back in reversed(range(frames))]
     if wanted[0] < 0 and not part.hold:
         raise UserError(
@@ -106,10 +113,12 @@ def _wire(part: InputPart, frames: int, repeat: int, task: PolicySpec, where: st
     return Wire(part.observation, indices, columns, segments, (scale,) * len(columns), (part.offset,) * len(columns))
 
 
-def _segments(part: InputPart, entry: ObservationSpec, where: str) -> tuple[int, ...]:
+def _segments(part: InputPart, entry: ObservationSpec, inner: ObservationSpec, where: str) -> tuple[int, ...]:
     if part.pool not in ("", "centroids"):
         raise UserError(f"{where}: pool '{part.pool}' is unknown.{near_names(part.pool, ['centroids'])}")
     cloud = len(entry.shape) == 2 and entry.shape[1] == 3
+    if not part.pool and len(inner.shape) > 1 and entry.shape == inner.shape:
+        return ()  # a cloud or image as it is
     if (part.pool and not cloud) or (not part.pool and len(entry.shape) != 1):
         raise UserError(
             f"{where}: '{part.observation}' has frames of shape {entry.shape}:"
@@ -126,6 +135,13 @@ def _columns(names: Sequence[str], entry: ObservationSpec, width: int, where: st
             near = near_names(name, entry.names) or f" It has {', '.join(entry.names) or 'no names'}."
             raise UserError(f"{where} has no '{name}'.{near}")
     return tuple(entry.names.index(name) for name in names)
+
+
+def _ordered[T](items: tuple[T, ...], part: InputPart | ActionPart, where: str) -> tuple[T, ...]:
+    """What a part is made of, in the checkpoint's order of a quaternion."""
+    if part.quaternion and len(items) != 4:
+        raise UserError(f"{where}: a quaternion has four numbers, and this part {len(items)}: name those, x y z w.")
+    return tuple(items[index] for index in QUATERNIONS[part.quaternion]) if part.quaternion else items
 
 
 def _factor(units: str, task_units: str, where: str) -> float:
@@ -166,7 +182,7 @@ def _actions(
         if part.constant and len(part.constant) != len(part.names):
             raise UserError(f"{where}: actions names {len(part.names)} and has {len(part.constant)} constants.")
         scale = _factor(part.units, task.units, f"{where}: actions") * part.scale
-        for index, name in enumerate(part.names):
+        for index, name in enumerate(_ordered(part.names, part, f"{where}: actions")):
             if name not in task.names or name in found:
                 problem = "names twice" if name in found else "names the unknown"
                 raise UserError(f"{where}: actions {problem} '{name}'.{near_names(name, task.names)}")

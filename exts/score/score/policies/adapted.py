@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from score.policies.base_policy import BasePolicy
-from score.policies.spec import MOST_STEPS, Chunk, PolicySpec
+from score.policies.spec import MOST_STEPS, Chunk, ObservationSpec, PolicySpec
 from score.utils.errors import UserError
 from score.utils.fields import finite_numbers, read_fields, whole_number
 
@@ -210,10 +210,12 @@ def _require_fit(inner: PolicySpec, outer: PolicySpec, wiring: Wiring) -> None:
     problems = [] if set(wiring.inputs) == set(inner.observations) else ["its inputs are not the policy's"]
     for key, wires in wiring.inputs.items():
         entry = inner.observations.get(key)
-        if entry is not None and (len(entry.shape) != 1 or sum(len(wire.columns) for wire in wires) != entry.shape[0]):
+        if entry is None:
+            continue
+        if sum(len(wire.columns) for wire in wires) != entry.shape[-1] or len(wires) > 1 < len(entry.shape):
             problems.append(f"'{key}' needs {entry.shape} numbers")
         for wire in wires:
-            problems += _wire_problems(wire, outer, 0 if entry is None else entry.history)
+            problems += _wire_problems(wire, outer, entry)
     counts = {len(wiring.actions), len(wiring.scale), len(wiring.offset), len(outer.actions.names)}
     if len(counts) > 1 or max(wiring.actions, default=0) >= len(inner.actions.names):
         problems.append("its actions are not those of the policy and the task")
@@ -223,9 +225,11 @@ def _require_fit(inner: PolicySpec, outer: PolicySpec, wiring: Wiring) -> None:
         raise UserError(f"The interface does not fit the base policy: {'; '.join(problems)}. Write it anew.")
 
 
-def _wire_problems(wire: Wire, outer: PolicySpec, frames: int) -> list[str]:
+def _wire_problems(wire: Wire, outer: PolicySpec, inner: ObservationSpec) -> list[str]:
+    frames = inner.history
     if wire.observation == "":
-        return [] if len(wire.frames) == frames else [f"a constant has {len(wire.frames)} frames"]
+        fits = len(wire.frames) == frames and len(inner.shape) == 1
+        return [] if fits else [f"a constant of {len(wire.frames)} frames stands for {frames} of {inner.shape}"]
     entry = outer.observations.get(wire.observation)
     if entry is None:
         return [f"there is no observation '{wire.observation}'"]
@@ -236,6 +240,13 @@ def _wire_problems(wire: Wire, outer: PolicySpec, frames: int) -> list[str]:
         and wire.columns
         and 0 <= min(wire.columns) <= max(wire.columns) < width
         and all(value != 0.0 for value in wire.scale)
-        and (sum(wire.segments) == entry.shape[0] if len(entry.shape) == 2 else not wire.segments)
+        and _takes_all(wire, entry.shape, inner.shape)
     )
     return [] if fits else [f"frames, columns or segments of '{wire.observation}' do not fit"]
+
+
+def _takes_all(wire: Wire, offered: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Clouds and images go through as they are; of a cloud, all points belong to a centroid."""
+    if len(wanted) > 1:
+        return offered == wanted and not wire.segments
+    return sum(wire.segments) == offered[0] if len(offered) == 2 else len(offered) == 1 and not wire.segments

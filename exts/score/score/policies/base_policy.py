@@ -25,6 +25,9 @@ class BasePolicy(torch.nn.Module):
     relative: bool
     """Whether :meth:`reference` is the position that actions are counted from."""
 
+    decode_batch: int
+    """Most rows that :meth:`decode_all` decodes at once; 0 for all."""
+
     def __init__(
         self,
         spec: PolicySpec,
@@ -49,6 +52,7 @@ class BasePolicy(torch.nn.Module):
         self.latent_shape = latent_shape or (spec.horizon, len(spec.actions.names))
         self.chunk = chunk or Chunk(spec.horizon, 0, spec.horizon)
         self.relative = False
+        self.decode_batch = 0
         if self.chunk.rows - self.chunk.first != spec.horizon:
             raise UserError(
                 f"The chunk has {self.chunk.rows} rows from row {self.chunk.first} on, and the horizon is"
@@ -91,3 +95,14 @@ class BasePolicy(torch.nn.Module):
             Action chunk in the units of ``spec.actions``, shape (B, H, A), the next action first.
         """
         raise NotImplementedError
+
+    @torch.jit.export
+    def decode_all(self, condition: Tensor, latent: Tensor) -> Tensor:
+        """:meth:`decode`, ``decode_batch`` rows after the other: what a large network needs is memory for so many."""
+        size = self.decode_batch
+        if size < 1 or condition.shape[0] <= size:
+            return self.decode(condition, latent)
+        chunks: list[Tensor] = []
+        for start in range(0, condition.shape[0], size):
+            chunks.append(self.decode(condition[start : start + size], latent[start : start + size]))
+        return torch.cat(chunks)

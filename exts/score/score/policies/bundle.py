@@ -148,6 +148,15 @@ def bundle_sha256(directory: Path) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
+def read_spec(directory: Path) -> PolicySpec:
+    """What a bundle reads and gives, by its settings alone.
+
+    Raises:
+        UserError: The settings are missing or unsound.
+    """
+    return PolicySpec.from_dict(_read_settings(Path(directory))[0]["spec"])
+
+
 def _interface_of(policy: BasePolicy) -> dict[str, Any]:
     if not isinstance(policy, AdaptedPolicy):
         return {}

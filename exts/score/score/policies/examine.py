@@ -87,9 +87,8 @@ def proposed_interface(foreign: ForeignPolicy, task: PolicySpec) -> str:
     """An interface file to begin with, as text: what fits by its size, and marks where only the user knows."""
     inner, lines = foreign.policy.spec, [f"control_rate_hz: {task.control_rate_hz:g}  # of the checkpoint", "inputs:"]
     for key, entry in inner.observations.items():
-        size = entry.shape[0]
-        lines.append(f"  {key}:  # {size} numbers, {entry.history} frames")
-        fitting = [name for name, offered in task.observations.items() if offered.shape == (size,)]
+        lines.append(f"  {key}:  # {' x '.join(map(str, entry.shape))} numbers, {entry.history} frames")
+        fitting = [name for name, offered in task.observations.items() if offered.shape == entry.shape]
         still = foreign.inputs[key].still
         for name in fitting or ['"???"']:  # quoted, or the page is no YAML
             lines.append(f"    - {{observation: {name}}}{'  # keep one' if len(fitting) > 1 else ''}")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from score.policies.base_policy import BasePolicy
 from score.policies.contents import require_finite
 from score.policies.contract import random_inputs
 from score.policies.ddim import DdimCfg
@@ -43,7 +44,7 @@ class Columns:
 class ForeignPolicy:
     """What is known of a checkpoint."""
 
-    policy: DiffusionPolicy
+    policy: BasePolicy
     """In the checkpoint's own names; its rate is a placeholder."""
     inputs: dict[str, Columns]
     """Statistics of its inputs, in their order."""
@@ -116,6 +117,17 @@ def identity(size: int) -> Columns:
     """No normalisation, and nothing known of the values."""
     unknown = torch.full((size,), torch.inf)
     return Columns(torch.zeros(size), torch.ones(size), -unknown, unknown, {})
+
+
+def in_own_words(policy: BasePolicy) -> bool:
+    """Whether a policy needs an interface file: nobody has said what its actions are measured in."""
+    return policy.spec.actions.units == UNKNOWN_UNITS
+
+
+def foreign_of(policy: BasePolicy, origin: dict[str, Any]) -> ForeignPolicy:
+    """A policy in its own words that has its normalisation inside, so that nothing is known of its numbers."""
+    inputs = {name: identity(entry.shape[-1]) for name, entry in policy.spec.observations.items()}
+    return ForeignPolicy(policy, inputs, identity(len(policy.spec.actions.names)), origin)
 
 
 def _still(flat: Tensor, values: Tensor) -> dict[int, float]:

@@ -23,6 +23,8 @@ from score.utils.fields import finite_number, finite_numbers, read_fields, whole
 from score.utils.settings_files import read_yaml
 
 INTERFACE_FILE = "interface.yaml"
+QUATERNIONS = {"xyzw": (0, 1, 2, 3), "wxyz": (3, 0, 1, 2)}
+"""Order of a quaternion's numbers -> which of the task's, x y z w, stands at each place."""
 _LARGEST = 1e9
 """Bound on scales, offsets and constants."""
 
@@ -41,6 +43,8 @@ class InputPart:
     """task = checkpoint * scale + offset, for what no unit says."""
     offset: float = 0.0
     """See ``scale``."""
+    quaternion: str = ""
+    """Order of a quaternion's four numbers in the checkpoint, ``wxyz`` or ``xyzw``; the task's is ``xyzw``."""
     pool: str = ""
     """``centroids``: of every segment of a point cloud."""
     hold: bool = False
@@ -61,6 +65,8 @@ class ActionPart:
     """task = checkpoint * scale + offset, for what no unit says."""
     offset: float = 0.0
     """See ``scale``."""
+    quaternion: str = ""
+    """Order of a quaternion's four numbers in the checkpoint; ``names`` are then those of x, y, z and w."""
     drop: int = 0
     """Numbers of the checkpoint that the task does not take."""
     constant: tuple[float, ...] = ()
@@ -118,8 +124,10 @@ def _parts(kind: type, items: Any, where: str) -> tuple[Any, ...]:
             if not isinstance(values["names"], list):
                 raise UserError(f"{here}.names is no list of names.")
             values["names"] = tuple(map(str, values["names"]))
-        for key in set(values) & {"observation", "units", "pool"}:
+        for key in set(values) & {"observation", "units", "pool", "quaternion"}:
             values[key] = str(values[key])
+        if (order := values.get("quaternion", "")) not in ("", *QUATERNIONS):
+            raise UserError(f"{here}.quaternion is {order[:20]!r}: give {' or '.join(QUATERNIONS)}.")
         if not isinstance(values.get("hold", False), bool):
             raise UserError(f"{here}.hold is {str(values['hold'])[:20]!r}: give true or false.")
         whole_number(f"{here}.drop", values.get("drop", 0), 0, 1000)

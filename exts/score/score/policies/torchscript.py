@@ -12,6 +12,7 @@ from torch import Tensor
 
 from score.policies.base_policy import BasePolicy
 from score.policies.contents import BundleContents, require_finite
+from score.policies.freezing.freeze import Seam
 from score.policies.spec import Chunk, PolicySpec
 from score.utils.errors import UserError
 from score.utils.torchscript import load_checked, one_line
@@ -85,7 +86,7 @@ class TorchScriptPolicy(BasePolicy):
         """
         buffer = io.BytesIO()
         try:
-            torch.jit.save(torch.jit.script(_Exported(copy.deepcopy(module)).cpu().eval()), buffer)
+            torch.jit.save(torch.jit.script(Seam(copy.deepcopy(module)).cpu().eval()), buffer)
         except _NOT_SCRIPTABLE as error:
             name = type(module).__name__
             raise UserError(f"{name} cannot be compiled to TorchScript: {one_line(error)}.") from error
@@ -104,22 +105,6 @@ class TorchScriptPolicy(BasePolicy):
     def forward(self, observations: dict[str, Tensor], latent: Tensor) -> Tensor:
         """``decode(encode(observations), latent)``."""
         return self.decode(self.encode(observations), latent)
-
-
-class _Exported(torch.nn.Module):
-    """Compiles the two methods of a module, whether it marked them for export or not."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        self.module: Any = module
-
-    @torch.jit.export
-    def encode(self, observations: dict[str, Tensor]) -> Tensor:
-        return self.module.encode(observations)
-
-    @torch.jit.export
-    def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
-        return self.module.decode(condition, latent)
 
 
 def write_torchscript(policy: TorchScriptPolicy, metadata: dict[str, str]) -> tuple[dict[str, Any], bytes]:

@@ -66,6 +66,7 @@ def run_episodes(
     episodes: Sequence[int],
     seed: int,
     chunk_steps: int,
+    late_steps: int = 0,
     start_seed: Callable[[int], int] | None = None,
     progress: Progress | None = None,
     store: ResultStore | None = None,
@@ -82,6 +83,9 @@ def run_episodes(
         episodes: Indices of the episodes, at least one, each once; with the seed they determine starts and noise.
         seed: Seed of the evaluation (see :class:`~score.rollout.seeds.SeedSpace`).
         chunk_steps: Control steps executed of every decoded chunk, 1 to the policy's horizon.
+        late_steps: Control steps that a decision takes, fewer than ``chunk_steps``: meanwhile the last chunk goes on,
+            or its last row holds, and then the new one from the row of that step. An episode waits for its first
+            decision.
         start_seed: Index of an episode -> seed of its start, where several are to share one; by default each has its
             own, derived from the seed.
         progress: Told once a decision how many episodes have ended.
@@ -95,11 +99,13 @@ def run_episodes(
 
     Raises:
         UserError: The task has no ``success`` or ``guard`` termination.
-        ValueError: ``episodes`` or ``chunk_steps`` is out of range.
+        ValueError: ``episodes``, ``chunk_steps`` or ``late_steps`` is out of range.
     """
     horizon = base_policy.spec.horizon
     if not 1 <= chunk_steps <= horizon:
         raise ValueError(f"chunk_steps must be from 1 to the policy's horizon {horizon}, got {chunk_steps}.")
+    if not 0 <= late_steps < chunk_steps:
+        raise ValueError(f"late_steps must be from 0 to {chunk_steps - 1}, got {late_steps}.")
     if not episodes or len(set(episodes)) < len(episodes) or min(episodes) < 0:
         raise ValueError(f"episodes must be different indices from 0 on, at least 1, got {list(episodes)}.")
     if store is not None and trace:
@@ -110,7 +116,7 @@ def run_episodes(
     queue = EpisodeQueue(
         [episode for episode in own if episode not in done], task.num_envs, start_seed or start_seeds(seed)
     )
-    run = _Run(task, base_policy, arm, seed, chunk_steps, trace, recorder, paths)
+    run = _Run(task, base_policy, arm, seed, chunk_steps, late_steps, trace, recorder, paths)
     # Training runs in inference mode: buffers that a task makes there can be written in no other.
     with torch.inference_mode(), preserved_random_state(task.device):
         for ended in run.outcomes(queue):
@@ -137,12 +143,14 @@ class _Run:
         arm: Arm,
         seed: int,
         chunk_steps: int,
+        late_steps: int,
         trace: bool,
         recorder: Recorder | None,
         paths: PathRecorder | None,
     ) -> None:
         self.task, self.base_policy, self.arm = task, base_policy, arm
         self.seed, self.chunk_steps, self.recorder, self.paths = seed, chunk_steps, recorder, paths
+        self.late_steps, self._last_chunk = late_steps, torch.empty(0)
         self.running = RunningEpisodes(task.num_envs, task.max_episode_length, task.device)
         self._latents: dict[int, list[torch.Tensor]] | None = {} if trace else None
 
@@ -176,9 +184,10 @@ class _Run:
         noise = latent_noise(self.base_policy.latent_shape, self.seed, episodes, indices, condition.device)
         latent, chunk = self.arm.act(Decision(condition, noise, episodes, indices, self.seed))
         if chunk is None:
-            chunk = self.base_policy.decode(condition, latent)
+            chunk = self.base_policy.decode_all(condition, latent)
         latent, chunk = latent[:count], chunk[:count]
         self.running.require(finite_rows(condition[:count], latent, chunk))
+        chunk = self._late(chunk, queue.decisions > 0) if self.late_steps else chunk
         queue.decisions += 1
         if self._latents is not None:
             for env in self.running.active.nonzero().flatten().tolist():
@@ -186,6 +195,15 @@ class _Run:
         if self.recorder is not None:
             self.recorder.record_decision(latent)
         return chunk
+
+    def _late(self, chunk: torch.Tensor, goes_on: torch.Tensor) -> torch.Tensor:
+        """Chunks (N, H, A) whose first rows are the next ones of the last chunks, where an episode goes on."""
+        last, self._last_chunk = self._last_chunk, chunk
+        if not bool(goes_on.any()):
+            return chunk
+        rows = (self.chunk_steps + torch.arange(self.late_steps)).clamp(max=last.shape[1] - 1).to(chunk.device)
+        begun = torch.where(goes_on.to(chunk.device)[:, None, None], last[:, rows], chunk[:, : self.late_steps])
+        return torch.cat([begun, chunk[:, self.late_steps :]], dim=1)
 
     def _run_chunk(
         self, observations: TaskObservations, chunk: torch.Tensor, queue: EpisodeQueue

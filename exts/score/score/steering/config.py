@@ -89,6 +89,10 @@ class SteeringCfg:
     """Mode of :func:`torch.compile` for the base policy in training, see :data:`COMPILE_MODES`; None compiles nothing.
     On a GPU, ``reduce-overhead`` replays encoder and sampler as CUDA graphs."""
 
+    decode_batch: int = 0
+    """Most environments whose actions the base policy decodes at once, in training and evaluation: a large network with
+    thousands of environments needs memory for so many. 0: all."""
+
     evaluation_episodes: int = 64
     """Episodes of the periodic evaluation."""
 
@@ -227,7 +231,12 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         )
     for name in ("num_steps_per_env", "max_iterations", "save_interval"):
         _require(getattr(cfg, name) >= 1, name, getattr(cfg, name), "at least 1")
-    for name, least in (("evaluation_episodes", 1), ("warm_up_epochs", 1), ("warm_up_iterations", 0)):
+    for name, least in (
+        ("evaluation_episodes", 1),
+        ("warm_up_epochs", 1),
+        ("warm_up_iterations", 0),
+        ("decode_batch", 0),
+    ):
         _require(getattr(steering, name) >= least, f"steering.{name}", getattr(steering, name), f"at least {least}")
     _validate_penalties(steering)
     _require(

@@ -49,7 +49,7 @@ class Plan(torch.nn.Module):
         """Set up.
 
         Args:
-            base: Base policy with ``encode``, ``reference`` and ``decode``.
+            base: A :class:`~score.policies.base_policy.BasePolicy`.
             latent_basis: Basis over the latent of the base policy.
             chunk_basis: Basis over its chunk (H, A), for the own part.
             gain: Action units of the own part per unit of its basis, shape (H, A); needed if there is an own part.
@@ -91,7 +91,7 @@ class Plan(torch.nn.Module):
     def decide(self, condition: Tensor, code: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Like :meth:`forward`, but return the latent (B, *noise_shape) as well: (latent, chunk)."""
         latent = self.latent_basis.expand(code[:, : self.latent_dim], noise)
-        chunk = self.base.decode(condition, latent) if self.base_acts else self.rest(condition)
+        chunk = self.base.decode_all(condition, latent) if self.base_acts else self.rest(condition)
         if self.own_dim > 0:
             chunk = chunk + self.motion(code)
         return latent, chunk

@@ -103,6 +103,7 @@ def train(
     np.random.seed(cfg.seed % 2**32)
     torch.manual_seed(cfg.seed)
     steering = cfg.steering
+    base_policy.decode_batch = steering.decode_batch
     plan = make_plan(base_policy, vars(steering)).to(task.device)
     env = ChunkedVecEnv(
         task,

@@ -39,20 +39,19 @@ expand_as expm1 extend eye feature_dropout fill fill_ flatten flip floor floor_d
 full_like gather ge gelu get glu grid_sampler group_norm gru gt hardshrink hardsigmoid hardswish hardtanh hypot im2col
 imag index index_add index_copy index_fill index_put index_select inner insert instance_norm inverse
 is_autocast_enabled is_contiguous is_floating_point is_grad_enabled isfinite isinf isnan item items keys kron
-layer_norm le leaky_relu len lerp linalg_cross linalg_det linalg_eigh linalg_inv linalg_matrix_norm linalg_norm
-linalg_pinv linalg_qr linalg_solve linalg_svd linalg_vector_norm linear linspace list log log10 log1p log2 log_softmax
-logaddexp logical_and logical_not logical_or logical_xor logit logspace logsumexp lstm lt mT masked_fill
+layer_norm le leaky_relu len lerp lift_fresh linalg_cross linalg_det linalg_eigh linalg_inv linalg_matrix_norm
+linalg_norm linalg_pinv linalg_qr linalg_solve linalg_svd linalg_vector_norm linear linspace list log log10 log1p log2
+log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logspace logsumexp lstm lt mT masked_fill
 masked_scatter masked_select matmul matrix_exp max max_pool1d max_pool2d max_pool3d maximum mean median meshgrid min
 minimum mish mm moveaxis movedim mul multiply mv nan_to_num narrow ne neg negative new_full new_ones new_zeros nonzero
 norm not numel one_hot ones ones_like or outer pad permute pixel_shuffle pixel_unshuffle polar pop pow prelu prod
 rad2deg real reciprocal reflection_pad1d reflection_pad2d relu relu6 remainder repeat repeat_interleave
-replication_pad1d replication_pad2d reshape reshape_as rms_norm roll rot90 round rsqrt rsub
-scaled_dot_product_attention scatter scatter_add searchsorted select select_scatter selu sgn sigmoid sign silu sin
-sinc sinh size slice slice_scatter softmax softmin softplus softshrink sort split split_with_sizes sqrt square squeeze
-stack std std_mean str sub subtract sum swapaxes t take_along_dim tan tanh tensor tensor_split tensordot threshold
-tile to topk transpose tril triu true_divide trunc type_as unbind unflatten unfold unsqueeze upsample_bicubic2d
-upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d values var var_mean vector_norm view
-view_as warn where zeros zeros_like
+replication_pad1d replication_pad2d reshape reshape_as rms_norm roll rot90 round rsqrt rsub scaled_dot_product_attention
+scatter scatter_add searchsorted select select_scatter selu sgn sigmoid sign silu sin sinc sinh size slice slice_scatter
+softmax softmin softplus softshrink sort split split_with_sizes sqrt square squeeze stack std std_mean str sub subtract
+sum swapaxes t take_along_dim tan tanh tensor tensor_split tensordot threshold tile to topk transpose tril triu
+true_divide trunc type_as unbind unflatten unfold unsqueeze upsample_bicubic2d upsample_bilinear2d upsample_linear1d
+upsample_nearest1d upsample_nearest2d values var var_mean vector_norm view view_as warn where zeros zeros_like
 """
 ALLOWED = frozenset([f"prim::{name}" for name in _PRIM.split()] + [f"aten::{name}" for name in _ATEN.split()])
 """Operators that compute with tensors. One that works in place (``add_``) is allowed where the plain one is."""
