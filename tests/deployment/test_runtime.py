@@ -23,8 +23,8 @@ from tests.deployment.doubles import (
 )
 
 from score.deployment import build_policy
-from score.deployment.record import plain_offset
 from score.deployment.noise_table import NoiseTable
+from score.deployment.record import plain_offset
 from score.steering.familiarity import Familiarity
 from score.utils import UserError
 
