@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--domains", default="sim,real", metavar="NAME,...", help="domains of evaluation (default: sim,real)")
     add("--episodes", type=int, default=200, metavar="N", help="starts, the same for every arm (default: 200)")
     add("--starts", default="development", metavar="development|final", help="final: for a table, run once")
-    add("--search", default="cem_zero", metavar="NAME,...", help="constants: cem_zero, cem_normal, racing, all, none")
+    add("--search", default="racing", metavar="NAME,...", help="constants: racing, cem_zero, cem_normal, all, none")
     add("--search_episodes", type=int, default=512, metavar="N", help="budget of each search (default: 512)")
     add("--tries", type=int, default=0, metavar="N", help="split arms by N tries of the base policy at each start")
     args, overrides = command.parse(arguments)

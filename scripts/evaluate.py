@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="development (default) to compare by; final for a number that a table reports, run once",
     )
     add("--all_arms", action="store_true", help="also sampled steering, cooler noise, a random map, best constants")
-    add("--search", metavar="NAME,...", help="constants: cem_zero (with --all_arms), cem_normal, racing, all, none")
+    add("--search", metavar="NAME,...", help="constants: racing (with --all_arms), cem_zero, cem_normal, all, none")
     add("--search_episodes", type=int, default=512, metavar="N", help="budget of each search (default: 512)")
     add("--tries", type=int, default=0, metavar="N", help="split arms by N tries of the base policy at each start")
     add("--output", type=Path, metavar="FILE.json", help="report (default: in the folder of the run)")

@@ -44,7 +44,7 @@ def test_all_arms_give_a_valid_report(tmp_path: Path) -> None:
     cfg = make_cfg(tmp_path)
     evaluation = evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg)
     report = evaluation.report
-    found = "constant_cem_zero_full"
+    found = "constant_racing_full"
     assert set(report["arms"]) == {
         "base", "steered", "steered_sampled", "base_t0", "base_t05", "random_map", found
     }  # fmt: skip

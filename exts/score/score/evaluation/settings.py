@@ -12,8 +12,8 @@ from score.utils.errors import UserError
 
 from .constant_search import SearchCfg
 
-DEFAULT_SEARCHES = ("cem_zero",)
-"""What is searched with ``--all_arms``: in published comparisons the best of the strategies for its price."""
+DEFAULT_SEARCHES = ("racing",)
+"""What is searched with ``--all_arms``: the fewest rounds, each of which lasts as long as an episode."""
 
 
 @dataclass(frozen=True)
