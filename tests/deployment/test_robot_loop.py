@@ -211,16 +211,22 @@ def test_seams_are_where_a_chunk_takes_over() -> None:
     assert run_policy.seams(actions[:1], decided[:1], 0) == (0.0, 0.0)
 
 
-def test_nothing_is_sent_that_was_decided_on_what_is_utterly_unlike_the_training(
+def test_what_is_unlike_the_training_is_told_and_stops_the_robot_where_that_is_wanted(
     robot: Robot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody knocks the camera after the first chunk of two steps."""
     policy = Policy()
-    policy.unfamiliarity = lambda: 7.9 if policy.steps <= 2 else 8.04
+    policy.unfamiliarity = lambda: 0.9 if policy.steps <= 2 else 8.04
+    drive(policy, MANIFEST, 4)
+    assert robot.words.count("sent") == 4
+    assert "what it saw was up to 8.0 times as far from its training" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="stopped at step 4: 3 faults"):
-        drive(policy, MANIFEST, 9)
-    assert robot.words.count("sent") == 2
+        run_policy.run(policy, MANIFEST, 9, unfamiliar=8.0)  # type: ignore[arg-type]
+    assert robot.words.count("sent") == 4 + 2
     assert capsys.readouterr().err.count("what it sees is unlike its training, 8.0 times the limit") == 3
+    policy.unfamiliarity = lambda: 0.9
+    drive(policy, MANIFEST, 1)
+    assert capsys.readouterr().out == ""
 
 
 def test_two_faults_do_not_end_a_run(robot: Robot) -> None:

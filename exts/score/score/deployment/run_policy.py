@@ -10,6 +10,7 @@ python run_policy.py --steps 150 --log run.safetensors      on the robot, with s
 import argparse
 import hashlib
 import json
+import math
 import signal
 import sys
 import threading
@@ -20,7 +21,6 @@ from pathlib import Path
 import torch
 
 FAULTS, WINDOW = 3, 20  # a run ends at the third faulty control step of the last 20
-UNFAMILIAR = 8.0  # times the limit of the simulator; the stand-in for a robot shows up to 7, a knocked camera 10
 SILENCE = 2.0  # periods without a control step after which the robot is stopped, whatever the loop is waiting for
 
 
@@ -128,18 +128,26 @@ class Log:
 
 
 def run(
-    policy: torch.jit.ScriptModule, manifest: dict, steps: int, *, dry: bool = False, log: Path | None = None
+    policy: torch.jit.ScriptModule,
+    manifest: dict,
+    steps: int,
+    *,
+    dry: bool = False,
+    log: Path | None = None,
+    unfamiliar: float = math.inf,
 ) -> None:
     """The control loop: measure, decide, send, wait for the next tick. However it ends, the robot is told to stop.
 
     A control step is faulty if its observation is older than a period, if its target is further from the measured
-    position than manifest["output"]["max_offset"], if it was decided on something utterly unlike the training (none of
-    them is sent), if it takes longer than a period, or if a decision takes more than manifest["chunk"]["late"] of them.
-    A dry run does all that, but sends nothing. The log is written once the robot has stopped.
+    position than manifest["output"]["max_offset"], if it was decided on what is more than ``unfamiliar`` times as far
+    from the training as the simulator's own (none of them is sent), if it takes longer than a period, or if a decision
+    takes more than manifest["chunk"]["late"] of them. A dry run does all that, but sends nothing. The log is written
+    once the robot has stopped.
     """
     period, late = 1.0 / manifest["control_rate_hz"], manifest["chunk"]["late"]
     alive, silent = threading.Event(), threading.Event()
     faulty: list[int] = []
+    strangest = 0.0
     kept, act = Log(late), Steps(policy, late, period, alive)
 
     def watch() -> None:
@@ -164,7 +172,7 @@ def run(
                 if late and step == 0:
                     tick = time.monotonic()  # the robot stood while its first actions were decided
                 far, unlike = is_far(action, observations, manifest["output"]), policy.unfamiliarity()
-                unsent = far or unlike > UNFAMILIAR
+                unsent, strangest = far or unlike > unfamiliar, max(strangest, unlike)
                 if log is not None:
                     kept.add(observations, action, policy.decided(), not (unsent or dry or silent.is_set()))
                 if unsent:
@@ -189,6 +197,8 @@ def run(
         try:
             stop_robot(manifest)
         finally:
+            if strangest > 1.0:
+                print(f"what it saw was up to {strangest:.1f} times as far from its training as 99 % in the simulator")
             if log is not None:
                 kept.write(log)
 
@@ -272,6 +282,9 @@ def main() -> None:
     )
     parser.add_argument("--dry_run", action="store_true", help="read the robot and decide, and send nothing")
     parser.add_argument("--log", type=Path, metavar="FILE", help="keep what went in and came out")
+    parser.add_argument(
+        "--unfamiliar", type=float, default=math.inf, metavar="N", help="stop beyond N times the limit (default: never)"
+    )
     parser.add_argument("--steps", type=int, default=150, help="control steps of an episode on the robot")
     args = parser.parse_args()
     folder = Path(__file__).resolve().parent
@@ -280,7 +293,7 @@ def main() -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     if not args.replay:
         try:
-            return run(policy, manifest, args.steps, dry=args.dry_run, log=args.log)
+            return run(policy, manifest, args.steps, dry=args.dry_run, log=args.log, unfamiliar=args.unfamiliar)
         except NotImplementedError as error:
             raise SystemExit(f"error: {error}") from None
     result = replay(policy, manifest, folder / "golden.safetensors" if args.replay == "golden" else Path(args.replay))
