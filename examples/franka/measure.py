@@ -36,6 +36,8 @@ EVENT = 10
 """Control step in which something happens."""
 AT_REST = 0.01
 """Speed of the fastest joint below which the arm is at rest [rad/s]."""
+OVER = 50
+"""Milliseconds over which a speed is taken from positions: the server's own speeds hold the shaking of a held joint."""
 NO_ANSWER = 5.0
 """Seconds without an answer after which the arm's clock counts as stopped."""
 SLOWEST = 60.0
@@ -254,7 +256,7 @@ def stop(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
 def at_rest(run: Run, record: np.ndarray[Any, Any]) -> dict[str, Any]:
     """How the arm moved from the event on, in its own time; it is at rest before the next run moves it."""
     after = record[np.searchsorted(record[:, 0], run.reads[EVENT]) :]
-    speed = np.abs(after[:, 8:]).max(1)
+    speed = np.abs(after[OVER:, 1:8] - after[:-OVER, 1:8]).max(1) / (0.001 * OVER)
     resting = np.flatnonzero(speed < AT_REST)
     way = np.abs(after[: int(1000 * SETTLE), 1:8] - after[0, 1:8]).max()
     return {
