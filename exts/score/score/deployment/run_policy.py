@@ -54,6 +54,10 @@ def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
     policy = torch.jit.load(folder / "policy.pt", map_location="cpu")
     for _ in range(manifest["latency"]["warm_up_steps"]):  # the first calls compile; better now than while moving
         policy(policy.example_observations())
+        if manifest["chunk"]["late"]:  # what Steps calls is compiled by itself
+            if policy.observe(policy.example_observations()):
+                policy.accept(policy.decide())
+            policy.act()
     policy.reset()
     return policy, manifest
 
@@ -77,8 +81,12 @@ class Steps:
         for _ in range(self.late + 1 if step == 0 else 0):
             wait([self.decision], self.period)
             self.alive.set()
-        if self.decision is not None and (self.decision.done() or step == 0):
-            self.policy.accept(self.decision.result(timeout=0))
+        if step == 0 and (self.decision is None or not self.decision.done()):
+            raise SystemExit(
+                f"error: the first decision takes more than {self.late + 1} control steps, nothing was sent"
+            )
+        if self.decision is not None and self.decision.done():
+            self.policy.accept(self.decision.result())
             self.decision = None
         late = self.decision is not None and step - self.began >= self.late
         return self.policy.act(), "the decision is late, so the last chunk goes on" if late else ""
