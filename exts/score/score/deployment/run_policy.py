@@ -79,7 +79,7 @@ class Steps:
         if self.policy.observe(observations):
             self.decision, self.began = self.pool.submit(self.policy.decide), step
         for _ in range(self.late + 1 if step == 0 else 0):
-            wait([self.decision], self.period)
+            wait([self.decision] if self.decision else [], self.period)
             self.alive.set()
         if step == 0 and (self.decision is None or not self.decision.done()):
             raise SystemExit(
@@ -98,8 +98,8 @@ def seams(actions: torch.Tensor, decided: torch.Tensor, late: int) -> tuple[floa
     between = torch.zeros(len(actions), dtype=torch.bool)
     begins = decided.nonzero().flatten()[1:] + late
     between[begins[begins < len(actions)]] = True
-    parts = (changes[between[1:]], changes[~between[1:]])
-    return tuple(float(part.max()) if len(part) else 0.0 for part in parts)
+    largest = [float(part.max()) if len(part) else 0.0 for part in (changes[between[1:]], changes[~between[1:]])]
+    return largest[0], largest[1]
 
 
 class Log:
