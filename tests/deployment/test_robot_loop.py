@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import Any
 
 import pytest
 import torch
+from tests.deployment.doubles import network_pieces, observations
 
-from score.deployment import run_policy
+from score.deployment import GoldenEpisode, build_policy, export_capsule, run_policy
 
 PERIOD = 0.2
 """Long, as the computer of these tests is not a robot's."""
@@ -199,6 +202,30 @@ def test_decisions_that_are_later_than_that_are_faults(robot: Robot, capsys: pyt
     drive(SlowPolicy(1.7 * PERIOD), MANIFEST | {"chunk": {"late": 1}}, 6)
     # That of step 3 should be there in step 4, and comes before step 5.
     assert capsys.readouterr().err.splitlines() == ["step 4: the decision is late, so the last chunk goes on"]
+
+
+def test_a_first_decision_that_does_not_come_moves_nothing(robot: Robot) -> None:
+    with pytest.raises(SystemExit, match="the first decision takes more than 2 control steps, nothing was sent"):
+        drive(SlowPolicy(2.5 * PERIOD), MANIFEST | {"chunk": {"late": 1}}, 6)
+    assert set(robot.words) == {"stop"}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_capsule_decides_beside_the_loop_as_it_does_in_it(tmp_path: Path) -> None:
+    pieces, raw = dataclasses.replace(network_pieces(), late_steps=1), observations(6)
+    frames = [{name: value[t] for name, value in raw.items()} for t in range(6)]
+    whole = build_policy(pieces.head, pieces.spec, max_offset=0.2, late_steps=1)
+    actions = torch.stack([whole(frame) for frame in frames])
+    export_capsule(pieces, GoldenEpisode(raw, actions, torch.arange(6) % 2 == 0), tmp_path / "capsule")
+    policy, manifest = run_policy.load(tmp_path / "capsule")
+    assert manifest["latency"]["decision_ms"] == pytest.approx(80.0)  # one period at 10 Hz, less a fifth
+    steps = run_policy.Steps(policy, manifest["chunk"]["late"], PERIOD, threading.Event())
+    for t, frame in enumerate(frames):
+        target, fault = steps(t, frame)
+        assert fault == ""
+        torch.testing.assert_close(target, actions[t], atol=1e-6, rtol=0.0)
+        if steps.decision is not None:
+            steps.decision.result()
 
 
 def test_seams_are_where_a_chunk_takes_over() -> None:

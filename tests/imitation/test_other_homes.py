@@ -190,5 +190,5 @@ def test_what_only_looks_like_a_success_is_none(demonstrations: Path, mark: Any,
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is a folder without meta/info.json: give an HDF5 file or a LeRobot data set"):
+    with pytest.raises(UserError, match=r"is a folder without meta/info.json and .zgroup: give an HDF5 file"):
         _read(tmp_path)

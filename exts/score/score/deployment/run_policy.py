@@ -54,6 +54,10 @@ def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
     policy = torch.jit.load(folder / "policy.pt", map_location="cpu")
     for _ in range(manifest["latency"]["warm_up_steps"]):  # the first calls compile; better now than while moving
         policy(policy.example_observations())
+        if manifest["chunk"]["late"]:  # what Steps calls is compiled by itself
+            if policy.observe(policy.example_observations()):
+                policy.accept(policy.decide())
+            policy.act()
     policy.reset()
     return policy, manifest
 
@@ -75,10 +79,14 @@ class Steps:
         if self.policy.observe(observations):
             self.decision, self.began = self.pool.submit(self.policy.decide), step
         for _ in range(self.late + 1 if step == 0 else 0):
-            wait([self.decision], self.period)
+            wait([self.decision] if self.decision else [], self.period)
             self.alive.set()
-        if self.decision is not None and (self.decision.done() or step == 0):
-            self.policy.accept(self.decision.result(timeout=0))
+        if step == 0 and (self.decision is None or not self.decision.done()):
+            raise SystemExit(
+                f"error: the first decision takes more than {self.late + 1} control steps, nothing was sent"
+            )
+        if self.decision is not None and self.decision.done():
+            self.policy.accept(self.decision.result())
             self.decision = None
         late = self.decision is not None and step - self.began >= self.late
         return self.policy.act(), "the decision is late, so the last chunk goes on" if late else ""
@@ -90,8 +98,8 @@ def seams(actions: torch.Tensor, decided: torch.Tensor, late: int) -> tuple[floa
     between = torch.zeros(len(actions), dtype=torch.bool)
     begins = decided.nonzero().flatten()[1:] + late
     between[begins[begins < len(actions)]] = True
-    parts = (changes[between[1:]], changes[~between[1:]])
-    return tuple(float(part.max()) if len(part) else 0.0 for part in parts)
+    largest = [float(part.max()) if len(part) else 0.0 for part in (changes[between[1:]], changes[~between[1:]])]
+    return largest[0], largest[1]
 
 
 class Log:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import torch
 from score.imitation.data_interface import DATA_INTERFACE_FILE, Column, DataInterface, read_data_interface
 from score.imitation.dataset import ACTIONS, DemonstrationSet, Episode
 from score.imitation.lerobot_tables import pyarrow_modules
+from score.policies.spec import CloudSegment
 from score.utils.errors import UserError, near_names
 from score.utils.files import sha256_of
 
@@ -63,20 +64,44 @@ def read_lerobot_data(
     if not names:
         raise UserError(f"{page}: the data set has no names for its actions: give actions.names.")
     episodes, notes = _episodes(folder, tables, info, wanted, {key: pick[0] for key, pick in picks.items()})
-    every = torch.cat([episode.actions for episode in episodes])
     files = [folder / _INFO, page, *_data_files(folder)]
-    return DemonstrationSet(
+    return described_set(
         path=folder,
         sha256=hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest(),
         episodes=episodes,
-        control_rate_hz=_rate(settings, info, page),
-        action_names=names,
+        rate=_rate(settings, info, page),
+        wanted=wanted,
+        names={key: picks[key][1] for key in (ACTIONS, *keys)},
+        segments={key: settings.segments[key] for key in cloud_keys if key in settings.segments},
+        notes=notes,
+    )
+
+
+def described_set(
+    *,
+    path: Path,
+    sha256: str,
+    episodes: tuple[Episode, ...],
+    rate: float,
+    wanted: Mapping[str, Column],
+    names: Mapping[str, tuple[str, ...]],
+    segments: Mapping[str, tuple[CloudSegment, ...]],
+    notes: tuple[str, ...] = (),
+) -> DemonstrationSet:
+    """A set whose numbers a page describes: ``wanted``, ``names`` of actions and observations by the task's names."""
+    every = torch.cat([episode.actions for episode in episodes])
+    return DemonstrationSet(
+        path=path,
+        sha256=sha256,
+        episodes=episodes,
+        control_rate_hz=rate,
+        action_names=names[ACTIONS],
         units={key: column.units for key, column in wanted.items()},
         frames={key: column.frame for key, column in wanted.items() if column.frame},
-        segments={key: settings.segments[key] for key in cloud_keys if key in settings.segments},
+        segments=dict(segments),
         action_low=tuple(every.amin(dim=0).tolist()),
         action_high=tuple(every.amax(dim=0).tolist()),
-        names={key: picks[key][1] for key in keys},
+        names={key: value for key, value in names.items() if key != ACTIONS},
         notes=notes,
     )
 
@@ -144,8 +169,7 @@ def _read_tables(folder: Path, columns: Sequence[str], features: dict[str, Any])
     try:
         files = [parquet.ParquetFile(path) for path in paths]
         numbers = sum(math.prod(shape) for shape in shapes.values()) * sum(file.metadata.num_rows for file in files)
-        if 8 * numbers > _MEMORY_SHARE * psutil.virtual_memory().available:
-            raise UserError(f"{folder} holds {8 * numbers / 2**30:.1f} GiB of numbers, more than fits into memory.")
+        require_memory(folder, numbers)
         for path, file in zip(paths, files, strict=True):
             for name, shape in shapes.items():
                 if name not in file.schema_arrow.names:
@@ -184,7 +208,9 @@ def _episodes(
         parts = {}
         for key, column in wanted.items():
             frames = table[column.column][rows]
-            parts[key] = _tensor(frames[:, picks[key]] if picks[key] else frames, f"{folder}: episode {number}, {key}")
+            parts[key] = finite_frames(
+                frames[:, picks[key]] if picks[key] else frames, f"{folder}: episode {number}, {key}"
+            )
         success = table.get("next.success")
         solved = None if success is None else bool(success[rows].any())
         episodes.append(Episode(f"episode_{number}", parts, parts.pop(ACTIONS), solved))
@@ -193,7 +219,22 @@ def _episodes(
     return tuple(episodes), notes
 
 
-def _tensor(frames: np.ndarray, where: str) -> torch.Tensor:
+def require_memory(path: Path, numbers: int) -> None:
+    """Check that so many numbers may be read.
+
+    Raises:
+        UserError: They would take more than half of the free memory.
+    """
+    if 8 * numbers > _MEMORY_SHARE * psutil.virtual_memory().available:
+        raise UserError(f"{path} holds {8 * numbers / 2**30:.1f} GiB of numbers, more than fits into memory.")
+
+
+def finite_frames(frames: np.ndarray, where: str) -> torch.Tensor:
+    """Frames (T, ...) as float32.
+
+    Raises:
+        UserError: They are no numbers, or one is not finite.
+    """
     if frames.dtype.kind not in "fiu":
         raise UserError(f"{where} holds no numbers but {frames.dtype}.")
     tensor = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))

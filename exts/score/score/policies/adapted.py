@@ -228,8 +228,8 @@ def _require_fit(inner: PolicySpec, outer: PolicySpec, wiring: Wiring) -> None:
 def _wire_problems(wire: Wire, outer: PolicySpec, inner: ObservationSpec) -> list[str]:
     frames = inner.history
     if wire.observation == "":
-        fits = len(wire.frames) == frames and len(inner.shape) == 1
-        return [] if fits else [f"a constant of {len(wire.frames)} frames stands for {frames} of {inner.shape}"]
+        constant = len(wire.frames) == frames and len(inner.shape) == 1
+        return [] if constant else [f"a constant of {len(wire.frames)} frames stands for {frames} of {inner.shape}"]
     entry = outer.observations.get(wire.observation)
     if entry is None:
         return [f"there is no observation '{wire.observation}'"]

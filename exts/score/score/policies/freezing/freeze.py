@@ -96,7 +96,7 @@ class LerobotPolicy(nn.Module):
                 for axis in (1, 0):  # a trace does not follow torchvision's crop, which rounds a tensor
                     spare = size[axis] - config.crop_shape[axis]
                     sides += [-round(spare / 2.0), round(spare / 2.0) - spare]
-                module.center_crop = nn.ConstantPad2d(sides, 0.0)
+                module.center_crop = nn.ConstantPad2d((sides[0], sides[1], sides[2], sides[3]), 0.0)
         device = {"device_processor": {"device": "cpu"}}
         self.before, self.after = make_pre_post_processors(config, str(folder), preprocessor_overrides=device)
         features = {**config.input_features, **config.output_features}
@@ -261,9 +261,10 @@ def read_function(text: str) -> nn.Module:
     sys.modules[path.stem] = module  # where torch looks for the source
     with refusing(text):
         specification.loader.exec_module(module)
-        policy = getattr(module, function)()
+        policy: Any = getattr(module, function)()
+        known = isinstance(policy, nn.Module)
         missing = [name for name in ("encode", "decode", "inputs", "latent") if not hasattr(policy, name)]
-        if missing or not isinstance(policy, nn.Module):
+        if missing or not known:
             raise TypeError(f"it returned {type(policy).__name__}, and not a torch.nn.Module with {', '.join(missing)}")
         policy.inputs = {name: (tuple(size), int(frames)) for name, (size, frames) in policy.inputs.items()}
         policy.latent = tuple(map(int, policy.latent))
