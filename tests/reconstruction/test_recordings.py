@@ -199,6 +199,11 @@ def test_the_camera_of_a_known_sequence_has_its_lens(tmp_path: Path) -> None:
     assert camera.fx == pytest.approx(517.3 * WIDTH / 640.0)
     tum(tmp_path / "mine")
     assert "took the Kinect's 525 pixels" in read_frames(tmp_path / "mine").notes[0]
+    # The benchmark's own lists say which sequence they are of.
+    lists = tmp_path / "mine" / "depth.txt"
+    lists.write_text("# depth maps\n# file: 'rgbd_dataset_freiburg3_cup.bag'\n" + lists.read_text())
+    camera = read_frames(tmp_path / "mine").intrinsics
+    assert (camera.fx, camera.distortion) == (pytest.approx(535.4 * WIDTH / 640.0), ())
 
 
 def test_without_poses_of_cameras_those_of_the_object_are_taken(tmp_path: Path) -> None:
@@ -250,6 +255,8 @@ def edited(**changes: Any) -> Callable[[Path], None]:
         ("tum", lambda root: (root / "depth.txt").write_text("9.0 ../a.png\n"), "lies outside"),
         ("tum", lambda root: (root / "depth.txt").write_text("99.0 depth/0.png\n"), "has a pose within 0.02 s"),
         ("bop", lambda root: (root / "scene_camera.json").write_text('{"0": 3}'), "is no frame"),
+        ("bop", lambda root: (root / "scene_camera.json").write_text('{"\u00b2": {}}'), "is no frame"),
+        ("bop", lambda root: (root / "scene_camera.json").write_text(f'{{"{"9" * 5000}": {{}}}}'), "is no frame"),
         ("polycam", lambda root: text(root / "keyframes/corrected_cameras/0.json", "{}"), "four rows of four finite"),
         ("record3d", lambda root: text(root / "metadata.json", '{"K": 1}'), "K holds 1: give 9 finite numbers"),
         ("scannet", lambda root: text(root / "pose/0.txt", "a b c d\n"), "is no text of numbers"),
