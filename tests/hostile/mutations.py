@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Files that are damaged or made to do harm: single values and bytes of sound ones changed, by a seed.
 
-``python -m tests.hostile.mutations 2000`` reads that many of them in all, in a process of limited memory; what names begin
-with chooses among the kinds: ``python -m tests.hostile.mutations 1000 scan recording scene batch``.
+``python -m tests.hostile.mutations 2000`` reads that many of them in all, in a process of limited memory. What names
+begin with chooses among the kinds: ``python -m tests.hostile.mutations 1000 scan recording scene batch``.
 """
 
 from __future__ import annotations
