@@ -26,7 +26,7 @@ SCENE: dict[str, Any] = {
     "table": {"size": [0.8, 1.2, 0.04], "position": [0.55, 0.0, 0.0]},
     "camera": {"eye": [1.3, 0.7, 0.7], "target": [0.5, 0.0, 0.05], "fov": 35.0, "width": 64, "height": 48},
     "objects": {
-        "tray": {"asset": "slab", "position": [0.5, 0.0, 0.0], "ranges": {"x": [-0.02, 0.02], "yaw": [-0.1, 0.1]}},
+        "tray": {"asset": "slab", "position": [0.5, 0.0, 0.0], "ranges": {"x": [-0.02, 0.02]}},
         "cube": {
             "asset": "cube",
             "position": [0.5, 0.0, 0.02],
@@ -40,6 +40,7 @@ SCENE: dict[str, Any] = {
             "asset": "cube",
             "position": [0.7, 0.3, 0.1],
             "support": "free",
+            "ranges": {"yaw": [-0.1, 0.1]},
             "joint": {"kind": "revolute", "axis": "Z", "limits": [-3.0, 3.0], "stand": "slab"},
         },
     },
@@ -98,13 +99,17 @@ def _read(_: Any, folder: Path) -> None:
 def _make_scene(folder: Path) -> dict[str, Any]:
     make_box(folder, "cube", (0.05, 0.05, 0.05))
     make_box(folder, "slab", (0.2, 0.1, 0.02))
-    (folder / "scene.yaml").write_text(yaml.safe_dump(SCENE))
+    (folder / "scene.yaml").write_text(yaml.safe_dump(SCENE, sort_keys=False))
     return SCENE
 
 
 def _write_scene(sound: dict[str, Any], folder: Path, rng: random.Random) -> str:
+    if rng.random() < 0.3:
+        data, what = mutated_bytes(yaml.safe_dump(sound, sort_keys=False).encode(), rng)
+        (folder / "scene.yaml").write_bytes(data)
+        return what
     tree, what = mutated_tree(sound, rng)
-    (folder / "scene.yaml").write_text(yaml.safe_dump(tree))
+    (folder / "scene.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     return what
 
 
