@@ -23,6 +23,7 @@ POSE = np.array(
 )  # fmt: skip
 QUATERNION = (0.0, 0.0, np.sin(ANGLE / 2.0), np.cos(ANGLE / 2.0))
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+HUGE = np.diag([1e300, 1.0, 1.0, 1.0])
 WIDTH, HEIGHT = 8, 6
 
 
@@ -260,7 +261,7 @@ def edited(**changes: Any) -> Callable[[Path], None]:
         ("polycam", lambda root: text(root / "keyframes/corrected_cameras/0.json", "{}"), "four rows of four finite"),
         ("record3d", lambda root: text(root / "metadata.json", '{"K": 1}'), "K holds 1: give 9 finite numbers"),
         ("scannet", lambda root: text(root / "pose/0.txt", "a b c d\n"), "is no text of numbers"),
-        ("scannet", lambda root: text(root / "pose/0.txt", matrix_text(np.diag([1e300, 1, 1, 1]))), "holds no rotation"),
+        ("scannet", lambda root: text(root / "pose/0.txt", matrix_text(HUGE)), "holds no rotation"),
         ("7scenes", lambda root: text(root / "frame-000000.pose.txt", matrix_text(2.0 * POSE)), "last row must be"),
     ],
 )  # fmt: skip
