@@ -63,8 +63,10 @@ def test_round_bodies_roll_on_their_radius(mesh: trimesh.Trimesh, radius: float)
         cup(),
         moved(trimesh.creation.cylinder(0.033, 0.12, sections=64), z=0.06),
         moved(trimesh.creation.cylinder(0.004, 0.14, sections=32), z=0.07),
+        # Tipped by 10, 20 and 30 degrees its centre is 2.4 % and 1.7 % higher and 2.1 % lower, and then it falls.
+        moved(trimesh.creation.cylinder(0.01125, 0.1, sections=64), z=0.05),
     ],
-    ids=["box", "board", "cup", "can that stands", "pen on its end"],
+    ids=["box", "board", "cup", "can that stands", "pen on its end", "slim can that stands"],
 )
 def test_what_has_a_foot_or_would_fall_does_not_roll(mesh: trimesh.Trimesh) -> None:
     assert rolling_radius(mesh.vertices, mesh.center_mass) is None

@@ -14,8 +14,9 @@ from score.reconstruction.shape.pieces import Piece, combined_mesh
 
 __all__ = ["body_radius", "resistance", "rolling_radius"]
 
-_TILTS = np.radians((-30.0, -20.0, -10.0, 10.0, 20.0, 30.0))
-_DIRECTIONS = 720
+_TILTS = np.radians((-45.0, -30.0, -20.0, -10.0, 10.0, 20.0, 30.0, 45.0))
+"""Until 30 degrees the centre of a slim vase goes up and down again, and is where it was, before it falls."""
+_DIRECTIONS = 1440
 """Axes that are tried, in half a turn: a pen that rolls about its own lifts its end about one that is a degree off."""
 _EVEN = 0.025
 """The centre of mass keeps its height to this share when a body rolls; a foot lifts it, an edge lets it fall."""
