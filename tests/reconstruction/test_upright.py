@@ -10,7 +10,7 @@ from tests.reconstruction.shapes import block, moved
 from trimesh.transformations import rotation_matrix
 
 from score.reconstruction.scan.table import rotation_to_up
-from score.reconstruction.scan.upright import firmest_up, guessed_up, stand_of, standing_face
+from score.reconstruction.scan.upright import firmest_up, guessed_up, stand_of, standing_face, stands_otherwise
 from score.utils.errors import UserError
 
 Y_UP = rotation_matrix(-np.pi / 2.0, [1.0, 0.0, 0.0])
@@ -114,6 +114,14 @@ def test_a_flat_foot_tells_the_axis_where_nothing_else_does() -> None:
     lying = moved(can(), x=0.4, y=0.3, z=0.2).apply_transform(Y_UP)
     axis, why = guessed_up(lying, "z")
     assert (axis, why) == ("y", "it has a flat foot along y")
+
+
+def test_a_carton_stands_along_two_axes_and_a_die_and_a_can_do_not() -> None:
+    carton = trimesh.creation.box((0.07, 0.19, 0.07))
+    assert (stands_otherwise(carton, "z"), stands_otherwise(carton, "y")) == ("y", "z")
+    # 60 mm against 50 mm is no matter, and a can on its side would roll.
+    assert stands_otherwise(trimesh.creation.box((0.06, 0.06, 0.05)), "z") == ""
+    assert stands_otherwise(can(), "z") == ""
 
 
 def test_without_a_clear_hint_the_format_is_believed() -> None:

@@ -14,7 +14,7 @@ from score.reconstruction.scan import cleaning
 from score.reconstruction.scan.closing import ClosedMesh
 from score.reconstruction.scan.scan import Scan
 from score.reconstruction.scan.table import Plane, axis_vector, find_table, rotation_to_up
-from score.reconstruction.scan.upright import firmest_up, guessed_up, standing_face
+from score.reconstruction.scan.upright import firmest_up, guessed_up, standing_face, stands_otherwise
 from score.reconstruction.settings import UNITS, AssetCfg
 from score.utils.errors import UserError
 
@@ -100,6 +100,13 @@ def _likely_up(scan: Scan, cfg: AssetCfg, steps: dict[str, Any]) -> NDArray[np.f
     if cfg.up == "rest":
         return firmest_up(surface)
     axis, why = guessed_up(surface, scan.format_up)
+    # A format with a unit says what is up as well.
+    other = "" if why or scan.format_unit else stands_otherwise(surface, axis)
+    if other:
+        steps.setdefault("notes", []).append(
+            f"up: read as {axis}-up, which the file does not say; it stands along {other} as well: give --up {other} if"
+            " that was meant"
+        )
     if why:
         steps.setdefault("notes", []).append(
             f"up: read as {axis}-up, for {why}; give --up {scan.format_up} if that is wrong"

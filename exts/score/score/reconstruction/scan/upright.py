@@ -14,9 +14,19 @@ from scipy.spatial import ConvexHull, QhullError
 from score.reconstruction.scan.closing import boundary_loops
 from score.reconstruction.scan.table import axis_vector, rotation_to_up
 from score.reconstruction.shape.mesh_queries import planar_area
+from score.reconstruction.shape.rolling import rolling_radius
 from score.utils.errors import UserError
 
-__all__ = ["LARGEST_STANDING_TILT", "LEAST_TOPPLING", "Stand", "firmest_up", "guessed_up", "stand_of", "standing_face"]
+__all__ = [
+    "LARGEST_STANDING_TILT",
+    "LEAST_TOPPLING",
+    "Stand",
+    "firmest_up",
+    "guessed_up",
+    "stand_of",
+    "standing_face",
+    "stands_otherwise",
+]
 
 LARGEST_STANDING_TILT = 15.0
 """An object that would have to tip further than this to stand was not scanned standing [deg]."""
@@ -30,6 +40,8 @@ _OPEN_FOOT = 0.2
 """Share of the footprint that a hole spans where the side on which the object stood was not seen."""
 _LOW_RIM = (90.0, 0.05)
 """A hole is at the bottom where this percentile of its ragged rim is below this share of the longest side."""
+_DIFFERENT_HEIGHT = 1.5
+"""Ratio of the heights from which it matters along which of two axes a body stands."""
 _FIRMEST_TRIED = 30
 """Faces of the hull, lowest centre of mass first, among which the firmest is sought."""
 _CENTRED = 0.02
@@ -141,6 +153,28 @@ def guessed_up(surface: trimesh.Trimesh, default: str) -> tuple[str, str]:
         if theirs:
             return other, theirs
     return default, ""
+
+
+def stands_otherwise(surface: trimesh.Trimesh, axis: str) -> str:
+    """The other one of y and z where a body stands along both, and much higher or lower; empty where it does not.
+
+    Args:
+        surface: Welded surface in any unit, in the file's frame.
+        axis: ``y`` or ``z``, along which it was stood.
+    """
+    other = "z" if axis == "y" else "y"
+    extents = dict(zip("xyz", surface.extents.tolist(), strict=True))
+    low, high = sorted((extents[axis], extents[other]))
+    if high < _DIFFERENT_HEIGHT * low:
+        return ""
+    try:
+        hull = surface.convex_hull
+    except (QhullError, ValueError):
+        return ""
+    center, turn = np.asarray(hull.center_mass), rotation_to_up(axis_vector(other))
+    if rolling_radius(np.asarray(hull.vertices) @ turn.T, turn @ center) is not None:
+        return ""
+    return other if _stands(hull, center, axis_vector(other)) else ""
 
 
 def _firm(stand: Stand) -> bool:
