@@ -74,7 +74,7 @@ def stand_of(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64]) -> Stan
     tilt = np.degrees(np.arccos(np.clip(-normals[:, 2], -1.0, 1.0)))
     tilt[~stable] = 180.0
     best = int(np.argmin(tilt))
-    toppling = _toppling(hull, normals[best], feet[best], height[best])
+    toppling = _toppling(hull, normals[best], feet[best], float(height[best]))
     return Stand(normals[best], np.asarray(hull.triangles)[best, 0], float(tilt[best]), toppling)
 
 
@@ -97,7 +97,7 @@ def firmest_up(surface: trimesh.Trimesh) -> NDArray[np.float64]:
         low = [index for index in np.argsort(height).tolist() if stable[index]][:_FIRMEST_TRIED]
     if not low:
         raise UserError("table: the object is flat, and --up rest needs a body: name the axis with --up.")
-    best = max(low, key=lambda index: _toppling(hull, normals[index], feet[index], height[index]))
+    best = max(low, key=lambda index: _toppling(hull, normals[index], feet[index], float(height[index])))
     return -normals[best]
 
 
