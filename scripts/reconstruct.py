@@ -57,7 +57,7 @@ def _add_settings(command: Command) -> None:
     add = command.add_argument
     add("--unit", help="unit of the scan: m, cm, mm or in (default: what the format says)")
     add("--known-length", metavar="AXIS=MM", help="extent of the upright object, for example z=191 or longest=191")
-    add("--up", help="axis of the scan that points up: x, y, z, -x, -y, -z (default: auto)")
+    add("--up", help="axis of the scan that points up: x, y, z, -x, -y, -z; auto (default) or rest (firmest side)")
     add("--table", help="table in the scan: auto (default), scan (there must be one) or none")
     add("--roi", type=float, nargs=6, metavar="V", help="box to keep, x0 x1 y0 y1 z0 z1 in the file's frame and unit")
     add("--mass", metavar="KG", help="weighed mass in kg, or with its unit: 250g, 8.8oz, 0.55lb")

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
 """Files that are damaged or made to do harm: single values and bytes of sound ones changed, by a seed.
 
-``python -m tests.hostile.mutations 2000`` reads that many of them in all, in a process of limited memory.
+``python -m tests.hostile.mutations 2000`` reads that many of them in all, in a process of limited memory. What names
+begin with chooses among the kinds: ``python -m tests.hostile.mutations 1000 scan recording scene batch``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import Any
 from score.utils.errors import UserError
 
 LONGEST = 15
-"""Seconds that reading one file may take."""
+"""Seconds of CPU time that reading one file may take: other work on the machine makes no file a bad one."""
+LONGEST_WAIT = 150
+"""Seconds that it may take where it only waits."""
 MOST_MEMORY = 2**32
 """Bytes that reading files may take."""
 VALUES: tuple[Any, ...] = (
@@ -97,6 +100,25 @@ def mutated_tree(tree: Any, rng: random.Random) -> tuple[Any, str]:
     return tree, f"{kind} {where}"
 
 
+def mutated_words(text: str, rng: random.Random) -> tuple[str, str]:
+    """One word of a text replaced, removed or doubled, or one line removed or doubled."""
+    lines = [line.split(" ") for line in text.split("\n")]
+    row = rng.randrange(len(lines))
+    place = rng.randrange(len(lines[row]))
+    kind = rng.choice(("replace",) * 6 + ("remove", "double", "remove line", "double line"))
+    if kind == "replace":
+        lines[row][place] = str(rng.choice(VALUES))[:500]
+    elif kind == "remove":
+        del lines[row][place]
+    elif kind == "double":
+        lines[row][place] *= 2
+    elif kind == "remove line":
+        del lines[row]
+    else:
+        lines.insert(row, lines[row])
+    return "\n".join(" ".join(words) for words in lines), f"{kind} word {place} of line {row + 1}"
+
+
 def _places(tree: Any, where: str) -> Iterator[tuple[Any, Any, str]]:
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in list(items):
@@ -142,22 +164,28 @@ def _time_limit(seconds: int) -> Iterator[None]:
     def late(*_: object) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    numbers = (signal.SIGPROF, signal.SIGALRM)
+    before = [signal.signal(number, late) for number in numbers]
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(LONGEST_WAIT)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def main() -> int:
     """Read many mutations of all subjects."""
-    from tests.hostile.scan_subjects import SCAN_SUBJECTS
+    from tests.hostile.recording_subjects import RECORDING_SUBJECTS
+    from tests.hostile.scan_subjects import SCAN_SUBJECTS, WHOLE_SUBJECTS
     from tests.hostile.subjects import SUBJECTS
 
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    chosen = [subject for subject in (*SUBJECTS, *SCAN_SUBJECTS) if not sys.argv[2:] or subject.name in sys.argv[2:]]
+    subjects = (*SUBJECTS, *SCAN_SUBJECTS, *RECORDING_SUBJECTS, *WHOLE_SUBJECTS)
+    chosen = [subject for subject in subjects if subject.name.startswith(tuple(sys.argv[2:] or [""]))]
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     faults = 0
     for subject in chosen:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Scans, recordings and folders of scans that users hand in, one subject a way to change one of them."""
+"""Scans and folders of scans that users hand in, one subject a way to change one of them."""
 
 from __future__ import annotations
 
-import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ import numpy as np
 import trimesh
 import yaml
 from PIL import Image
-from tests.hostile.mutations import Subject, mutated_bytes, mutated_tree
+from tests.hostile.mutations import Subject, mutated_bytes, mutated_tree, mutated_words
 
 from score.reconstruction.batch.plan import read_plan
+from score.reconstruction.build import build_asset
 from score.reconstruction.options import asset_cfg
-from score.reconstruction.scan.frames import read_color, read_depth
-from score.reconstruction.scan.recordings.read import read_frames
+from score.reconstruction.scan.closing import close_mesh
+from score.reconstruction.scan.isolate import isolate, levelled
 from score.reconstruction.scan.scan import read_scan
+from score.reconstruction.settings import AssetCfg
+from score.reconstruction.shape.mass import mass_properties
 
 
 def _make_scan(suffix: str) -> Callable[[Path], bytes]:
@@ -51,63 +54,47 @@ def _read_scan(suffix: str) -> Callable[[Any, Path], None]:
     return read
 
 
-def _make_pictures(folder: Path) -> None:
-    for index in range(3):
-        Image.fromarray(np.full((6, 8), 500 + index, dtype=np.uint16)).save(folder / f"depth{index}.png")
-        Image.new("RGB", (8, 6), (1, 2, 3)).save(folder / f"color{index}.png")
+def _make_textured(folder: Path) -> dict[str, bytes]:
+    """A mesh with its material library and texture."""
+    mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.05)
+    picture = Image.new("RGB", (8, 8), (200, 10, 10))
+    material = trimesh.visual.material.SimpleMaterial(image=picture)
+    mesh.visual = trimesh.visual.TextureVisuals(uv=mesh.vertices[:, :2], material=material)
+    mesh.export(folder / "scan.obj")
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def _make_own(folder: Path) -> dict[str, Any]:
-    _make_pictures(folder)
-    camera = {"width": 8, "height": 6, "fx": 10.0, "fy": 10.0, "cx": 3.5, "cy": 2.5, "distortion": [0.01, 0.0]}
-    frames = [
-        {"depth": f"depth{index}.png", "color": f"color{index}.png", "camera_to_world": np.eye(4).tolist()}
-        for index in range(3)
-    ]
-    data = {"format": "score-frames/1", "depth_unit": 0.001, "intrinsics": camera, "frames": frames}
-    (folder / "cameras.json").write_text(json.dumps(data))
-    return data
+def _write_textured(sound: dict[str, bytes], folder: Path, rng: random.Random) -> str:
+    for name, data in sound.items():
+        (folder / name).write_bytes(data)
+    name = rng.choice(("scan.obj", "scan.obj", *sorted(sound)))
+    if name.endswith((".obj", ".mtl")) and rng.random() < 0.7:
+        text, what = mutated_words(sound[name].decode(), rng)
+        changed = text.encode()
+    else:
+        changed, what = mutated_bytes(sound[name], rng)
+    (folder / name).write_bytes(changed)
+    return f"{name}: {what}"
 
 
-def _make_nerfstudio(folder: Path) -> dict[str, Any]:
-    _make_pictures(folder)
-    frames = [
-        {
-            "depth_file_path": f"depth{index}.png",
-            "file_path": f"color{index}.png",
-            "transform_matrix": np.eye(4).tolist(),
-        }
-        for index in range(3)
-    ]
-    data = {"fl_x": 10.0, "fl_y": 10.0, "cx": 3.5, "cy": 2.5, "w": 8, "h": 6, "k1": 0.01, "frames": frames}
-    (folder / "transforms.json").write_text(json.dumps(data))
-    return data
+def _isolate(_: Any, folder: Path) -> None:
+    """The stages up to the object that stands closed."""
+    cfg = AssetCfg(folder / "scan.obj", "ball", folder / "out", unit="m", mass=0.1)
+    steps: dict[str, Any] = {}
+    upright = isolate(read_scan(cfg.scan), cfg, steps)
+    upright, closed = levelled(upright, close_mesh(upright.surface, on_table=upright.on_table), steps)
+    mass_properties(closed.mesh, float(upright.surface.area), cfg)
 
 
-def _write_json(name: str) -> Callable[[dict[str, Any], Path, random.Random], str]:
-    def write(sound: dict[str, Any], folder: Path, rng: random.Random) -> str:
-        tree, what = mutated_tree(sound, rng)
-        (folder / name).write_text(json.dumps(tree))
-        return what
-
-    return write
-
-
-def _write_depth(sound: Any, folder: Path, rng: random.Random) -> str:
-    changed, what = mutated_bytes(sound, rng)
-    (folder / "depth0.png").write_bytes(changed)
-    return what
-
-
-def _make_depth(folder: Path) -> bytes:
-    _make_own(folder)
-    return (folder / "depth0.png").read_bytes()
-
-
-def _read_frames(_: Any, folder: Path) -> None:
-    frames = read_frames(folder)
-    read_depth(frames, frames.frames[0])
-    read_color(frames, frames.frames[0])
+def _build(_: Any, folder: Path) -> None:
+    """The whole command but for the engines; it makes its folder or nothing, and touches no other."""
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    cfg = AssetCfg(folder / "scan.obj", "ball", folder / "out", unit="m", mass=0.1, collision="hull")
+    try:
+        build_asset(cfg, drop=False, progress=lambda line: None)
+    finally:
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before, "it wrote beside its folder"
 
 
 def _make_batch(folder: Path) -> dict[str, Any]:
@@ -136,9 +123,10 @@ SCAN_SUBJECTS = (
         Subject(f"scan {suffix}", _make_scan(suffix), _write_scan(suffix), _read_scan(suffix))
         for suffix in ("obj", "ply", "stl", "glb", "off")
     ),
-    Subject("frames", _make_own, _write_json("cameras.json"), _read_frames),
-    Subject("transforms", _make_nerfstudio, _write_json("transforms.json"), _read_frames),
-    Subject("depth bytes", _make_depth, _write_depth, _read_frames),
+    Subject("scan stages", _make_textured, _write_textured, _isolate),
     Subject("batch", _make_batch, _write_batch, _read_batch),
 )
 """All of them."""
+
+WHOLE_SUBJECTS = (Subject("scan to asset", _make_textured, _write_textured, _build),)
+"""Those that take seconds each, for the command alone."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 from tests.hostile.mutations import Subject, run
+from tests.hostile.recording_subjects import RECORDING_SUBJECTS
 from tests.hostile.scan_subjects import SCAN_SUBJECTS
 from tests.hostile.subjects import SUBJECTS
 
-ALL = (*SUBJECTS, *SCAN_SUBJECTS)
+ALL = (*SUBJECTS, *SCAN_SUBJECTS, *RECORDING_SUBJECTS)
 
 
 @pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.name)

@@ -37,7 +37,8 @@ report = {"steps": steps, "measured": measured, "checks": checks, "pictures": ["
 if kind != "refused":
     (folder / "report.json").write_text(json.dumps(report))
 status = kind if kind in ("refused", "failed") else "passed"
-pathlib.Path(sys.argv[2]).write_text(json.dumps({"status": status, "message": "" if status == "passed" else "why"}))
+result = {"status": status, "message": "" if status == "passed" else "why", "cpu": 3.04}
+pathlib.Path(sys.argv[2]).write_text(json.dumps(result))
 """
 """Stands for the worker, and does at once what the scan's text says."""
 
@@ -126,6 +127,7 @@ def test_the_page_shows_every_passport_and_no_markup_of_a_scan(tmp_path: Path) -
     assert "<b>bold</b>" not in page
     assert "<p>why</p>" in page
     assert batch_table(tmp_path / "out", results).row_count == 2
+    assert (results[0].cpu, "<td>3</td><td></td></tr>" in page) == (3.0, True)
 
 
 def test_without_a_file_every_mesh_is_a_scan_with_a_name_of_its_own(tmp_path: Path) -> None:

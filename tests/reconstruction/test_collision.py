@@ -117,6 +117,15 @@ def test_measured_dimensions_replace_the_scanned_ones() -> None:
     assert piece.center[2] == pytest.approx(0.03)  # its bottom stays on the table
 
 
+def test_a_primitive_stands_on_the_table() -> None:
+    """A ball that lies on a seam: 2 mm of it are flat, and the sphere around the rest would reach below the table."""
+    mesh = trimesh.creation.icosphere(subdivisions=4, radius=0.06)
+    mesh.vertices[:, 2] = np.maximum(mesh.vertices[:, 2], -0.058)
+    (piece,) = collide(moved(mesh, z=0.058), "primitive").pieces
+    assert isinstance(piece, SpherePiece)
+    assert piece.center[2] == piece.radius == pytest.approx(0.06, abs=0.0003)
+
+
 def test_dimensions_of_different_primitives_are_refused() -> None:
     with pytest.raises(UserError, match="no primitive has the dimensions x, diameter"):
         collide(block(0.05, 0.05, 0.05), "primitive", measures={"x": 0.05, "diameter": 0.05})

@@ -17,6 +17,7 @@ from tests.reconstruction.shapes import block, moved
 from score.reconstruction.asset_folder import Asset, AssetRecord, CollisionRecord, RestPose, write_asset
 from score.reconstruction.others.export import export_asset, rest_in_mujoco
 from score.reconstruction.scan.scan import Scan
+from score.reconstruction.scene_motion import ResistanceCfg
 from score.reconstruction.shape.mass import MassProperties, principal
 from score.reconstruction.shape.pieces import BoxPiece, CylinderPiece, Piece, SpherePiece, convex_piece
 from score.reconstruction.usd.usd_writer import write_usd
@@ -132,6 +133,27 @@ def test_an_object_that_does_not_stay_where_it_stood_fails(tmp_path: Path) -> No
     failed = [check for check in passport.checks if not check.passed]
     assert [check.name for check in failed] == ["mjcf: rest", "urdf: rest"]
     assert "degrees from the scan (limits 1 mm, 1 degree)" in failed[0].detail
+
+
+def test_a_ball_rolls_and_is_judged_by_the_height_of_its_centre(tmp_path: Path) -> None:
+    folder = tmp_path / "asset"
+    folder.mkdir()
+    mesh = moved(trimesh.creation.icosphere(subdivisions=3, radius=0.03), z=0.03)
+    mass = MassProperties(0.1, np.array([0.0, 0.0, 0.03]), np.full(3, 3.6e-5), (0.0, 0.0, 0.0, 1.0), "weighed", 0.06)
+    visual = Scan(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+    rolls = ResistanceCfg(angular_damping=2.0, rolling_friction=2e-4)
+    write_usd(folder / "ball.usdc", "ball", visual, [SpherePiece((0.0, 0.0, 0.03), 0.03)], mass, 0.5, None, rolls)
+    # The file says that it lay on another side: no rest of a ball is this one, and none has to be.
+    rest = RestPose((0.0, 0.03, 0.03), (math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)))
+    size = (0.06, 0.06, 0.06)
+    asset = Asset(folder, AssetRecord("ball", "ball.usdc", 0.1, 0.5, CollisionRecord("hand", 1), size, rest_pose=rest))
+    passport = export_asset(asset, tmp_path / "out", drop=False)
+    assert passport.passed, passport.summary()
+    for kind in ("mjcf", "urdf"):
+        assert passport.measured[kind]["shift"] < 5e-4
+    geom = ElementTree.parse(tmp_path / "out" / "ball.xml").getroot().find("worldbody/body/geom[@group='3']")
+    assert geom is not None
+    assert (geom.get("condim"), geom.get("friction")) == ("6", "0.5 0.005 0.0002")
 
 
 def test_a_folder_is_replaced_only_when_told(tmp_path: Path) -> None:

@@ -18,14 +18,15 @@ import pytest
 import torch
 import trimesh
 from numpy.typing import NDArray
+from PIL import Image
 
 from score.benchmarks.virtual_frames import RecordingCfg, write_virtual_frames
 from score.reconstruction.check.ray_pictures import look_at
 from score.reconstruction.scan import fusion as module
-from score.reconstruction.scan.frames import FrameSet
+from score.reconstruction.scan.frames import Frame, FrameSet, Intrinsics
 from score.reconstruction.scan.fusion import FuseCfg, FusedMesh, fuse, require_memory, write_fused
 from score.reconstruction.scan.recordings.read import read_frames
-from score.reconstruction.scan.region import Region, attention, depth_noise
+from score.reconstruction.scan.region import Region, attention, depth_noise, survey
 from score.reconstruction.shape.mesh_queries import MeshQueries
 from score.utils.errors import UserError
 from score_assets.objects.ground_truth import GROUND_TRUTH
@@ -175,6 +176,38 @@ def test_cameras_meet_where_they_look() -> None:
     parallel = np.array([look_at(np.array([x, 0.0, 1.0]), np.array([x, 0.0, 0.0])) for x in (0.0, 0.1, 0.2)])
     with pytest.raises(UserError, match="all cameras look in one direction"):
         attention(parallel)
+
+
+def test_a_camera_that_pans_past_a_wall_sees_one_scene(tmp_path: Path) -> None:
+    """Its axes meet behind it: 0.1 m to each side it looks 10 degrees outwards, at a wall 1 m away."""
+    camera = Intrinsics(64, 48, 40.0, 40.0, 31.5, 23.5)
+    columns, rows = np.meshgrid(np.arange(64), np.arange(48))
+    rays = np.stack([(columns - 31.5) / 40.0, (rows - 23.5) / 40.0, np.ones((48, 64))], axis=-1)
+    frames = []
+    for index, share in enumerate(np.linspace(-1.0, 1.0, 6)):
+        angle = share * np.radians(10.0)
+        pose = np.eye(4)
+        pose[:3, :3] = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+        pose[0, 3] = 0.1 * share
+        # The wall is z = 1, and a ray's part along the axis is 1.
+        depth = 1.0 / (rays @ pose[:3, :3].T)[..., 2]
+        Image.fromarray(np.rint(1000.0 * depth).astype(np.uint16)).save(tmp_path / f"{index}.png")
+        frames.append(Frame(tmp_path / f"{index}.png", None, pose))
+    recording = FrameSet(tmp_path, camera, 0.001, tuple(frames))
+    with pytest.raises(UserError, match="most cameras look away"):
+        attention(np.array([frame.camera_to_world for frame in frames]))
+    look = survey(recording)
+    assert look.center == pytest.approx([0.0, 0.0, 1.0], abs=0.05)
+    assert look.distance == pytest.approx(1.0, abs=0.02)
+    assert look.notes == ("the cameras do not look at one point: took the middle of what they see",)
+    # The other way round they see nothing in common; with a box nobody asks.
+    turned = with_poses(recording, [f.camera_to_world @ np.diag([1.0, -1.0, -1.0, 1.0]) for f in frames])
+    assert survey(turned, find=False).notes == ()
+    apart = [frame.camera_to_world.copy() for frame in frames]
+    for index, pose in enumerate(apart):
+        pose[0, 3] += 3.0 * index
+    with pytest.raises(UserError, match="most cameras look away"):
+        survey(with_poses(recording, apart))
 
 
 def test_noise_is_measured_on_a_slope() -> None:

@@ -23,6 +23,7 @@ POSE = np.array(
 )  # fmt: skip
 QUATERNION = (0.0, 0.0, np.sin(ANGLE / 2.0), np.cos(ANGLE / 2.0))
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
+HUGE = np.diag([1e300, 1.0, 1.0, 1.0])
 WIDTH, HEIGHT = 8, 6
 
 
@@ -199,6 +200,12 @@ def test_the_camera_of_a_known_sequence_has_its_lens(tmp_path: Path) -> None:
     assert camera.fx == pytest.approx(517.3 * WIDTH / 640.0)
     tum(tmp_path / "mine")
     assert "took the Kinect's 525 pixels" in read_frames(tmp_path / "mine").notes[0]
+    # The benchmark's own lists say which sequence they are of.
+    lists = tmp_path / "mine" / "depth.txt"
+    lists.write_text("# depth maps\n# file: 'rgbd_dataset_freiburg3_cup.bag'\n" + lists.read_text())
+    camera = read_frames(tmp_path / "mine").intrinsics
+    assert camera.fx == pytest.approx(535.4 * WIDTH / 640.0)
+    assert camera.distortion == ()
 
 
 def test_without_poses_of_cameras_those_of_the_object_are_taken(tmp_path: Path) -> None:
@@ -250,9 +257,12 @@ def edited(**changes: Any) -> Callable[[Path], None]:
         ("tum", lambda root: (root / "depth.txt").write_text("9.0 ../a.png\n"), "lies outside"),
         ("tum", lambda root: (root / "depth.txt").write_text("99.0 depth/0.png\n"), "has a pose within 0.02 s"),
         ("bop", lambda root: (root / "scene_camera.json").write_text('{"0": 3}'), "is no frame"),
+        ("bop", lambda root: (root / "scene_camera.json").write_text('{"\u00b2": {}}'), "is no frame"),
+        ("bop", lambda root: (root / "scene_camera.json").write_text(f'{{"{"9" * 5000}": {{}}}}'), "is no frame"),
         ("polycam", lambda root: text(root / "keyframes/corrected_cameras/0.json", "{}"), "four rows of four finite"),
         ("record3d", lambda root: text(root / "metadata.json", '{"K": 1}'), "K holds 1: give 9 finite numbers"),
         ("scannet", lambda root: text(root / "pose/0.txt", "a b c d\n"), "is no text of numbers"),
+        ("scannet", lambda root: text(root / "pose/0.txt", matrix_text(HUGE)), "holds no rotation"),
         ("7scenes", lambda root: text(root / "frame-000000.pose.txt", matrix_text(2.0 * POSE)), "last row must be"),
     ],
 )  # fmt: skip

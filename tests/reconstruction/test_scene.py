@@ -97,6 +97,8 @@ def test_poses_put_the_origin_where_the_file_says(root: Path) -> None:
     [
         ("objects: {", "is not readable as YAML"),
         ("- 1", r"format is None"),
+        ("format: !!int abc", "is not readable as YAML"),
+        ({**scene_data(a=cube()), "table": {"position": [0, 0, 10**400]}}, "a value of the wrong type: int too large"),
         ({"format": "score-scene/9", "objects": {}}, r"format is 'score-scene/9'.*reads 'score-scene/1'"),
         ({"format": "score-scene/1"}, "lacks the key 'objects'"),
         (scene_data(), "objects is empty"),
@@ -129,6 +131,7 @@ def test_bad_scene_files_are_named(root: Path, data: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         read_scene(path)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_oversized_file(root: Path) -> None:

@@ -10,7 +10,7 @@ from tests.reconstruction.shapes import block, moved
 from trimesh.transformations import rotation_matrix
 
 from score.reconstruction.scan.table import rotation_to_up
-from score.reconstruction.scan.upright import guessed_up, stand_of, standing_face
+from score.reconstruction.scan.upright import firmest_up, guessed_up, stand_of, standing_face, stands_otherwise
 from score.utils.errors import UserError
 
 Y_UP = rotation_matrix(-np.pi / 2.0, [1.0, 0.0, 0.0])
@@ -46,7 +46,10 @@ def test_an_object_on_its_edge_was_not_scanned_standing() -> None:
 def test_a_body_whose_weight_is_beside_its_foot_does_not_stand_on_it() -> None:
     # On its tip: a cone of half angle atan(30 / 80) = 20.6 degrees falls on its side, by 69, or 70 with 32 sides.
     cone = trimesh.creation.cone(0.03, 0.08).apply_transform(rotation_matrix(np.pi, [1.0, 0.0, 0.0]))
-    with pytest.raises(UserError, match=r"would tip by 70 degrees.* it would stand with --up -z, or scan it"):
+    with pytest.raises(
+        UserError,
+        match=r"would tip by 70 degrees.* it would stand with --up -z, stand it .* --up rest",
+    ):
         standing_face(cone.convex_hull, cone.center_mass, TURN)
 
 
@@ -54,13 +57,13 @@ def test_a_board_on_its_edge_is_refused_with_the_axes_along_which_it_lies() -> N
     board = block(0.3, 0.003, 0.3)
     # atan(1.5 / 150) = 0.57 degrees
     assert stand_of(board.convex_hull, board.center_mass).toppling == pytest.approx(0.573, abs=0.01)
-    with pytest.raises(UserError, match=r"tipped by 0.6 degrees it falls over.*would stand with --up y or --up -y, or"):
+    with pytest.raises(UserError, match=r"by 0.6 degrees it falls over.*would stand with --up y or --up -y, stand"):
         standing_face(board.convex_hull, board.center_mass, TURN)
     # The axes are those of the file, whose y was turned up here: the one that is now along y lies flat.
     turned = rotation_to_up(np.array([0.0, 1.0, 0.0]))
     axis = "xyz"[int(np.argmax(np.abs(turned[1])))]
     assert axis != "y"
-    with pytest.raises(UserError, match=rf"would stand with --up {axis} or --up -{axis}, or"):
+    with pytest.raises(UserError, match=rf"would stand with --up {axis} or --up -{axis}, stand"):
         standing_face(board.convex_hull, board.center_mass, turned)
 
 
@@ -78,6 +81,26 @@ def test_an_open_side_at_the_bottom_tells_the_axis() -> None:
     assert (axis, why) == ("y", "its open side is at the bottom along y")
 
 
+def test_the_rim_of_an_unseen_bottom_is_ragged() -> None:
+    """As phones scan a bottle on a table: some of the rim reaches 7 % up."""
+    side = trimesh.creation.revolve([[0.033, 0.0], [0.033, 0.06], [0.033, 0.12], [0.0, 0.12]], sections=120)
+    rim = np.flatnonzero(side.vertices[:, 2] < 1e-6)
+    side.vertices[rim[::20], 2] = 0.07 * 0.12
+    mesh = moved(side, x=0.4, y=0.3, z=0.2).apply_transform(Y_UP)
+    assert guessed_up(mesh, "z") == ("y", "its open side is at the bottom along y")
+
+
+def test_the_firmest_side_is_down_however_a_body_was_turned() -> None:
+    turn = rotation_matrix(np.radians(40.0), [1.0, 0.0, 0.0])
+    # On 60 x 50 mm with the centre 20 mm up: atan(25 / 20) = 51 degrees, more than on any other side.
+    box = trimesh.creation.box((0.06, 0.04, 0.05)).apply_transform(turn)
+    assert abs(firmest_up(box) @ turn[:3, 1]) == pytest.approx(1.0, abs=1e-6)
+    cone = trimesh.creation.cone(0.03, 0.03).apply_transform(turn)
+    assert firmest_up(cone) @ turn[:3, 2] == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(UserError, match="the object is flat, and --up rest needs a body"):
+        firmest_up(trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], [[0, 1, 2], [1, 3, 2]]))
+
+
 def test_an_origin_on_the_ground_tells_the_axis() -> None:
     box = block(0.06, 0.04, 0.05)
     assert guessed_up(box, "z") == ("z", "")
@@ -91,6 +114,14 @@ def test_a_flat_foot_tells_the_axis_where_nothing_else_does() -> None:
     lying = moved(can(), x=0.4, y=0.3, z=0.2).apply_transform(Y_UP)
     axis, why = guessed_up(lying, "z")
     assert (axis, why) == ("y", "it has a flat foot along y")
+
+
+def test_a_carton_stands_along_two_axes_and_a_die_and_a_can_do_not() -> None:
+    carton = trimesh.creation.box((0.07, 0.19, 0.07))
+    assert (stands_otherwise(carton, "z"), stands_otherwise(carton, "y")) == ("y", "z")
+    # 60 mm against 50 mm is no matter, and a can on its side would roll.
+    assert stands_otherwise(trimesh.creation.box((0.06, 0.06, 0.05)), "z") == ""
+    assert stands_otherwise(can(), "z") == ""
 
 
 def test_without_a_clear_hint_the_format_is_believed() -> None:

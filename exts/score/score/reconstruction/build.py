@@ -83,7 +83,7 @@ def _make(cfg: AssetCfg, folder: Path, steps: dict[str, Any], say: _Clock) -> As
     say(f"collision ({cfg.collision})")
     collision = make_collision(closed.mesh, cfg)
     _note(steps, upright, closed, mass, collision)
-    rolls = resistance(closed.mesh, mass.center, cfg.material)
+    rolls = resistance(closed.mesh, collision.pieces, mass.center, cfg.material)
     if rolls is not None:
         steps["rolls"] = asdict(rolls)
     say("write")

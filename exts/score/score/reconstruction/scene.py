@@ -22,7 +22,8 @@ from score.reconstruction.asset_folder import Asset, read_asset, require_name
 from score.reconstruction.scene_joint import JointCfg, checked_joint
 from score.reconstruction.scene_motion import ResistanceCfg, checked_resistance, require_carriers
 from score.utils.errors import UserError, near_names
-from score.utils.fields import finite_numbers
+from score.utils.fields import brief, finite_numbers
+from score.utils.settings_files import UNREADABLE
 
 __all__ = ["RANGE_KEYS", "SCENE_FORMAT", "JointCfg", "Scene", "SceneCameraCfg", "SceneObject", "TableCfg", "read_scene"]
 
@@ -209,8 +210,8 @@ def _parse(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         _refuse_tricks(text, path)
         data = OmegaConf.create(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is not readable as YAML: {error}. Correct it there.") from error
+    except (yaml.YAMLError, OmegaConfBaseException, *UNREADABLE) as error:
+        raise UserError(f"{path} is not readable as YAML: {brief(error, 200)}. Correct it there.") from error
     found = data.get("format") if OmegaConf.is_dict(data) else None
     if found != SCENE_FORMAT:
         raise UserError(f"{path}: format is {found!r}, and this version reads '{SCENE_FORMAT}'.")
@@ -218,6 +219,8 @@ def _parse(path: Path) -> Any:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(_File), data))
     except OmegaConfBaseException as error:
         raise UserError(f"{path}: {_explained(error)}") from error
+    except UNREADABLE as error:  # an integer of 400 digits where a number is wanted
+        raise UserError(f"{path} holds a value of the wrong type: {brief(error, 200)}.") from error
 
 
 def _refuse_tricks(text: str, path: Path) -> None:

@@ -16,7 +16,8 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 """Unit of a scan -> metres."""
 MASS_UNITS = {"kg": 1.0, "g": 0.001, "lb": 0.45359237, "oz": 0.028349523125}
 """Unit of a weighed mass -> kilograms."""
-UP_AXES = ("auto", "x", "y", "z", "-x", "-y", "-z")
+UP_AXES = ("auto", "rest", "x", "y", "z", "-x", "-y", "-z")
+"""``auto``: that of the table, else what the format says; ``rest``: without a table on the side that is firmest."""
 TABLE_MODES = ("auto", "scan", "none")
 """``auto`` cuts a table off where the scan holds one; ``scan`` insists on one; ``none`` leaves every face."""
 COLLISION_POLICIES = ("auto", "primitive", "fit:slot", "fit:ring", "sectors", "coacd", "medial", "hull")
@@ -61,7 +62,7 @@ class AssetCfg:
     known_length: tuple[str, float] | None = None
     """Axis (``x``, ``y``, ``z`` of the upright object, or ``longest``) and its extent [m]."""
     up: str = "auto"
-    """Axis of the scan that points up; ``auto``: that of the table if there is one, else what the format says."""
+    """Axis of the scan that points up, or how it is found, see :data:`UP_AXES`."""
     table: str = "auto"
     """What to do about a table in the scan, see :data:`TABLE_MODES`."""
     roi: tuple[float, ...] | None = None

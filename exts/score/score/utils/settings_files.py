@@ -17,7 +17,7 @@ LARGEST_YAML = 2**17
 LARGEST_JSON = 2**26
 """Longest JSON file that is read [bytes]; a report of many episodes is below one million."""
 
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
 """What Python raises on bytes that are no text, ``!!int abc``, an impossible date, 5,000 digits or 10,000 brackets."""
 
 
@@ -39,7 +39,7 @@ def read_yaml(path: Path) -> Any:
     text = _text(path, LARGEST_YAML)
     try:
         return yaml.load(text.decode("utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, *_UNREADABLE) as error:
+    except (yaml.YAMLError, *UNREADABLE) as error:
         raise UserError(f"{path} is not readable as YAML: {brief(error, 200)}. Restore the file.") from error
 
 
@@ -56,7 +56,7 @@ def read_json(path: Path, remedy: str = "restore the file") -> Any:
     text = _text(path, LARGEST_JSON)
     try:
         return json.loads(text)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} is not JSON ({brief(error, 200)}): {remedy}.") from error
 
 

@@ -30,11 +30,12 @@ _STYLE = (
 def batch_table(output: Path, results: Sequence[BatchResult]) -> Table:
     """The results as a table for the console."""
     table = Table()
-    for column in ("asset", "result", "size mm", "mass kg", "collision", "rest mm", "s", "what is wrong"):
-        table.add_column(column, justify="right" if column in ("mass kg", "s") else "left")
+    for column in ("asset", "result", "size mm", "mass kg", "collision", "rest mm", "s", "CPU s", "what is wrong"):
+        table.add_column(column, justify="right" if column in ("mass kg", "s", "CPU s") else "left")
     for result in results:
         row = _facts(_report(output, result))
-        table.add_row(result.name, result.status, *row, f"{result.seconds:.0f}", result.message[:160])
+        times = (f"{result.seconds:.0f}", f"{result.cpu:.0f}")
+        table.add_row(result.name, result.status, *row, *times, result.message[:160])
     return table
 
 
@@ -54,12 +55,12 @@ def write_page(output: Path, results: Sequence[BatchResult], total: int) -> None
         name, status = _safe(result.name), _safe(result.status)
         rows.append(
             f'<tr><td><a href="#{name}">{name}</a></td><td class="{status}">{status}</td>{cells}'
-            f"<td>{result.seconds:.0f}</td><td>{_safe(result.message)}</td></tr>"
+            f"<td>{result.seconds:.0f}</td><td>{result.cpu:.0f}</td><td>{_safe(result.message)}</td></tr>"
         )
         sections.append(_section(result, report))
     head = "".join(
         f"<th>{title}</th>"
-        for title in ("asset", "result", "size, mm", "mass, kg", "collision", "rest, mm", "s", "what is wrong")
+        for title in ("asset", "result", "size, mm", "mass, kg", "collision", "rest, mm", "s", "CPU s", "what is wrong")
     )
     text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Assets</title><style>{_STYLE}</style>'

@@ -66,6 +66,8 @@ class BatchResult:
     """Wall time [s]."""
     key: str
     """Hash of the scan and its settings: the same key needs no second run."""
+    cpu: float = 0.0
+    """CPU time of all its processes [s], which other work on the machine does not change; 0 where it did not end."""
 
 
 def read_plan(directory: Path, defaults: Mapping[str, Any]) -> list[BatchItem]:

@@ -149,19 +149,19 @@ def _late(one: _Running, timeout: float) -> bool:
 
 def _finish(one: _Running, timeout: float) -> BatchResult:
     seconds = time.monotonic() - one.since
-    status, message = "crashed", ""
+    status, message, cpu = "crashed", "", 0.0
     if one.process.poll() is None:
         _stop(one.process)
         status, message = "timeout", f"it took longer than {timeout:g} s: reduce the scan, or give a larger --timeout"
     else:
         try:
             data = json.loads(one.stem.with_suffix(".result").read_text(encoding="utf-8"))
-            status, message = str(data["status"]), str(data["message"])
+            status, message, cpu = str(data["status"]), str(data["message"]), float(data["cpu"])
         except (OSError, ValueError, KeyError, TypeError):
             log = one.stem.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
             lines = [line for line in log.splitlines() if line.strip()] or ["no output"]
             message = f"the process ended with code {one.process.returncode}: {lines[-1][:300]}"
-    return BatchResult(one.item.name, str(one.item.scan), status, message, round(seconds, 1), one.key)
+    return BatchResult(one.item.name, str(one.item.scan), status, message, round(seconds, 1), one.key, round(cpu, 1))
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -200,7 +200,8 @@ def _write(output: Path, items: Sequence[BatchItem], results: dict[str, BatchRes
 
 def _line(result: BatchResult, done: int, total: int) -> str:
     rest = f": {result.message}" if result.message else ""
-    return f"[{done}/{total}] {result.name}: {result.status} in {result.seconds:.0f} s{rest[:300]}"
+    times = f"{result.seconds:.0f} s ({result.cpu:.0f} s of CPU)"
+    return f"[{done}/{total}] {result.name}: {result.status} in {times}{rest[:300]}"
 
 
 def require_output(output: Path, directory: Path) -> None:

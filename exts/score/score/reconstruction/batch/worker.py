@@ -3,13 +3,14 @@
 
     python -m score.reconstruction.batch.worker job.json result.json
 
-The job holds ``scan``, ``name``, ``output``, ``options``, ``drop``; the result ``status`` (passed, failed, refused) and
-``message``.
+The job holds ``scan``, ``name``, ``output``, ``options``, ``drop``; the result ``status`` (passed, failed, refused),
+``message`` and ``cpu``, the CPU time [s] of this process and of those that it started.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,17 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return {"status": "failed" if failed else "passed", "message": "; ".join(failed)}
 
 
+def _cpu_seconds() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 def main() -> None:
     """Read the job, write the result."""
     source, target = (Path(argument) for argument in sys.argv[1:3])
     with stopping_signals():
         result = run(json.loads(source.read_text(encoding="utf-8")))
-    target.write_text(json.dumps(result), encoding="utf-8")
+    target.write_text(json.dumps({**result, "cpu": _cpu_seconds()}), encoding="utf-8")
 
 
 if __name__ == "__main__":

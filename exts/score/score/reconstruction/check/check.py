@@ -43,7 +43,7 @@ from score.reconstruction.scan.closing import close_mesh
 from score.reconstruction.shape.cavity import Cavity, find_cavity
 from score.reconstruction.shape.decomposition import LARGEST_FILL
 from score.reconstruction.shape.pieces import MAX_HULL_VERTICES, MAX_PIECES, ConvexPiece, combined_mesh
-from score.reconstruction.shape.rolling import rolling_radius
+from score.reconstruction.shape.rolling import body_radius
 from score.reconstruction.usd.usd_checks import usd_problems
 from score.reconstruction.usd.usd_reader import UsdAsset, read_usd
 from score.utils.errors import UserError
@@ -181,7 +181,7 @@ def _check_drops(
     jobs = [rest_job(engine, asset.usd_path, record.rest_pose, hollow, record.mass) for engine in ENGINES]
     for engine, trajectory in zip(ENGINES, run_jobs(jobs), strict=True):
         _check_engine_mass(engine, trajectory, usd, passport)
-        _check_rest(engine, trajectory, asset, visual, passport)
+        _check_rest(engine, trajectory, asset, usd, visual, passport)
         if hollow is not None and trajectory.other is not None:
             stays = ball_stays(trajectory.asset[-1, 2], trajectory.other[-1, 2], hollow)
             passport.add(f"{engine}: ball", stays, "a ball dropped in " + ("stays in" if stays else "did not stay in"))
@@ -199,10 +199,13 @@ def _check_engine_mass(engine: str, trajectory: Trajectory, usd: UsdAsset, passp
     )
 
 
-def _check_rest(engine: str, trajectory: Trajectory, asset: Asset, visual: trimesh.Trimesh, passport: Passport) -> None:
+def _check_rest(
+    engine: str, trajectory: Trajectory, asset: Asset, usd: UsdAsset, visual: trimesh.Trimesh, passport: Passport
+) -> None:
     points, rest, center = np.asarray(visual.convex_hull.vertices), asset.record.rest_pose, trajectory.center
     turn = Rotation.from_quat(rest.quaternion)
-    rolls = rolling_radius(turn.apply(points), turn.apply(center)) is not None
+    collided = np.asarray(combined_mesh(usd.pieces).vertices) if usd.pieces else np.zeros((0, 3))
+    rolls = body_radius(turn.apply(points), turn.apply(collided), turn.apply(center)) is not None
     results: dict[str, Any] = {}
     for index, name in enumerate(("set down", "dropped 30 mm")):
         poses = trajectory.asset[:, index]

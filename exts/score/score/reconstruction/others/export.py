@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from score.reconstruction.asset_folder import Asset, RestPose
-from score.reconstruction.check.drop_test import judge_rest, rest_job, run_job, same_inertia
+from score.reconstruction.check.drop_test import (
+    TUNNEL_LIMIT,
+    judge_rest,
+    judge_rolling,
+    rest_job,
+    run_job,
+    same_inertia,
+)
 from score.reconstruction.check.passport import Passport
 from score.reconstruction.others.descriptions import mjcf, urdf
 from score.reconstruction.others.meshes import write_hulls, write_visual
@@ -128,7 +135,19 @@ def _check(
     passport.add(f"{kind}: mass", exact, detail)
     colliding = int((model.geom_contype[model.geom_bodyid == body] != 0).sum())
     passport.add(f"{kind}: pieces", colliding == len(usd.pieces), f"{colliding} of {len(usd.pieces)} collide")
-    result = judge_rest(poses, reference, np.asarray(usd.visual.vertices))
+    points = np.asarray(usd.visual.vertices)
+    if usd.rolling > 0.0:
+        # Where it comes to a stop, and on which side, is chance; URDF has no word for what resists rolling.
+        result = judge_rolling(poses, reference, points, usd.center)
+        passport.measured[kind] = {"shift": result.shift, "rolled": result.rolled}
+        passport.add(
+            f"{kind}: rest",
+            result.finite and result.shift <= REST_DIFFERENCE and result.deepest <= TUNNEL_LIMIT,
+            f"rolls {1e3 * (result.rolled or 0.0):.1f} mm, its centre {result.shift * 1e3:.2f} mm from its height with"
+            f" {against} (limit 1 mm)",
+        )
+        return
+    result = judge_rest(poses, reference, points)
     angle = np.degrees((Rotation.from_quat(poses[-1, 3:]) * Rotation.from_quat(reference.quaternion).inv()).magnitude())
     passport.measured[kind] = {"shift": result.shift, "turn_deg": float(angle), "jitter": result.jitter}
     passport.add(

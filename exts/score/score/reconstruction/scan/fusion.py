@@ -12,11 +12,10 @@ import numpy as np
 import psutil
 import torch
 import trimesh
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from score.reconstruction.scan.frames import FrameSet, Intrinsics, read_color, read_depth
+from score.reconstruction.scan.colors import seen_colors
+from score.reconstruction.scan.frames import FrameSet, read_depth
 from score.reconstruction.scan.refine import refine_poses
 from score.reconstruction.scan.region import POINTS_PER_FRAME, Region, Survey, back_project, object_region, survey
 from score.reconstruction.scan.table import find_table
@@ -123,9 +122,9 @@ def fuse(frames: FrameSet, cfg: FuseCfg, progress: Callable[[int, int], None] | 
     """
     start = time.perf_counter()
     device = torch.device(cfg.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    look = survey(frames)
+    look = survey(frames, find=cfg.roi is None)
     truncation = _truncation(cfg, look.noise)
-    notes = list(frames.notes)
+    notes = [*frames.notes, *look.notes]
     region = _region(frames, look, cfg, device, notes)
     require_memory(region, cfg.voxel, device)
     grid, agreement = _fused(frames, look, region, cfg, truncation, device, progress)
@@ -145,7 +144,7 @@ def fuse(frames: FrameSet, cfg: FuseCfg, progress: Callable[[int, int], None] | 
             " poses (camera to world, metres), convention, intrinsics and depth_unit."
         )
     mesh = _without_crumbs(_surface(grid))
-    mesh.visual.vertex_colors = _colors(mesh, frames, truncation)
+    mesh.visual.vertex_colors = seen_colors(mesh, frames, truncation)
     seconds = time.perf_counter() - start
     return FusedMesh(mesh, region, cfg.voxel, truncation, look.noise, agreement, seconds, tuple(notes))
 
@@ -279,44 +278,3 @@ def _agreement(grid: TsdfGrid, frames: FrameSet, region: Region) -> float:
             shares.append(float((grid.contradiction(points) < SEEN_THROUGH).mean()))
             counts.append(len(points))
     return float(np.average(shares, weights=counts)) if counts else 1.0
-
-
-def _colors(mesh: trimesh.Trimesh, frames: FrameSet, truncation: float) -> NDArray[np.uint8]:
-    """Mean colour (V, 4) of each vertex over the frames that see it; grey without pictures."""
-    vertices, normals = np.asarray(mesh.vertices), np.asarray(mesh.vertex_normals)
-    total, weight = np.zeros((len(vertices), 3)), np.zeros(len(vertices))
-    for frame in frames.frames:
-        picture = read_color(frames, frame)
-        if picture is None:
-            continue
-        depth = read_depth(frames, frame)
-        pixel, z, visible = _project(vertices, frames.camera(frame), frame.camera_to_world)
-        row, column = pixel[visible, 1], pixel[visible, 0]
-        near = np.abs(depth[row, column] - z[visible]) < 0.5 * truncation
-        seen = np.flatnonzero(visible)[near]
-        ray = vertices[seen] - frame.camera_to_world[:3, 3]
-        facing = np.clip(-np.einsum("ij,ij->i", normals[seen], ray) / np.linalg.norm(ray, axis=1), 0.0, 1.0) ** 2
-        total[seen] += facing[:, None] * picture[row[near], column[near]]
-        weight[seen] += facing
-    colors = np.full((len(vertices), 4), 255, dtype=np.uint8)
-    seen = weight > 1e-6
-    if not seen.any():
-        colors[:, :3] = 160
-        return colors
-    mean = total[seen] / weight[seen, None]
-    colors[seen, :3] = mean.astype(np.uint8)
-    # What no frame saw, such as the bottom of a narrow cup, takes the colour of the nearest place that was seen.
-    colors[~seen, :3] = mean[cKDTree(vertices[seen]).query(vertices[~seen])[1]].astype(np.uint8)
-    return colors
-
-
-def _project(
-    points: NDArray[np.float64], camera: Intrinsics, camera_to_world: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Nearest pixels (N, 2), depths (N,), and which points lie in the picture."""
-    seen = (points - camera_to_world[:3, 3]) @ camera_to_world[:3, :3]
-    z = np.maximum(seen[:, 2], 1e-6)
-    focal, middle = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
-    pixel = np.rint(np.clip(seen[:, :2] / z[:, None] * focal + middle, -1e6, 1e6)).astype(np.int64)
-    inside = ((pixel >= 0) & (pixel < (camera.width, camera.height))).all(axis=1) & (seen[:, 2] > 1e-3)
-    return pixel, z, inside

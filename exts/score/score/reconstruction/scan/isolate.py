@@ -14,7 +14,7 @@ from score.reconstruction.scan import cleaning
 from score.reconstruction.scan.closing import ClosedMesh
 from score.reconstruction.scan.scan import Scan
 from score.reconstruction.scan.table import Plane, axis_vector, find_table, rotation_to_up
-from score.reconstruction.scan.upright import guessed_up, standing_face
+from score.reconstruction.scan.upright import firmest_up, guessed_up, standing_face, stands_otherwise
 from score.reconstruction.settings import UNITS, AssetCfg
 from score.utils.errors import UserError
 
@@ -22,6 +22,8 @@ SIZE_RANGE = (0.005, 2.0)
 """Longest side of an object that is taken [m]."""
 _TABLE_CLEARANCE = 3.0
 """What is cut off above a table, in standard deviations of the scan on it."""
+_TOLD_TILT = 3.0
+"""An object that has to be tipped further than this to stand is told of [deg]."""
 _CLEARANCE_RANGE = (0.0004, 0.004)
 
 
@@ -54,14 +56,14 @@ def isolate(raw: Scan, cfg: AssetCfg, steps: dict[str, Any]) -> Upright:
     scan = raw
     if cfg.roi is not None:
         scan = scan.with_faces(cleaning.inside_roi(scan.vertices, scan.faces, cfg.roi))
-    up = None if cfg.up == "auto" else axis_vector(cfg.up)
+    up = None if cfg.up in ("auto", "rest") else axis_vector(cfg.up)
     table = None if cfg.table == "none" else find_table(scan.vertices, scan.faces, up)
     if table is None and cfg.table == "scan":
         raise UserError(
             "table: no table plane in the scan (--table scan): no large plane lies under everything else. Scan it with"
             " the table around it, check --up, or use --table auto."
         )
-    normal = table.normal if table else (up if up is not None else _likely_up(scan, steps))
+    normal = table.normal if table else (up if up is not None else _likely_up(scan, cfg, steps))
     turn = rotation_to_up(normal)
     scan = scan.transformed(turn, np.array([0.0, 0.0, -table.offset if table else 0.0]))
     scale = _known_scale(raw, cfg)
@@ -91,11 +93,20 @@ def isolate(raw: Scan, cfg: AssetCfg, steps: dict[str, Any]) -> Upright:
     return Upright(found, surface, table is not None, turn)
 
 
-def _likely_up(scan: Scan, steps: dict[str, Any]) -> NDArray[np.float64]:
+def _likely_up(scan: Scan, cfg: AssetCfg, steps: dict[str, Any]) -> NDArray[np.float64]:
     """Which way is up in a scan without a table, a unit vector; what is not the format's word is noted."""
     surface = trimesh.Trimesh(scan.vertices, cleaning.weld(scan.vertices, scan.faces), process=False)
     surface.remove_unreferenced_vertices()
+    if cfg.up == "rest":
+        return firmest_up(surface)
     axis, why = guessed_up(surface, scan.format_up)
+    # A format with a unit says what is up as well.
+    other = "" if why or scan.format_unit else stands_otherwise(surface, axis)
+    if other:
+        steps.setdefault("notes", []).append(
+            f"up: read as {axis}-up, which the file does not say; it stands along {other} as well: give --up {other} if"
+            " that was meant"
+        )
     if why:
         steps.setdefault("notes", []).append(
             f"up: read as {axis}-up, for {why}; give --up {scan.format_up} if that is wrong"
@@ -173,6 +184,11 @@ def levelled(upright: Upright, closed: ClosedMesh, steps: dict[str, Any]) -> tup
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = rotation, offset
     steps["table"]["tilt_corrected_deg"] = stand.tilt
+    if stand.tilt > _TOLD_TILT:
+        steps.setdefault("notes", []).append(
+            f"table: tipped by {stand.tilt:.0f} degrees against the scan, for like that it comes to rest if its density"
+            " is even; scan it with the table to keep its pose"
+        )
     surface = upright.surface.copy().apply_transform(pose)
     scan = upright.scan.transformed(rotation, offset)
     return replace(upright, scan=scan, surface=surface), replace(closed, mesh=mesh.copy().apply_transform(pose))

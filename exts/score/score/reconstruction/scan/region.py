@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,10 @@ POINTS_PER_FRAME = 8_000
 """Points of each frame that are looked at."""
 _DISTANCE_RATIO = 2.5
 """Median depth and distance from what the cameras look at differ by less than this factor in any recording."""
+_SHARED_CELL = 0.1
+"""Cells in which two frames see the same, as a share of the depth."""
+_LEAST_SHARED = 0.25
+"""Share of what frames see that others must see as well where the cameras look at nothing in particular."""
 _CELL = 0.004
 """Cells of the height map on the table [m]."""
 _LEAST_HEIGHT = 0.0006
@@ -41,6 +46,8 @@ class Survey:
     """Point that the cameras look at [m], shape (3,)."""
     distance: float
     """Median distance of the cameras from it [m]."""
+    notes: tuple[str, ...] = ()
+    """What was assumed."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,18 @@ class Region:
     """Things on the table that were left out."""
 
 
-def survey(frames: FrameSet) -> Survey:
+def survey(frames: FrameSet, *, find: bool = True) -> Survey:
     """Read every depth picture once: sample points, measure noise, find where the cameras look.
+
+    Args:
+        frames: The recording.
+        find: Whether the cameras must look at something; where the user gave a box, they may look anywhere.
 
     Raises:
         UserError: A picture is unsound, the cameras look away from what they have in common, or depth and poses are
             in different units.
     """
     poses = np.array([frame.camera_to_world for frame in frames.frames])
-    center, distance = attention(poses)
     points, noise, ahead = [], [], []
     for frame in frames.frames:
         depth = read_depth(frames, frame)
@@ -75,13 +85,37 @@ def survey(frames: FrameSet) -> Survey:
     if not ahead:
         raise UserError("frames: the camera trusted no pixel of any frame: record again, slower or with more light.")
     measured = float(np.median(ahead))
+    notes: tuple[str, ...] = ()
+    try:
+        center, distance = _looked_at(poses, measured)
+    except UserError:
+        # A camera that pans or goes along has no point that it looks at, and still sees one scene.
+        if find and _shared(points, measured) < _LEAST_SHARED:
+            raise
+        center = np.median(np.concatenate(points), axis=0).astype(np.float64)
+        distance = float(np.median(np.linalg.norm(poses[:, :3, 3] - center, axis=1)))
+        notes = ("the cameras do not look at one point: took the middle of what they see",) if find else ()
+    sigma = float(np.nanmedian(noise)) if np.isfinite(noise).any() else 0.0
+    return Survey(np.concatenate(points), sigma, center, distance, notes)
+
+
+def _looked_at(poses: NDArray[np.float64], measured: float) -> tuple[NDArray[np.float64], float]:
+    """The point that the cameras look at and their distance from it, where the depth pictures agree."""
+    center, distance = attention(poses)
     if not distance / _DISTANCE_RATIO < measured < distance * _DISTANCE_RATIO:
         raise UserError(
             f"scale: the depth pictures say that the scene is {measured:.3g} m away, the poses {distance:.3g} m: check"
             " depth_unit (metres of one count) and that the poses are in metres."
         )
-    sigma = float(np.nanmedian(noise)) if np.isfinite(noise).any() else 0.0
-    return Survey(np.concatenate(points), sigma, center, distance)
+    return center, distance
+
+
+def _shared(points: Sequence[NDArray[np.float32]], measured: float) -> float:
+    """Share of what each frame sees that a frame half a recording away sees too; with wrong poses there is little."""
+    cells = [np.unique(np.floor(block / (_SHARED_CELL * measured)).astype(np.int64), axis=0) for block in points]
+    keys = [np.unique((block * [1, 1 << 20, 1 << 40]).sum(axis=1)) for block in cells]
+    half = len(keys) // 2
+    return float(np.mean([np.isin(keys[i], keys[(i + half) % len(keys)]).mean() for i in range(len(keys))]))
 
 
 def attention(poses: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,19 @@ from scipy.spatial import ConvexHull, QhullError
 from score.reconstruction.scan.closing import boundary_loops
 from score.reconstruction.scan.table import axis_vector, rotation_to_up
 from score.reconstruction.shape.mesh_queries import planar_area
+from score.reconstruction.shape.rolling import rolling_radius
 from score.utils.errors import UserError
 
-__all__ = ["LARGEST_STANDING_TILT", "LEAST_TOPPLING", "Stand", "guessed_up", "stand_of", "standing_face"]
+__all__ = [
+    "LARGEST_STANDING_TILT",
+    "LEAST_TOPPLING",
+    "Stand",
+    "firmest_up",
+    "guessed_up",
+    "stand_of",
+    "standing_face",
+    "stands_otherwise",
+]
 
 LARGEST_STANDING_TILT = 15.0
 """An object that would have to tip further than this to stand was not scanned standing [deg]."""
@@ -27,6 +38,12 @@ _FLAT_FOOT = 0.3
 """Share of the footprint that a flat foot spans at least; a ball spans 0.02, a bottle on its side 0.2."""
 _OPEN_FOOT = 0.2
 """Share of the footprint that a hole spans where the side on which the object stood was not seen."""
+_LOW_RIM = (90.0, 0.05)
+"""A hole is at the bottom where this percentile of its ragged rim is below this share of the longest side."""
+_DIFFERENT_HEIGHT = 1.5
+"""Ratio of the heights from which it matters along which of two axes a body stands."""
+_FIRMEST_TRIED = 30
+"""Faces of the hull, lowest centre of mass first, among which the firmest is sought."""
 _CENTRED = 0.02
 """The origin is in the middle, or on the ground, when it is this near, as a share of the longest side."""
 _AXES = ("x", "y", "z", "-x", "-y", "-z")
@@ -53,17 +70,35 @@ def stand_of(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64]) -> Stan
         hull: Convex hull of the body.
         center_of_mass: Centre of mass, shape (3,).
     """
-    triangles, normals = np.asarray(hull.triangles), np.asarray(hull.face_normals)
-    below = np.einsum("ij,ij->i", center_of_mass - triangles[:, 0], normals)
-    feet = center_of_mass - below[:, None] * normals
-    weights = trimesh.triangles.points_to_barycentric(triangles, feet)
-    stable = (weights >= -1e-9).all(axis=1)
+    normals, feet, height, stable = _faces(hull, center_of_mass)
     tilt = np.degrees(np.arccos(np.clip(-normals[:, 2], -1.0, 1.0)))
     tilt[~stable] = 180.0
     best = int(np.argmin(tilt))
-    return Stand(
-        normals[best], triangles[best, 0], float(tilt[best]), _toppling(hull, normals[best], feet[best], -below[best])
-    )
+    toppling = _toppling(hull, normals[best], feet[best], float(height[best]))
+    return Stand(normals[best], np.asarray(hull.triangles)[best, 0], float(tilt[best]), toppling)
+
+
+def firmest_up(surface: trimesh.Trimesh) -> NDArray[np.float64]:
+    """What is up for a body that stands on the face on which it has to be tipped furthest to fall over.
+
+    Args:
+        surface: Surface in any unit and frame.
+
+    Returns:
+        Unit vector, shape (3,).
+
+    Raises:
+        UserError: It has no hull.
+    """
+    low: list[int] = []
+    with contextlib.suppress(QhullError, ValueError), np.errstate(invalid="ignore"):
+        hull = surface.convex_hull
+        normals, feet, height, stable = _faces(hull, np.asarray(hull.center_mass))
+        low = [index for index in np.argsort(height).tolist() if stable[index]][:_FIRMEST_TRIED]
+    if not low:
+        raise UserError("table: the object is flat, and --up rest needs a body: name the axis with --up.")
+    best = max(low, key=lambda index: _toppling(hull, normals[index], feet[index], float(height[index])))
+    return -normals[best]
 
 
 def standing_face(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64], turn: NDArray[np.float64]) -> Stand:
@@ -88,8 +123,8 @@ def standing_face(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64], tu
     standing = [f"--up {axis}" for axis in _AXES if _stands(hull, center_of_mass, turn @ axis_vector(axis))]
     hint = f"; it would stand with {' or '.join(standing)}" if standing else ""
     raise UserError(
-        f"table: the scan holds no table plane, and {why}: name the axis that points up with --up{hint}, or scan it"
-        " with the table."
+        f"table: the scan holds no table plane, and {why}: name the axis that points up with --up{hint}, stand it"
+        " on its firmest side with --up rest, or scan it with the table."
     )
 
 
@@ -120,6 +155,28 @@ def guessed_up(surface: trimesh.Trimesh, default: str) -> tuple[str, str]:
     return default, ""
 
 
+def stands_otherwise(surface: trimesh.Trimesh, axis: str) -> str:
+    """The other one of y and z where a body stands along both, and much higher or lower; empty where it does not.
+
+    Args:
+        surface: Welded surface in any unit, in the file's frame.
+        axis: ``y`` or ``z``, along which it was stood.
+    """
+    other = "z" if axis == "y" else "y"
+    extents = dict(zip("xyz", surface.extents.tolist(), strict=True))
+    low, high = sorted((extents[axis], extents[other]))
+    if high < _DIFFERENT_HEIGHT * low:
+        return ""
+    try:
+        hull = surface.convex_hull
+    except (QhullError, ValueError):
+        return ""
+    center, turn = np.asarray(hull.center_mass), rotation_to_up(axis_vector(other))
+    if rolling_radius(np.asarray(hull.vertices) @ turn.T, turn @ center) is not None:
+        return ""
+    return other if _stands(hull, center, axis_vector(other)) else ""
+
+
 def _firm(stand: Stand) -> bool:
     return stand.tilt <= LARGEST_STANDING_TILT and stand.toppling >= LEAST_TOPPLING
 
@@ -138,7 +195,7 @@ def _strong_hints(surface: trimesh.Trimesh, hull: trimesh.Trimesh, axis: str) ->
     footprint = planar_area(np.asarray(hull.vertices)[:, across])
     for loop in boundary_loops(np.asarray(surface.faces)):
         ring = np.asarray(surface.vertices)[loop]
-        low = height[loop].max() < height.min() + 0.05 * longest
+        low = np.percentile(height[loop], _LOW_RIM[0]) < height.min() + _LOW_RIM[1] * longest
         if low and planar_area(ring[:, across]) > _OPEN_FOOT * footprint:
             return f"its open side is at the bottom along {axis}"
     grounded = abs(height.min()) < _CENTRED * longest < abs(height.max())
@@ -155,6 +212,17 @@ def _weak_hints(surface: trimesh.Trimesh, hull: trimesh.Trimesh, axis: str) -> s
     foot = corners[height < height.min() + 0.5 * _SLAB * float(surface.extents.max())]
     flat = planar_area(foot[:, across]) > _FLAT_FOOT * planar_area(np.asarray(hull.vertices)[:, across])
     return f"it has a flat foot along {axis}" if flat else ""
+
+
+def _faces(
+    hull: trimesh.Trimesh, center: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Of each face of a hull: normal (F, 3), foot (F, 3) and height (F,) of the centre of mass, whether it carries."""
+    triangles, normals = np.asarray(hull.triangles), np.asarray(hull.face_normals)
+    below = np.einsum("ij,ij->i", center - triangles[:, 0], normals)
+    feet = center - below[:, None] * normals
+    weights = trimesh.triangles.points_to_barycentric(triangles, feet)
+    return normals, feet, -below, (weights >= -1e-9).all(axis=1)
 
 
 def _toppling(hull: trimesh.Trimesh, normal: NDArray[np.float64], foot: NDArray[np.float64], height: float) -> float:

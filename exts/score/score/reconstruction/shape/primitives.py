@@ -66,7 +66,7 @@ def fit_primitive(mesh: trimesh.Trimesh, measures: Mapping[str, float] | None = 
     points, face = trimesh.sample.sample_surface(mesh, _SAMPLES, seed=0)
     normals = np.asarray(mesh.face_normals)[face]
     makers: dict[str, Callable[..., Primitive]] = {"box": _box, "cylinder": _cylinder, "sphere": _sphere}
-    fits = [_measured(makers[kind](mesh, points, normals), measures) for kind in _OUTLINES if kind in kinds]
+    fits = [_standing(_measured(makers[kind](mesh, points, normals), measures)) for kind in _OUTLINES if kind in kinds]
     queries = MeshQueries(mesh.vertices, mesh.faces, "cpu")
     return min((Fit(piece, _error(piece, points, queries)) for piece in fits), key=lambda fit: fit.error)
 
@@ -200,24 +200,32 @@ def _circle(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _measured(piece: Primitive, measures: Mapping[str, float]) -> Primitive:
-    """Replace fitted dimensions by measured ones; the bottom stays where it is."""
+    """Replace fitted dimensions by measured ones."""
     if not measures:
         return piece
-    x, y, z = piece.center
     if isinstance(piece, SpherePiece):
-        radius = measures["diameter"] / 2.0
-        return replace(piece, radius=radius, center=(x, y, z + radius - piece.radius))
+        return replace(piece, radius=measures["diameter"] / 2.0)
     if isinstance(piece, CylinderPiece):
         radius, height = measures.get("diameter", 2.0 * piece.radius) / 2.0, measures.get("height", piece.height)
-        upright = abs(Rotation.from_quat(piece.quaternion).as_matrix()[2, 2]) > 0.5
-        lift = (height - piece.height) / 2.0 if upright else radius - piece.radius
-        return replace(piece, radius=radius, height=height, center=(x, y, z + lift))
+        return replace(piece, radius=radius, height=height)
     # x and y of a user are "one side and the other": give the larger to the longer side.
     horizontal = sorted((measures[key] / 2.0 for key in ("x", "y") if key in measures), reverse=True)
     first = horizontal[0] if len(horizontal) == 2 or "x" in measures else piece.half_size[0]
     second = horizontal[-1] if len(horizontal) == 2 or "y" in measures else piece.half_size[1]
-    half_z = measures.get("z", 2.0 * piece.half_size[2]) / 2.0
-    return replace(piece, half_size=(first, second, half_z), center=(x, y, z + half_z - piece.half_size[2]))
+    return replace(piece, half_size=(first, second, measures.get("z", 2.0 * piece.half_size[2]) / 2.0))
+
+
+def _standing(piece: Primitive) -> Primitive:
+    """Put a primitive on z = 0: a ball that lies on its seam, or a can on its rim, would stand too high or too low."""
+    if isinstance(piece, SpherePiece):
+        below = piece.radius
+    else:
+        across = np.abs(Rotation.from_quat(piece.quaternion).as_matrix()[2])
+        if isinstance(piece, BoxPiece):
+            below = float(across @ piece.half_size)
+        else:
+            below = float(across[2] * piece.height / 2.0 + math.sqrt(max(0.0, 1.0 - across[2] ** 2)) * piece.radius)
+    return replace(piece, center=(piece.center[0], piece.center[1], below))
 
 
 def _error(piece: Piece, points: NDArray[np.float64], queries: MeshQueries) -> float:

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
 from score.reconstruction.scene_motion import ResistanceCfg
+from score.reconstruction.shape.pieces import Piece, combined_mesh
 
-__all__ = ["resistance", "rolling_radius"]
+__all__ = ["body_radius", "resistance", "rolling_radius"]
 
-_TILTS = np.radians((-30.0, -20.0, -10.0, 10.0, 20.0, 30.0))
-_DIRECTIONS = 720
+_TILTS = np.radians((-45.0, -30.0, -20.0, -10.0, 10.0, 20.0, 30.0, 45.0))
+"""Until 30 degrees the centre of a slim vase goes up and down again, and is where it was, before it falls."""
+_DIRECTIONS = 1440
 """Axes that are tried, in half a turn: a pen that rolls about its own lifts its end about one that is a degree off."""
 _EVEN = 0.025
 """The centre of mass keeps its height to this share when a body rolls; a foot lifts it, an edge lets it fall."""
@@ -51,18 +55,41 @@ def rolling_radius(corners: NDArray[np.float64], center: NDArray[np.float64]) ->
     return None
 
 
-def resistance(mesh: trimesh.Trimesh, center: NDArray[np.float64], material: str | None) -> ResistanceCfg | None:
+def body_radius(
+    scanned: NDArray[np.float64], collided: NDArray[np.float64], center: NDArray[np.float64]
+) -> float | None:
+    """Height of the centre of mass of a body that rolls, as it was scanned or in the engines.
+
+    A stitched ball may lie on a seam, and the sphere that stands for it rolls all the same.
+
+    Args:
+        scanned: Corners of its hull as it stands (z up) [m], shape (N, 3).
+        collided: Corners of its collision pieces, likewise, shape (M, 3).
+        center: Centre of mass [m], shape (3,).
+
+    Returns:
+        The height [m]; None where neither rolls.
+    """
+    radius = rolling_radius(scanned, center)
+    return rolling_radius(collided, center) if radius is None and len(collided) else radius
+
+
+def resistance(
+    mesh: trimesh.Trimesh, pieces: Sequence[Piece], center: NDArray[np.float64], material: str | None
+) -> ResistanceCfg | None:
     """What resists the rolling of a body.
 
     Args:
         mesh: Its closed mesh [m], as it stands.
+        pieces: Its collision pieces, likewise.
         center: Centre of mass [m], shape (3,).
         material: Preset material, where it is known.
 
     Returns:
         The resistance; None for a body that does not roll.
     """
-    radius = rolling_radius(np.asarray(mesh.convex_hull.vertices), center)
+    collided = np.asarray(combined_mesh(pieces).vertices)
+    radius = body_radius(np.asarray(mesh.convex_hull.vertices), collided, center)
     if radius is None:
         return None
     lever = _COEFFICIENTS.get(material or "", _COEFFICIENT) * radius

@@ -57,7 +57,9 @@ def rigid_pose(value: Any, where: str) -> NDArray[np.float64]:
     if not np.allclose(pose[3], (0.0, 0.0, 0.0, 1.0), atol=1e-6):
         raise UserError(f"{where}: the last row must be 0 0 0 1, got {rows[3]}: is the matrix transposed?")
     rotation = pose[:3, :3]
-    if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0.0:
+    # No part of a rotation is larger than 1; the product of huge ones would overflow.
+    large = np.abs(rotation).max() > 1.01
+    if large or np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0.0:
         raise UserError(f"{where} holds no rotation (scaled, sheared or mirrored): give a rigid pose in metres.")
     left, _, right = np.linalg.svd(rotation)
     pose[:3, :3] = left @ right

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from pathlib import Path
@@ -44,6 +45,8 @@ _TUM_CAMERAS: dict[str, tuple[float, float, float, float, tuple[float, ...]]] = 
 _TUM_UNIT = 1.0 / 5000.0
 _LARGEST_DELAY = 0.02
 """Depth, colour and pose that are further apart than this are not of one moment [s]."""
+_FRAME_NUMBER = re.compile(r"[0-9]{1,9}")
+"""Key of a frame in the files of BOP; what else counts as a digit somewhere is no number."""
 _SEVEN_SCENES_CAMERA = Intrinsics(640, 480, 585.0, 585.0, 320.0, 240.0)
 
 
@@ -75,7 +78,7 @@ def read_tum(directory: Path) -> FrameSet:
         frames.append(Frame(path, None if other is None else color[other][1], matrix))
     if not frames:
         raise UserError(f"{directory}: no depth picture has a pose within {_LARGEST_DELAY} s: check the time stamps.")
-    name = next((name for name in _TUM_CAMERAS if name in str(directory.resolve())), None)
+    name = _tum_camera(directory)
     width, height = picture_size(frames[0].depth)
     notes: tuple[str, ...] = ()
     if name is None:
@@ -85,6 +88,14 @@ def read_tum(directory: Path) -> FrameSet:
         fx, fy, cx, cy, bent = _TUM_CAMERAS[name]
         camera = Intrinsics(640, 480, fx, fy, cx, cy, bent).scaled(width, height)
     return FrameSet(directory, camera, _TUM_UNIT, tuple(frames), "tum", True, notes)
+
+
+def _tum_camera(directory: Path) -> str | None:
+    """Which of the three cameras took a sequence, by its folder's name, or by the recording that its list names."""
+    with (directory / "depth.txt").open(encoding="utf-8") as stream:
+        comments = [line for line in itertools.islice(stream, 5) if line.startswith("#")]
+    texts = (str(directory.resolve()), *comments)
+    return next((name for name in _TUM_CAMERAS if any(name in text for text in texts)), None)
 
 
 def recognises_bop(directory: Path) -> bool:
@@ -106,9 +117,9 @@ def read_bop(directory: Path) -> FrameSet:
     frames: list[Frame] = []
     units: set[float] = set()
     by_object = False
-    for key in sorted(data, key=lambda key: (len(str(key)), str(key))):
-        entry, where = data[key], f"{path}: {str(key)[:20]}"
-        if not isinstance(entry, dict) or not str(key).isdigit():
+    for key in sorted(data, key=lambda key: (len(key), key)):
+        entry, where = data[key], f"{path}: {key[:20]}"
+        if not isinstance(entry, dict) or not _FRAME_NUMBER.fullmatch(key):
             raise UserError(f"{where} is no frame.")
         depth = beside(directory / "depth", f"{int(key):06d}", (".png", ".tif", ".tiff"))
         if depth is None:
@@ -239,7 +250,7 @@ def _bop_objects(directory: Path) -> dict[int, NDArray[np.float64]]:
     chosen = counts.most_common(1)[0][0]
     poses: dict[int, NDArray[np.float64]] = {}
     for key, item in entries:
-        if isinstance(item, dict) and item.get("obj_id") == chosen and str(key).isdigit():
+        if isinstance(item, dict) and item.get("obj_id") == chosen and _FRAME_NUMBER.fullmatch(key):
             poses.setdefault(int(key), _bop_pose(item, "m2c", f"{path}: {key}"))
     return poses
 
