@@ -27,7 +27,12 @@ control_rate_hz: 20
 """
 STATE = np.arange(14, dtype=np.float32).reshape(7, 2)
 CLOUD = 0.01 * np.arange(84, dtype=np.float64).reshape(7, 4, 3)
-ARRAYS = {"data/state": STATE, "data/cloud": CLOUD, "data/action": STATE + 1.0, "meta/episode_ends": np.array([3, 7])}
+ARRAYS: dict[str, np.ndarray] = {
+    "data/state": STATE,
+    "data/cloud": CLOUD,
+    "data/action": STATE + 1.0,
+    "meta/episode_ends": np.array([3, 7]),
+}
 
 
 @pytest.fixture

@@ -41,10 +41,10 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class ForeignPolicy:
+class ForeignPolicy[P: BasePolicy]:
     """What is known of a checkpoint."""
 
-    policy: BasePolicy
+    policy: P
     """In the checkpoint's own names; its rate is a placeholder."""
     inputs: dict[str, Columns]
     """Statistics of its inputs, in their order."""
@@ -134,7 +134,7 @@ def _still(flat: Tensor, values: Tensor) -> dict[int, float]:
     return {int(index): float(values[index]) for index in flat.nonzero().flatten()}
 
 
-def make_foreign(parts: ForeignParts) -> ForeignPolicy:
+def make_foreign(parts: ForeignParts) -> ForeignPolicy[DiffusionPolicy]:
     """Make the policy of what a reader found.
 
     Raises:

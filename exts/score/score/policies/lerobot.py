@@ -17,6 +17,7 @@ from torch import Tensor
 
 from score.policies.contents import require_finite
 from score.policies.ddim import DdimCfg
+from score.policies.diffusion import DiffusionPolicy
 from score.policies.foreign import Columns, ForeignParts, ForeignPolicy, identity, make_foreign, mean_std, min_max
 from score.policies.foreign_unet import unet_tensors
 from score.policies.settings import MOST_WIDTH, DiffusionNetworkCfg
@@ -60,7 +61,7 @@ def is_lerobot(path: Path) -> bool:
     return (path / CONFIG_FILE).is_file() and not (path / "policy.yaml").exists()
 
 
-def read_lerobot(folder: Path, inference_steps: int | None = None) -> ForeignPolicy:
+def read_lerobot(folder: Path, inference_steps: int | None = None) -> ForeignPolicy[DiffusionPolicy]:
     """Read a checkpoint.
 
     Args:
