@@ -62,3 +62,15 @@ def test_when_coacd_has_no_time_the_lines_decide() -> None:
     assert tries == ["primitive", "hull", "coacd", "coarser coacd"]
     assert "ran out of time after 0.012 s" in found.tried[2]
     assert make_collision(ring(), AssetCfg(Path("a.obj"), "ring", Path("out"), collision="medial")).kind == "medial"
+
+
+def test_lines_of_a_stone_are_weighed_against_its_hull_when_coacd_has_no_time() -> None:
+    stone = trimesh.creation.icosphere(subdivisions=3, radius=0.05)
+    bumps = 1.0 + 0.12 * np.sin(7.0 * stone.vertices[:, :1] / 0.05) * np.cos(5.0 * stone.vertices[:, 1:2] / 0.05)
+    stone.vertices *= bumps
+    stone.apply_translation([0.0, 0.0, -stone.bounds[0][2]])
+    found = make_collision(stone, AssetCfg(Path("a.obj"), "stone", Path("out"), coacd_timeout=0.02))
+    assert "medial: encloses" in found.tried[-2]
+    assert f"{found.kind} is nearest" in found.tried[-1]
+    hull = compare(stone, stone, None, hull_piece(stone), MUCH)
+    assert compare(stone, stone, None, found.pieces, MUCH).out_p95 <= hull.out_p95 + 1e-4
