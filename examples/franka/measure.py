@@ -6,8 +6,8 @@ python measure.py capsule track             the recorded episode: how far the ar
 python measure.py capsule stop              the arm's way and time to rest when the policy raises, ...
 python measure.py capsule loop --seconds 600    jitter and lateness of the control loop
 
---slow 100 lets everything follow the arm's own clock, which may run up to so many times slower than the computer's:
-for computers that are busy. All numbers but those of the suite loop are in the arm's time.
+--slow 100 lets everything follow the arm's own clock, up to so many times slower than the computer's: for busy computers.
+All numbers but those of the suite loop are in the arm's time.
 """
 
 from __future__ import annotations
@@ -258,12 +258,11 @@ def at_rest(run: Run, record: np.ndarray[Any, Any]) -> dict[str, Any]:
     after = record[np.searchsorted(record[:, 0], run.reads[EVENT]) :]
     speed = np.abs(after[OVER:, 1:8] - after[:-OVER, 1:8]).max(1) / (0.001 * OVER)
     resting = np.flatnonzero(speed < AT_REST)
-    way = np.abs(after[: int(1000 * SETTLE), 1:8] - after[0, 1:8]).max()
     return {
         "ended": run.ended,
         "speed_rad_s": round(float(speed[0]), 3),
         "at_rest_after_ms": int(resting[0]) if len(resting) else None,
-        "way_rad": round(float(way), 4),
+        "way_rad": round(float(np.abs(after[: int(1000 * SETTLE), 1:8] - after[0, 1:8]).max()), 4),
         "targets_sent_after": sum(sent > run.reads[EVENT] for sent in run.sends),
     }
 

@@ -306,15 +306,9 @@ def to_rsl_rl_dict(cfg: SteeringRunnerCfg) -> dict[str, Any]:
     values["obs_groups"] = copy.deepcopy(OBSERVATION_GROUPS)
     values["algorithm"] |= {"class_name": "score.steering.ppo:SemiMarkovPPO", "gamma": steering["gamma"]}
     values["critic"] |= {"class_name": "MLPModel", "distribution_cfg": None}
-    values["actor"] |= {
-        "class_name": "MLPModel",
-        "distribution_cfg": {
-            "class_name": "score.steering.distribution:BoundedGaussianDistribution",
-            "init_std": steering["initial_std"],
-            "learn_std": steering["learn_std"],
-            "bound": steering["bound"],
-        },
-    }
+    distribution = {"class_name": "score.steering.distribution:BoundedGaussianDistribution"}
+    distribution |= {"init_std": steering["initial_std"]} | {key: steering[key] for key in ("learn_std", "bound")}
+    values["actor"] |= {"class_name": "MLPModel", "distribution_cfg": distribution}
     return values
 
 
