@@ -6,7 +6,7 @@ python measure.py capsule track             the recorded episode: how far the ar
 python measure.py capsule stop              the arm's way and time to rest when the policy raises, ...
 python measure.py capsule loop --seconds 600    jitter and lateness of the control loop
 
---slow 100 lets everything follow the arm's own clock, up to so many times slower than the computer's: for busy computers.
+--slow 100 lets everything follow the arm's own clock, up to so many times slower than that of a busy computer.
 All numbers but those of the suite loop are in the arm's time.
 """
 
