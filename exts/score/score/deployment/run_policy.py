@@ -184,8 +184,8 @@ def run(
                 if log is not None:
                     kept.add(observations, action, policy.decided(), not (unsent or dry or silent.is_set()))
                 if unsent:
-                    fault = f"what it sees is unlike its training, {unlike:.1f} times the limit"
-                    fault = "the target is far from the measured position" if far else fault
+                    strange = f"what it sees is unlike its training, {unlike:.1f} times the limit"
+                    fault = "the target is far from the measured position" if far else strange
                 elif not dry and not silent.is_set():
                     send_to_robot(action, manifest)
             tick += period

@@ -145,7 +145,7 @@ class FeatureRecorder:
 
 def familiarity_state(familiarity: Familiarity | None) -> dict[str, Tensor] | None:
     """What a checkpoint keeps of it."""
-    return None if familiarity is None else {name: getattr(familiarity, name) for name in _TENSORS}
+    return None if familiarity is None else dict(familiarity.state_dict())
 
 
 def load_familiarity(values: Mapping[str, Any] | None, width: int, where: str) -> Familiarity | None:
@@ -171,4 +171,4 @@ def load_familiarity(values: Mapping[str, Any] | None, width: int, where: str) -
             raise UserError(f"{where}: familiarity.{name} has the shape {list(values[name].shape)}, not {list(shape)}.")
         if name not in ("mean", "axes") and not bool((values[name] > 0.0).all()):
             raise UserError(f"{where}: familiarity.{name} must be positive.")
-    return Familiarity(*(values[name] for name in _TENSORS))
+    return Familiarity(**values)
