@@ -55,8 +55,8 @@ def _read_scan(suffix: str) -> Callable[[Any, Path], None]:
 
 
 def _make_textured(folder: Path) -> dict[str, bytes]:
-    """A mesh with its material library and texture."""
-    mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.05)
+    """A mesh with its material library and texture; small, for the field of a torn one has cells of 0.4 mm."""
+    mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.02)
     picture = Image.new("RGB", (8, 8), (200, 10, 10))
     material = trimesh.visual.material.SimpleMaterial(image=picture)
     mesh.visual = trimesh.visual.TextureVisuals(uv=mesh.vertices[:, :2], material=material)
