@@ -121,7 +121,7 @@ def test_statistics_have_the_shapes_a_policy_needs_and_actions_are_offsets(demon
     assert {name: tuple(s.scale.shape) for name, s in statistics.items()} == shapes
     offsets = windows.actions - windows.observations["joint_pos"][:, -1:]
     torch.testing.assert_close(statistics["actions"].scale, offsets.std(dim=0))
-    cloud = windows.observations["point_cloud"]
+    cloud = windows.take(torch.arange(len(windows)))[0]["point_cloud"]
     torch.testing.assert_close(statistics["cloud"].offset, cloud.mean(dim=(0, 1)))
     expected = (cloud - cloud.mean(dim=(0, 1))).square().mean().sqrt()
     torch.testing.assert_close(statistics["cloud"].scale, expected.expand(3))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from score.imitation.data_interface import DataInterface
+from score.imitation.frames import CloudStore, first_not_finite
 from score.imitation.hdf5_files import child, numbers_at, open_hdf5, text_of
 from score.policies.spec import CloudSegment, read_segments
 from score.utils.errors import UserError, near_names
@@ -107,7 +108,8 @@ def read_demonstrations(
 
     Raises:
         UserError: The file is missing, no HDF5, or not of the layout above; an episode lacks a key, has a wrong shape
-            or a number that is not finite. The message names file, episode and key.
+            or a number that is not finite, or more numbers than there is space. The message names file, episode and
+            key.
     """
     path = Path(path)
     if not path.is_file():
@@ -123,7 +125,10 @@ def read_demonstrations(
         facts = _read_env_args(data, path) if interface is None else _facts(data, interface, path)
         columns = {} if interface is None else {key: interface.column(key, path).column for key in (*keys, *cloud_keys)}
         groups = {name: child(data, name, f"{path}: data") for name in names}
-        episodes = tuple(_read_episode(group, path, name, keys, cloud_keys, columns) for name, group in groups.items())
+        places = {key: f"obs/{columns.get(key, key)}" for key in (*keys, *cloud_keys)}
+        sizes = [_numbers(groups, path, [places[key] for key in some]) for some in (keys, cloud_keys)]
+        store = CloudStore(path, *sizes)
+        episodes = tuple(_read_episode(group, path, name, places, cloud_keys, store) for name, group in groups.items())
     _require_same_shapes(path, episodes)
     action_names = tuple(str(name) for name in facts["action_names"])
     if len(action_names) != episodes[0].actions.shape[1]:
@@ -210,25 +215,34 @@ def _read_episode(
     group: h5py.Group,
     path: Path,
     name: str,
-    keys: Sequence[str],
+    places: Mapping[str, str],
     clouds: Sequence[str],
-    columns: Mapping[str, str],
+    store: CloudStore,
 ) -> Episode:
     where = f"{path}: data/{name}"
     actions = _read_array(group, ACTIONS, where, "(T, A)", lambda shape: len(shape) == 2)
     if not len(actions):
         raise UserError(f"{where}/{ACTIONS} has no steps: remove the episode.")
     observations = {}
-    for key in (*keys, *clouds):
-        place = f"obs/{columns.get(key, key)}"
+    for key, place in places.items():
         if key in clouds:
-            array = _read_array(group, place, where, "(T, P, 3)", lambda s: len(s) == 3 and s[1] > 0 and s[2] == 3)
+            array = _read_array(group, place, where, "(T, P, 3)", _is_cloud, store.empty)
         else:
             array = _read_array(group, place, where, "(T, D), single frames", lambda s: len(s) == 2 and s[1] > 0)
         if len(array) != len(actions):
             raise UserError(f"{where}/{place} has {len(array)} steps, and {ACTIONS} has {len(actions)}.")
         observations[key] = array
     return Episode(name, observations, actions, _success(group, where))
+
+
+def _is_cloud(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[1] > 0 and shape[2] == 3
+
+
+def _numbers(groups: Mapping[str, h5py.Group], path: Path, places: Sequence[str]) -> int:
+    """Numbers that datasets of all episodes hold."""
+    items = ((name, group, place) for name, group in groups.items() for place in places)
+    return sum(int(numbers_at(group, place, f"{path}: data/{name}").size or 0) for name, group, place in items)
 
 
 def _success(group: h5py.Group, where: str) -> bool | None:
@@ -241,16 +255,19 @@ def _success(group: h5py.Group, where: str) -> bool | None:
     raise UserError(f"{where}: attribute 'success' is {str(success)[:40]!r}, and must be true or false.")
 
 
-def _read_array(group: h5py.Group, key: str, where: str, wanted: str, fits: Any) -> torch.Tensor:
+def _read_array(
+    group: h5py.Group, key: str, where: str, wanted: str, fits: Any, empty: Callable[[Any], np.ndarray] | None = None
+) -> torch.Tensor:
     dataset = numbers_at(group, key, where)
     if not fits(dataset.shape):
         raise UserError(f"{where}/{key} has shape {dataset.shape}, and {wanted} is needed.")
-    array = torch.from_numpy(np.asarray(dataset[()], dtype=np.float32))
-    finite = torch.isfinite(array).flatten(1).all(dim=1) if len(array) else torch.ones(0, dtype=torch.bool)
-    if not bool(finite.all()):
-        step = int((~finite).nonzero()[0])
+    numbers = np.empty(dataset.shape, dtype=np.float32) if empty is None else empty(dataset.shape)
+    if numbers.size:
+        dataset.read_direct(numbers)
+    step = first_not_finite(numbers)
+    if step is not None:
         raise UserError(f"{where}/{key} has a number that is not finite at step {step}: remove or repair the episode.")
-    return array
+    return torch.from_numpy(numbers)
 
 
 def _require_same_shapes(path: Path, episodes: Sequence[Episode]) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
 from score.imitation.data_interface import DATA_INTERFACE_FILE, Column, DataInterface, read_data_interface
 from score.imitation.dataset import ACTIONS, DemonstrationSet, Episode
+from score.imitation.frames import CloudStore, first_not_finite
 from score.imitation.lerobot_tables import pyarrow_modules
 from score.policies.spec import CloudSegment
 from score.utils.errors import UserError, near_names
@@ -28,8 +28,6 @@ from score.utils.files import sha256_of
 
 _INFO = Path("meta") / "info.json"
 _LARGEST_INFO = 2**22
-_MEMORY_SHARE = 0.5
-"""Share of the free memory that demonstrations may take."""
 _LATE = 1.5
 """Steps between two frames that count as a dropped one."""
 
@@ -51,15 +49,16 @@ def read_lerobot_data(
         interface: The interface; by default ``data.yaml`` in the folder.
 
     Raises:
-        UserError: The data set is unsound, of another version, or larger than memory, or the interface does not fit
-            it. The message names the place.
+        UserError: The data set is unsound, of another version, or larger than there is space, or the interface does
+            not fit it. The message names the place.
     """
     page = interface or folder / DATA_INTERFACE_FILE
     info, settings = _read_info(folder), read_data_interface(page)
     actions = replace(settings.actions, column=settings.actions.column or "action")
     wanted = {ACTIONS: actions, **{key: settings.column(key, page) for key in (*keys, *cloud_keys)}}
     picks = {key: _pick(info["features"], column, f"{page}: {key}") for key, column in wanted.items()}
-    tables = _read_tables(folder, [column.column for column in wanted.values()], info["features"])
+    clouds = {wanted[key].column for key in cloud_keys}
+    tables = _read_tables(folder, [column.column for column in wanted.values()], clouds, info["features"])
     names = picks[ACTIONS][1]
     if not names:
         raise UserError(f"{page}: the data set has no names for its actions: give actions.names.")
@@ -158,30 +157,39 @@ def _data_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("data/chunk-*/file-*.parquet"))
 
 
-def _read_tables(folder: Path, columns: Sequence[str], features: dict[str, Any]) -> dict[str, np.ndarray]:
+def _read_tables(
+    folder: Path, columns: Sequence[str], clouds: set[str], features: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """All rows of some columns, each (rows, *shape), and the counters of rows."""
     pyarrow, parquet = pyarrow_modules()
     counters = [name for name in ("episode_index", "frame_index", "timestamp", "next.success") if name in features]
     paths, shapes = _data_files(folder), {name: features[name]["shape"] for name in (*columns, *counters)}
     if not paths:
         raise UserError(f"{folder} has no data/chunk-*/file-*.parquet: copy the whole data set.")
-    found: dict[str, list[np.ndarray]] = {name: [] for name in shapes}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in shapes if name not in clouds}
     try:
         files = [parquet.ParquetFile(path) for path in paths]
-        numbers = sum(math.prod(shape) for shape in shapes.values()) * sum(file.metadata.num_rows for file in files)
-        require_memory(folder, numbers)
+        rows = sum(file.metadata.num_rows for file in files)
+        numbers = [sum(rows * math.prod(shapes[name]) for name in some) for some in (found, clouds)]
+        store, done = CloudStore(folder, *numbers), 0
+        whole = {name: store.empty((rows, *shapes[name])) for name in clouds}
         for path, file in zip(paths, files, strict=True):
+            end = done + file.metadata.num_rows
             for name, shape in shapes.items():
                 if name not in file.schema_arrow.names:
                     raise UserError(f"{path} lacks the column '{name}': copy the whole data set.")
                 values = _flat(file.read(columns=[name])[name].combine_chunks(), pyarrow)
                 if values.size != file.metadata.num_rows * math.prod(shape):
                     raise UserError(f"{path}: '{name}' does not hold frames of shape {shape}: copy it again.")
-                found[name].append(values.reshape(file.metadata.num_rows, *shape))
+                if name in whole:
+                    whole[name][done:end] = values.reshape(-1, *shape)
+                else:
+                    found[name].append(values.reshape(-1, *shape))
+            done = end
     except (pyarrow.ArrowException, OSError, ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:150]
         raise UserError(f"{folder} is damaged ({reason}): copy it again.") from error
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+    return whole | {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def _flat(values: Any, pyarrow: Any) -> np.ndarray:
@@ -207,7 +215,9 @@ def _episodes(
             rows = rows[np.argsort(table["frame_index"].reshape(-1)[rows], kind="stable")]
         parts = {}
         for key, column in wanted.items():
-            frames = table[column.column][rows]
+            # Rows in their order are a view: a cloud in a file stays there.
+            ordered = bool((np.diff(rows) == 1).all())
+            frames = table[column.column][slice(rows[0], rows[-1] + 1) if ordered else rows]
             parts[key] = finite_frames(
                 frames[:, picks[key]] if picks[key] else frames, f"{folder}: episode {number}, {key}"
             )
@@ -219,16 +229,6 @@ def _episodes(
     return tuple(episodes), notes
 
 
-def require_memory(path: Path, numbers: int) -> None:
-    """Check that so many numbers may be read.
-
-    Raises:
-        UserError: They would take more than half of the free memory.
-    """
-    if 8 * numbers > _MEMORY_SHARE * psutil.virtual_memory().available:
-        raise UserError(f"{path} holds {8 * numbers / 2**30:.1f} GiB of numbers, more than fits into memory.")
-
-
 def finite_frames(frames: np.ndarray, where: str) -> torch.Tensor:
     """Frames (T, ...) as float32.
 
@@ -237,10 +237,10 @@ def finite_frames(frames: np.ndarray, where: str) -> torch.Tensor:
     """
     if frames.dtype.kind not in "fiu":
         raise UserError(f"{where} holds no numbers but {frames.dtype}.")
-    tensor = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
-    if not bool(torch.isfinite(tensor).all()):
+    numbers = np.ascontiguousarray(frames, dtype=np.float32)
+    if first_not_finite(numbers) is not None:
         raise UserError(f"{where} has a number that is not finite: remove or repair the episode.")
-    return tensor
+    return torch.from_numpy(numbers)
 
 
 def _dropped(table: dict[str, np.ndarray], rows: np.ndarray, info: dict[str, Any], number: int) -> list[str]:

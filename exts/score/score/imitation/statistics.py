@@ -60,11 +60,11 @@ def fit_statistics(
         "actions": mean_std_statistic(actions, "actions (row, axis)"),
     }
     if features.cloud_key:
-        cloud = windows.observations[features.cloud_key]
-        mean = cloud.mean(dim=(0, 1), dtype=torch.float64).float()
-        # In pieces, as the squares of all clouds at once would double the memory.
-        total = sum(float((piece - mean).double().square().sum()) for piece in cloud.split(4096))
-        deviation = torch.full((3,), (total / cloud.numel()) ** 0.5)
+        clouds = windows.clouds[features.cloud_key]
+        sums = [piece.sum(dim=(0, 1), dtype=torch.float64) for piece in clouds.pieces()]
+        mean = (3.0 * torch.stack(sums).sum(dim=0) / clouds.numbers).float()
+        total = sum(float((piece - mean).double().square().sum()) for piece in clouds.pieces())
+        deviation = torch.full((3,), (total / clouds.numbers) ** 0.5)
         statistics["cloud"] = checked_statistic(mean, deviation, f"observation '{features.cloud_key}'", (3,), "xyz")
     return statistics
 

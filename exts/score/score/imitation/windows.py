@@ -12,12 +12,13 @@ At the edges of an episode:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from score.imitation.dataset import ACTIONS, DemonstrationSet, Episode
+from score.imitation.frames import CloudFrames
 from score.imitation.settings import PretrainCfg
 from score.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 from score.utils.errors import UserError
@@ -28,20 +29,28 @@ class WindowSet:
     """One sample per step of some episodes."""
 
     observations: dict[str, Tensor]
-    """Windows by name, (N, history, D) oldest first, (N, D) for one frame, (N, P, 3) for a cloud [their units]."""
+    """Windows by name, (N, history, D) oldest first, (N, D) for one frame [their units]."""
     actions: Tensor
     """Action chunks, shape (N, H, A) [action units]."""
+    clouds: dict[str, CloudFrames] = field(default_factory=dict)
+    """Clouds by name, each N of (P, 3) [their units]."""
 
     def __len__(self) -> int:
         return self.actions.shape[0]
 
     def take(self, indices: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Observations and actions of the samples ``indices`` (B,)."""
-        return {key: window[indices] for key, window in self.observations.items()}, self.actions[indices]
+        windows = {key: window[indices] for key, window in self.observations.items()}
+        clouds = {key: frames[indices].to(indices.device) for key, frames in self.clouds.items()}
+        return windows | clouds, self.actions[indices]
 
     def to(self, device: str | torch.device) -> WindowSet:
         """The same windows on another device."""
-        return WindowSet({key: w.to(device) for key, w in self.observations.items()}, self.actions.to(device))
+        return WindowSet(
+            {key: window.to(device) for key, window in self.observations.items()},
+            self.actions.to(device),
+            {key: frames.to(torch.device(device)) for key, frames in self.clouds.items()},
+        )
 
 
 def make_spec(data: DemonstrationSet, cfg: PretrainCfg) -> PolicySpec:
@@ -96,10 +105,10 @@ def make_windows(episodes: Sequence[Episode], cfg: PretrainCfg) -> WindowSet:
                 )
             past = past_action_windows(episode.actions, measured[0], cfg.past_action_history)
             parts.setdefault(cfg.past_actions, []).append(past)
-        if cfg.point_cloud is not None:
-            parts.setdefault(cfg.point_cloud, []).append(episode.observations[cfg.point_cloud])
+    cloud_keys = () if cfg.point_cloud is None else (cfg.point_cloud,)
+    clouds = {key: CloudFrames([episode.observations[key] for episode in episodes]) for key in cloud_keys}
     chunks = torch.cat([action_chunks(episode.actions, cfg.horizon) for episode in episodes])
-    return WindowSet({key: torch.cat(windows) for key, windows in parts.items()}, chunks)
+    return WindowSet({key: torch.cat(windows) for key, windows in parts.items()}, chunks, clouds)
 
 
 def observation_windows(frames: Tensor, history: int) -> Tensor:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import numpy as np
 
 from score.imitation.data_interface import Column, read_data_interface
 from score.imitation.dataset import ACTIONS, DemonstrationSet, Episode
-from score.imitation.lerobot_data import described_set, finite_frames, require_memory
+from score.imitation.frames import CloudStore
+from score.imitation.lerobot_data import described_set, finite_frames
 from score.utils.archives import DAMAGED
 from score.utils.errors import UserError, near_names
 from score.utils.fields import brief
@@ -30,6 +31,8 @@ _ENDS = "meta/episode_ends"
 _CODECS = ("blosc", "zstd", "lz4", "zlib", "gzip", "bz2", "lzma", "shuffle", "delta")
 """Codecs that do nothing but pack numbers."""
 _LARGEST_FACTS = 2**16
+_PIECE = 4096
+"""Clouds that are read at a time."""
 _LARGEST_CHUNK = 2**31 - 1
 """Largest chunk of an array [bytes]; that of Blosc."""
 
@@ -56,7 +59,8 @@ def read_zarr_data(
         interface: The page; by default :func:`page_of`.
 
     Raises:
-        UserError: The buffer is unsound or larger than memory, the page does not fit it, or zarr is not installed.
+        UserError: The buffer is unsound or larger than there is space, the page does not fit it, or zarr is not
+            installed.
     """
     page = interface or page_of(path)
     settings = read_data_interface(page)
@@ -67,8 +71,9 @@ def read_zarr_data(
     shapes = {place: _shape_of(path, place) for place in (*places.values(), _ENDS)}
     for key, column in wanted.items():
         _require_shape(shapes[places[key]], column, key in cloud_keys, f"{page}: {key} is {places[key]}, and")
-    require_memory(path, sum(map(math.prod, shapes.values())))
-    arrays = _arrays(path, list(shapes))
+    clouds = {places[key] for key in cloud_keys}
+    numbers = [sum(math.prod(shapes[place]) for place in some) for some in (shapes.keys() - clouds, clouds)]
+    arrays = _arrays(path, shapes, clouds, CloudStore(path, *numbers))
     ends = arrays[_ENDS].reshape(-1)
     if np.any(np.diff(ends, prepend=0) < 1) or any(shapes[place][0] != ends[-1] for place in places.values()):
         lengths = ", ".join(f"{place} {shapes[place][0]}" for place in places.values())
@@ -155,14 +160,22 @@ def _packed(path: Path, place: str) -> int:
         return sum(item.file_size for item in archive.infolist() if item.filename.startswith(f"{place}/"))
 
 
-def _arrays(path: Path, places: Sequence[str]) -> dict[str, np.ndarray]:
+def _arrays(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], clouds: set[str], store: CloudStore
+) -> dict[str, np.ndarray]:
+    """All numbers, but clouds a few frames at a time, into the space for them."""
     try:
         import zarr
     except ImportError as error:
         raise UserError("Replay buffers need zarr: install it (pip install 'score-isaaclab[zarr]').") from error
     try:
-        store: Any = str(path) if path.is_dir() else zarr.storage.ZipStore(path, mode="r")
-        group = zarr.open_group(store, mode="r", zarr_format=2)
-        return {place: np.asarray(group[place][...]) for place in places}
+        source: Any = str(path) if path.is_dir() else zarr.storage.ZipStore(path, mode="r")
+        group = zarr.open_group(source, mode="r", zarr_format=2)
+        arrays = {place: np.asarray(group[place][...]) for place in shapes.keys() - clouds}
+        for place in clouds:
+            array, arrays[place] = group[place], store.empty(shapes[place])
+            for begin in range(0, len(arrays[place]), _PIECE):
+                arrays[place][begin : begin + _PIECE] = array[begin : begin + _PIECE]
+        return arrays
     except DAMAGED as error:
         raise UserError(f"{path} cannot be read as zarr ({brief(error, 150)}): copy the whole buffer.") from error
