@@ -24,7 +24,7 @@ from score.steering.checkpoint import load_checkpoint, resolve_checkpoint, save_
 from score.steering.config import SteeringRunnerCfg
 from score.steering.policy import load_steering_policy
 from score.steering.run_folder import run_directory
-from score.steering.run_log import EvaluationScore
+from score.steering.run_log import EvaluationScore, sampled_line
 from score.steering.train import TrainSummary, train
 from score.utils.errors import UserError
 
@@ -434,3 +434,15 @@ def test_which_evaluation_is_better() -> None:
     assert best.highest == 0.5
     assert not EvaluationScore(3, 3, 10, 1.0).better_than(best)
     assert EvaluationScore(4, 4, 10, 18.0).after(best).highest == 0.5
+
+
+def test_it_is_said_where_sampled_latents_succeed_clearly_more_often() -> None:
+    # Shares with a success and a failure added: 77/102 = 0.755 and 17/66 = 0.258, 0.497 apart. Three standard errors:
+    # 3 sqrt(0.755 x 0.245 / 102 + 0.258 x 0.742 / 66) = 0.206.
+    line = sampled_line(EvaluationScore(50, 16, 64, 126.0), 76, 100)
+    assert line.startswith(
+        "Sampled latents succeeded in 76 % of 100 episodes of training, the mean latent in 25 % of 64:"
+    )
+    # 81/102 = 0.794 and 41/66 = 0.621, 0.173 apart; three standard errors are 0.216.
+    assert not sampled_line(EvaluationScore(50, 40, 64, 126.0), 80, 100)
+    assert not sampled_line(EvaluationScore(50, 0, 64, 126.0), 0, 0)  # no episode ended: nothing is known

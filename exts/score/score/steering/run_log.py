@@ -209,6 +209,26 @@ def iteration_line(
     )
 
 
+def sampled_line(mean: EvaluationScore, successes: int, episodes: int) -> str:
+    """Return what to say where sampled codes succeed clearly more often than their mean; empty where they do not.
+
+    Args:
+        mean: Latest evaluation of the mean latent.
+        successes: Episodes with sampled codes that succeeded.
+        episodes: All of them.
+    """
+    # A success and a failure are added, so that no rate is certain; clearly: by three standard errors.
+    shares = [(k + 1) / (n + 2) for k, n in ((successes, episodes), (mean.successes, mean.episodes))]
+    error = math.sqrt(sum(p * (1 - p) / (n + 2) for p, n in zip(shares, (episodes, mean.episodes), strict=True)))
+    if shares[0] - shares[1] < 3.0 * error:
+        return ""
+    return (
+        f"Sampled latents succeeded in {100 * successes / episodes:.0f} % of {episodes} episodes of training, the mean"
+        f" latent in {100 * mean.rate:.0f} % of {mean.episodes}: train on, or sample on the robot as well (arm"
+        " steered_sampled of evaluate.py --all_arms; export.py --sampled)."
+    )
+
+
 def evaluation_line(target: int, score: EvaluationScore, best: EvaluationScore, file: str) -> str:
     """Return the console's line of an evaluation.
 

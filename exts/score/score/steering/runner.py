@@ -54,6 +54,7 @@ class SteeringRunner(OnPolicyRunner):
         completed: Iterations done. ``model_<i>.pt`` is the state after i of them.
         best: Best evaluation so far.
         last: Latest evaluation.
+        sampled: Successes and episodes of the latest segment, with sampled codes.
     """
 
     env: ChunkedVecEnv
@@ -86,6 +87,7 @@ class SteeringRunner(OnPolicyRunner):
         self.completed = 0
         self.best: EvaluationScore | None = None
         self.last: EvaluationScore | None = None
+        self.sampled = (0, 0)
         self._familiarity: Familiarity | None = None
         self.interval = cfg.save_interval
         self._seed = cfg.seed
@@ -254,6 +256,7 @@ class SteeringRunner(OnPolicyRunner):
         """Reset all environments to what the seed and the iteration alone decide."""
         self._prepare_iteration()
         self.env.reset(seed=self._segment_seed(self.completed))
+        self.sampled = (0, 0)
         self.logger.start_episodes()
         if ranks.count() > 1:  # all begin with the same random states, and must not act alike
             seed_everything(self._segment_seed(self.completed, Stream.OWN), self.env.generator)
@@ -289,6 +292,8 @@ class SteeringRunner(OnPolicyRunner):
         self.completed = iteration
         self._prepare_iteration()
         summary = self.env.statistics.drain()
+        if (iteration - 1) % self.interval > 0:  # what ends soonest after a reset are successes
+            self.sampled = (self.sampled[0] + summary.successes, self.sampled[1] + summary.episodes)
         mean, std = (values.flatten(0, 1) for values in self.alg.storage.distribution_params or ())
         limit = self.alg.get_policy().distribution.squash.limit
         support = ranks.mean(latent_support(self.alg.storage.actions.flatten(0, 1), mean, std, limit))

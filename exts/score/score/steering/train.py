@@ -24,7 +24,7 @@ from .config import SteeringRunnerCfg, validate_runner_cfg
 from .methods import METHODS, make_plan
 from .plan import Plan
 from .run_folder import require_free, write_run
-from .run_log import EvaluationScore
+from .run_log import EvaluationScore, sampled_line
 from .runner import SteeringRunner
 
 _WORTH_SAYING = 10.0
@@ -138,7 +138,7 @@ def train(
     summary = TrainSummary(
         log_dir, runner.completed, env.env_steps, env.decisions, runner.best, runner.last, time.perf_counter() - started
     )
-    _conclude(report, summary)
+    _conclude(report, summary, runner.sampled)
     return summary
 
 
@@ -187,12 +187,14 @@ def decision_seconds(plan: Plan, count: int, device: torch.device | str) -> floa
     return time.perf_counter() - began
 
 
-def _conclude(report: Callable[[str], None], summary: TrainSummary) -> None:
+def _conclude(report: Callable[[str], None], summary: TrainSummary, sampled: tuple[int, int]) -> None:
     if summary.best is not None:
         report(
             f"Best evaluation: success {100 * summary.best.rate:.0f} % of {summary.best.episodes} after iteration"
             f" {summary.best.iteration}: {summary.log_dir / BEST_NAME}"
         )
+    if summary.last is not None and (line := sampled_line(summary.last, *sampled)):
+        report(line)
     report(
         f"Done: {summary.iterations} iterations, {summary.env_steps:,} control steps, this part in"
         f" {datetime.timedelta(seconds=round(summary.seconds))}."
