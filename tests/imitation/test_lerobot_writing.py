@@ -92,6 +92,17 @@ def test_statistics_and_centroids_by_hand(data: DemonstrationSet, tmp_path: Path
     assert (page.control_rate_hz, page.actions[0].names) == (10.0, ("a", "b"))
 
 
+def test_what_stands_still_in_the_cloud_is_a_constant_of_the_page(data: DemonstrationSet, tmp_path: Path) -> None:
+    first, second = (segment.name for segment in data.segments["point_cloud"])
+    for episode in data.episodes:
+        episode.observations["point_cloud"][:, :6] = torch.tensor([0.1, -0.2, 0.3])
+    write_lerobot_data(data, tmp_path / "set", "insert")
+    still, moving = read_interface(tmp_path / "set" / "interface.yaml").inputs["observation.environment_state"]
+    assert still.constant == pytest.approx((0.1, -0.2, 0.3))
+    assert (moving.pool, moving.names, moving.hold) == ("centroids", (second,), True)
+    assert first not in moving.names
+
+
 def test_places_that_are_taken_and_rates_that_lerobot_has_not(data: DemonstrationSet, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(UserError, match=r"there already exists"):

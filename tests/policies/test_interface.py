@@ -122,11 +122,24 @@ def test_a_segmented_cloud_is_pooled_and_held(tmp_path: Path) -> None:
     page.write_text("inputs: {observation.environment_state: [{observation: cloud, pool: centroids, hold: true}]}")
     with pytest.raises(UserError, match=r"the parts of inputs.observation.environment_state have 6 numbers, and .* 2"):
         adapt(foreign, read_interface(page), page, task)
+    # A segment by its name: three numbers, beside a constant for the other.
+    part = "{observation: cloud, pool: centroids, hold: true, names: [hole]}"
+    whole = "inputs: {observation.environment_state: [{constant: [0.1]}, %s]}"
+    page.write_text(whole % part)
+    with pytest.raises(UserError, match=r"have 4 numbers, and the checkpoint reads 2"):
+        adapt(foreign, read_interface(page), page, task)
+    page.write_text(whole % part.replace("hole", "pegg"))
+    with pytest.raises(UserError, match=r"'cloud' has no segment 'pegg'.*peg"):
+        adapt(foreign, read_interface(page), page, task)
+    page.write_text("inputs: {observation.state: [%s], observation.environment_state: [{constant: [1, 2]}]}" % part)
+    points = torch.randn(4, 5, 3)
+    window = adapt(foreign, read_interface(page), page, task).inputs[0]({"cloud": points}, 4)
+    torch.testing.assert_close(window, points[:, 2:].mean(dim=1)[:, None].expand(-1, 2, -1))
+    page.write_text("inputs: {observation.environment_state: [{observation: cloud, pool: centroids, hold: true}]}")
     one = replace(cloud, segments=())
     page.write_text(page.read_text().replace("hold: true", "hold: true, names: [x, y]"))
     task = replace(task, observations={**task.observations, "cloud": replace(one, names=("x", "y", "z"))})
     policy = adapt(foreign, read_interface(page), page, task)
-    points = torch.randn(4, 5, 3)
     window = policy.inputs[1]({"cloud": points}, 4)
     torch.testing.assert_close(window, points.mean(dim=1)[:, None, :2].expand(-1, 2, -1))
 

@@ -36,6 +36,8 @@ STATE, PLACES, CLOUD, ACTION, SUCCESS = (
 _QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 _MOST_FOR_QUANTILES = 200_000
 """Rows that quantiles are taken of, evenly spread."""
+_STILL = 1e-6
+"""Range of a centroid that never moves [m]."""
 _INFERENCE_STEPS = 16
 """Passes of DDIM that the page for a checkpoint proposes."""
 
@@ -100,7 +102,7 @@ def write_lerobot_data(data: DemonstrationSet, folder: Path, task: str) -> None:
         _write_json(temporary / "meta" / "info.json", _info(data, features))
         floats = [name for name in features if features[name]["dtype"] == "float32" and name != "timestamp"]
         _write_json(temporary / "meta" / "stats.json", {name: _statistics(frames, name) for name in floats})
-        for name, page in ((DATA_INTERFACE_FILE, _data_page(data)), (INTERFACE_FILE, _interface_page(data))):
+        for name, page in ((DATA_INTERFACE_FILE, _data_page(data)), (INTERFACE_FILE, _interface_page(data, frames))):
             text = yaml.safe_dump(page, sort_keys=False, default_flow_style=None, width=120)
             (temporary / name).write_text(text, encoding="utf-8")
 
@@ -201,18 +203,33 @@ def _data_page(data: DemonstrationSet) -> dict[str, Any]:
     return page
 
 
-def _interface_page(data: DemonstrationSet) -> dict[str, Any]:
+def _interface_page(data: DemonstrationSet, frames: list[dict[str, np.ndarray]]) -> dict[str, Any]:
     """For a diffusion policy of LeRobot that was trained on the set."""
-    cloud = _cloud_key(data)
     inputs: dict[str, Any] = {STATE: [{"observation": _state_key(data)}]}
-    if cloud is not None:
-        inputs[PLACES] = [{"observation": cloud, "pool": "centroids", "hold": True}]
+    if _cloud_key(data) is not None:
+        inputs[PLACES] = _places(data, np.concatenate([columns[PLACES] for columns in frames]))
     return {
         "control_rate_hz": data.control_rate_hz,
         "inference_steps": _INFERENCE_STEPS,
         "inputs": inputs,
         "actions": [{"names": list(data.action_names)}],
     }
+
+
+def _places(data: DemonstrationSet, places: np.ndarray) -> list[dict[str, Any]]:
+    """Parts of the centroids (T, 3 S): the task's, but constants for what stands still in the cloud's frame."""
+    cloud = _cloud_key(data)
+    parts: list[dict[str, Any]] = []
+    segments = data.segments.get(cloud or "", ())
+    still = [float(np.ptp(places[:, 3 * i : 3 * i + 3], axis=0).max()) <= _STILL for i in range(len(segments))]
+    for index, segment in enumerate(segments):
+        if still[index]:
+            parts.append({"constant": places[0, 3 * index : 3 * index + 3].astype(float).tolist()})
+        elif parts and "names" in parts[-1]:
+            parts[-1]["names"].append(segment.name)
+        else:
+            parts.append({"observation": cloud, "pool": "centroids", "names": [segment.name], "hold": True})
+    return parts if any(still) else [{"observation": cloud, "pool": "centroids", "hold": True}]
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -100,7 +100,10 @@ def _wire(part: InputPart, inner: ObservationSpec, repeat: int, task: PolicySpec
         raise UserError(f"{where}: the task has no observation '{part.observation}'.{near}")
     segments = _segments(part, entry, inner, where)
     width = entry.shape[-1] * max(1, len(segments))
-    columns = _ordered(_columns(part.names, entry, width, f"{where}: observation '{part.observation}'"), part, where)
+    own = f"{where}: observation '{part.observation}'"
+    named = bool(segments and entry.segments)
+    columns = _of_segments(part, entry, own) if named else _columns(part.names, entry, width, own)
+    columns = _ordered(columns, part, where)
     wanted = [entry.history - 1 - repeat * back for back in reversed(range(frames))]
     if wanted[0] < 0 and not part.hold:
         raise UserError(
@@ -125,6 +128,17 @@ def _segments(part: InputPart, entry: ObservationSpec, inner: ObservationSpec, w
             f" {'pool is for point clouds' if part.pool else 'give pool: centroids for a point cloud'}."
         )
     return (tuple(segment.points for segment in entry.segments) or (entry.shape[0],)) if part.pool else ()
+
+
+def _of_segments(part: InputPart, entry: ObservationSpec, where: str) -> tuple[int, ...]:
+    """Coordinates of the centroids that a part names, all by default."""
+    known = [segment.name for segment in entry.segments]
+    for name in part.names:
+        if name not in known:
+            near = near_names(name, known) or f" It has {', '.join(known)}."
+            raise UserError(f"{where} has no segment '{name}'.{near}")
+    chosen = [known.index(name) for name in part.names or known]
+    return tuple(3 * index + axis for index in chosen for axis in range(3))
 
 
 def _columns(names: Sequence[str], entry: ObservationSpec, width: int, where: str) -> tuple[int, ...]:

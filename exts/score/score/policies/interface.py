@@ -46,7 +46,7 @@ class InputPart:
     quaternion: str = ""
     """Order of a quaternion's four numbers in the checkpoint, ``wxyz`` or ``xyzw``; the task's is ``xyzw``."""
     pool: str = ""
-    """``centroids``: of every segment of a point cloud."""
+    """``centroids``: of the segments of a point cloud that ``names`` names, by default all."""
     hold: bool = False
     """Whether the oldest frame that the task has stands for older ones."""
     constant: tuple[float, ...] = ()
