@@ -182,6 +182,8 @@ def _read_tables(
                 if values.size != file.metadata.num_rows * math.prod(shape):
                     raise UserError(f"{path}: '{name}' does not hold frames of shape {shape}: copy it again.")
                 if name in whole:
+                    if values.dtype.kind not in "fiu":
+                        raise ValueError(f"'{name}' holds no numbers")
                     whole[name][done:end] = values.reshape(-1, *shape)
                 else:
                     found[name].append(values.reshape(-1, *shape))

@@ -38,7 +38,7 @@ _MOST_FOR_QUANTILES = 200_000
 """Rows that quantiles are taken of, evenly spread."""
 _STILL = 1e-6
 """Range of a centroid that never moves [m]."""
-_INFERENCE_STEPS = 16
+_INFERENCE_STEPS = 10
 """Passes of DDIM that the page for a checkpoint proposes."""
 
 
