@@ -55,8 +55,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--prediction",
         metavar="NAME",
-        help="what the network predicts: action (default) or velocity of a flow; epsilon (default), sample or"
-        " v_prediction of a diffusion",
+        help="what the network predicts: action (default) or velocity of a flow; sample (default), epsilon (as"
+        " published) or v_prediction of a diffusion",
     )
     parser.add_argument(
         "--action_compression",
@@ -136,7 +136,7 @@ def main(words: Sequence[str] | None = None) -> int:
         network=network_cfg(arguments),
         sampler=DdimCfg(
             num_inference_steps=arguments.inference_steps,
-            prediction_type=(arguments.kind == "diffusion" and arguments.prediction) or "epsilon",
+            prediction_type=(arguments.prediction or "sample") if arguments.kind == "diffusion" else "epsilon",
         ),
         augmentation=AugmentationCfg(
             joint_noise=arguments.joint_noise,

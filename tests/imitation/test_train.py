@@ -237,6 +237,7 @@ def test_command_line(tmp_path: Path, demonstrations: Path) -> None:
     assert policy.spec.control_rate_hz == 10.0
     assert isinstance(policy, DiffusionPolicy)
     assert (policy.network_cfg.down_dims, policy.sampler_cfg.num_inference_steps) == ((8, 8), 3)
+    assert policy.sampler_cfg.prediction_type == "sample"
 
 
 def test_command_line_ends_in_one_line_on_bad_input(
