@@ -124,14 +124,14 @@ def test_a_segmented_cloud_is_pooled_and_held(tmp_path: Path) -> None:
         adapt(foreign, read_interface(page), page, task)
     # A segment by its name: three numbers, beside a constant for the other.
     part = "{observation: cloud, pool: centroids, hold: true, names: [hole]}"
-    whole = "inputs: {observation.environment_state: [{constant: [0.1]}, %s]}"
-    page.write_text(whole % part)
+    whole = f"inputs: {{observation.environment_state: [{{constant: [0.1]}}, {part}]}}"
+    page.write_text(whole)
     with pytest.raises(UserError, match=r"have 4 numbers, and the checkpoint reads 2"):
         adapt(foreign, read_interface(page), page, task)
-    page.write_text(whole % part.replace("hole", "pegg"))
+    page.write_text(whole.replace("hole", "pegg"))
     with pytest.raises(UserError, match=r"'cloud' has no segment 'pegg'.*peg"):
         adapt(foreign, read_interface(page), page, task)
-    page.write_text("inputs: {observation.state: [%s], observation.environment_state: [{constant: [1, 2]}]}" % part)
+    page.write_text(f"inputs: {{observation.state: [{part}], observation.environment_state: [{{constant: [1, 2]}}]}}")
     points = torch.randn(4, 5, 3)
     window = adapt(foreign, read_interface(page), page, task).inputs[0]({"cloud": points}, 4)
     torch.testing.assert_close(window, points[:, 2:].mean(dim=1)[:, None].expand(-1, 2, -1))
