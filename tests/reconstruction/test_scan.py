@@ -68,6 +68,7 @@ def test_a_missing_material_library_is_named(tmp_path: Path) -> None:
         ("a.obj", "# nothing\n", "holds no faces"),
         ("a.obj", "", "is empty: export or copy it again"),
         ("a.obj", SOLID.replace("v 1 0 0", "v 1 nan 0"), "1 vertices that are NaN or infinite"),
+        ("a.obj", SOLID.replace("v 1 0 0", "v 1 0"), "has vertices of 2 numbers: it is damaged"),
         ("a.obj", SOLID.replace("f 1 2 4", "f 1 2 9"), "truncated or damaged"),
         ("a.obj", "# Faces: 16384\n" + SOLID, "header states 16,384 faces and it holds 4"),
         ("a.obj", "v 1 1 1\nv 1 1 1\nv 1 1 1\nf 1 2 3\n", "are one point"),

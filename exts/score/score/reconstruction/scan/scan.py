@@ -135,6 +135,8 @@ def _bare(part: trimesh.Trimesh) -> trimesh.Trimesh:
 
 def _check_geometry(mesh: trimesh.Trimesh, path: Path) -> None:
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
+    if vertices.shape[1:] != (3,):  # the library takes the columns that all lines have
+        raise UserError(f"load: {path} has vertices of {vertices.shape[-1]} numbers: it is damaged; export it again.")
     bad = int((~np.isfinite(vertices)).any(axis=1).sum())
     if bad:
         raise UserError(f"load: {path} holds {bad} vertices that are NaN or infinite: repair or export it again.")
