@@ -25,6 +25,8 @@ from score.utils.errors import UserError
 
 FIXTURE = Path(__file__).parent / "fixtures" / "lerobot_ddim"
 RECORDED = load_file(FIXTURE / "reference.safetensors")
+THEIRS = load_file(FIXTURE.parent / "foreign_unets.safetensors")
+"""What the U-Nets of diffusion_policy and robomimic, run from their own code, give for the fixture's weights."""
 
 
 def _their_names(prefix: str) -> dict[str, torch.Tensor]:
@@ -86,6 +88,18 @@ def test_a_checkpoint_of_diffusion_policy_acts_as_its_u_net_did_elsewhere(tmp_pa
     content = diffusion_policy_content(oa_step_convention=False)
     later = read_checkpoint(_save(content, tmp_path / "b.ckpt")).policy
     assert later.chunk.first == 2
+
+
+@pytest.mark.parametrize("home", ["diffusion_policy", "robomimic"])
+def test_the_u_net_gives_what_their_own_code_gives(home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "_ROBOMIMIC_DIMS", (8, 16))
+    content = diffusion_policy_content() if home == "diffusion_policy" else robomimic_content()
+    denoiser = read_checkpoint(_save(content, tmp_path / "file.ckpt")).policy.sampler.denoiser
+    noise, level, condition = RECORDED["noise"], RECORDED["level"].float(), RECORDED["condition"]
+    prediction = denoiser(noise, level, condition)
+    torch.testing.assert_close(prediction, THEIRS[home], atol=1e-6, rtol=1e-6)
+    single = torch.cat([denoiser(*(part[i : i + 1] for part in (noise, level, condition))) for i in range(10)])
+    torch.testing.assert_close(single, prediction, atol=1e-6, rtol=1e-6)
 
 
 def robomimic_content(name: str = "ddim", **changes: Any) -> dict[str, Any]:
