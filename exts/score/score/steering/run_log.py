@@ -83,13 +83,18 @@ class EvaluationScore:
         tell such rates apart, and training went on in between.
         """
         highest = max(best.rate, best.highest)
-        share = (highest * self.episodes + 1) / (self.episodes + 2)
-        error = math.sqrt(share * (1 - share) / (self.episodes + 2))
+        error = math.sqrt(_smoothed(highest * self.episodes, self.episodes)[1])
         return self.rate > highest or (self.rate >= highest - error and self.mean_steps < best.mean_steps)
 
     def after(self, best: EvaluationScore | None) -> EvaluationScore:
         """This one as the new best, which remembers the highest rate before it."""
         return self if best is None else replace(self, highest=max(best.rate, best.highest))
+
+
+def _smoothed(successes: float, episodes: int) -> tuple[float, float]:
+    """A rate and its variance, with a success and a failure added so that none is certain."""
+    share = (successes + 1) / (episodes + 2)
+    return share, share * (1 - share) / (episodes + 2)
 
 
 class SteeringLogger(Logger):
@@ -217,10 +222,8 @@ def sampled_line(mean: EvaluationScore, successes: int, episodes: int) -> str:
         successes: Episodes with sampled codes that succeeded.
         episodes: All of them.
     """
-    # A success and a failure are added, so that no rate is certain; clearly: by three standard errors.
-    shares = [(k + 1) / (n + 2) for k, n in ((successes, episodes), (mean.successes, mean.episodes))]
-    error = math.sqrt(sum(p * (1 - p) / (n + 2) for p, n in zip(shares, (episodes, mean.episodes), strict=True)))
-    if shares[0] - shares[1] < 3.0 * error:
+    (often, variance), (seldom, other) = _smoothed(successes, episodes), _smoothed(mean.successes, mean.episodes)
+    if often - seldom < 3.0 * math.sqrt(variance + other):  # clearly: by three standard errors
         return ""
     return (
         f"Sampled latents succeeded in {100 * successes / episodes:.0f} % of {episodes} episodes of training, the mean"
