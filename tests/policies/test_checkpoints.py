@@ -29,6 +29,9 @@ THEIRS = load_file(FIXTURE.parent / "foreign_unets.safetensors")
 """What the U-Nets of diffusion_policy and robomimic, run from their own code, give for the fixture's weights."""
 
 
+SCHEDULE = {"_target_": "diffusers.schedulers.scheduling_ddim.DDIMScheduler", "num_train_timesteps": 100}
+
+
 def _their_names(prefix: str) -> dict[str, torch.Tensor]:
     """The U-Net of the fixture under the names of diffusion_policy and robomimic."""
     found = {}
@@ -170,6 +173,15 @@ def test_a_checkpoint_of_maniskill_takes_its_sizes_from_the_file_beside_it(tmp_p
         ([1, 2], r"it holds list"),
         ({"state_dicts": {}}, r"a setting is missing or of the wrong type \(KeyError: 'cfg'\)"),
         (diffusion_policy_content(_target_="x.DiffusionUnetImagePolicy"), r"'DiffusionUnetImagePolicy' are not read"),
+        (
+            diffusion_policy_content(pred_action_steps_only=True),
+            r"setting 'pred_action_steps_only', which is",
+        ),
+        (diffusion_policy_content(eta=1.0), r"its policy has the setting 'eta', which is not known here"),
+        (
+            diffusion_policy_content(noise_scheduler={**SCHEDULE, "trained_betas": [0.1, 0.2]}),
+            r"its schedule has the unknown setting 'trained_betas', which may change what it computes",
+        ),
         (diffusion_policy_content(horizon=None), r"horizon holds None"),
         (diffusion_policy_content(n_action_steps=9), r"n_action_steps holds 9"),
         (robomimic_content(algo_name="bc"), r"policies of 'bc' or with cameras are not read here"),
@@ -181,6 +193,12 @@ def test_checkpoints_that_are_not_known(tmp_path: Path, content: Any, message: s
     with pytest.raises(UserError, match=message) as caught:
         read_checkpoint(_save(content, tmp_path / "x.ckpt"))
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_schedule_leaves_out_is_what_diffusers_takes(tmp_path: Path) -> None:
+    content = diffusion_policy_content(noise_scheduler={**SCHEDULE, "variance_type": "fixed_small"}, eta=0.0)
+    cfg = read_checkpoint(_save(content, tmp_path / "a.ckpt")).policy.sampler_cfg
+    assert (cfg.beta_schedule, cfg.clip_sample, cfg.timestep_spacing) == ("linear", True, "leading")
 
 
 class Evil:

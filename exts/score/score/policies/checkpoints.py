@@ -22,6 +22,11 @@ from score.utils.fields import whole_number
 from score.utils.files import sha256_of
 from score.utils.settings_files import read_json
 
+_DIFFUSION_POLICY = (
+    "_target_", "model", "noise_scheduler", "horizon", "obs_dim", "action_dim", "n_action_steps", "n_obs_steps",
+    "num_inference_steps", "obs_as_local_cond", "obs_as_global_cond", "oa_step_convention",
+)  # fmt: skip
+"""Settings of its policy; of others that are on, some leave rows out, and the rest changes the steps of the sampler."""
 _ROBOMIMIC_DIMS = (256, 512, 1024)
 """robomimic makes its U-Net of this size whatever its configuration says."""
 _MANISKILL_SCHEDULE = {
@@ -29,6 +34,12 @@ _MANISKILL_SCHEDULE = {
 }  # fmt: skip
 """What the code of ManiSkill's baseline always takes, with diffusers' defaults for the rest; it samples by DDPM."""
 _MANISKILL_ARGS = "args.json"
+_DIFFUSERS_DEFAULTS = {"num_train_timesteps": 1000, "beta_schedule": "linear"}
+"""Defaults of diffusers' schedulers that are not those of :class:`DdimCfg`."""
+_WITHOUT_EFFECT = (
+    "_target_", "variance_type", "dynamic_thresholding_ratio", "sample_max_value", "enabled", "num_inference_timesteps",
+)  # fmt: skip
+"""Settings of a schedule that change nothing in DDIM without noise and thresholding, or are read elsewhere."""
 
 
 def read_checkpoint(path: Path, inference_steps: int | None = None) -> ForeignPolicy:
@@ -76,6 +87,12 @@ def _of_diffusion_policy(content: dict[str, Any], path: Path, inference_steps: i
             f"{path}: policies of '{target.rpartition('.')[2][:60]}' are not read here, only"
             " DiffusionUnetLowdimPolicy with obs_as_global_cond. Freeze it to TorchScript (docs/OWN_POLICY.md)."
         )
+    for key, value in policy.items():
+        if key not in _DIFFUSION_POLICY and value:
+            raise UserError(
+                f"{path}: its policy has the setting '{key[:60]}', which is not known here and may change what it"
+                " computes. Freeze it to TorchScript (docs/OWN_POLICY.md)."
+            )
     weights = "ema_model" if tensors_of(content, "state_dicts", "ema_model") else "model"
     tensors = tensors_of(content, "state_dicts", weights)
     model, schedule = policy["model"], dict(policy["noise_scheduler"])
@@ -203,8 +220,14 @@ def _sampler(schedule: dict[str, Any], name: str, inference_steps: int | None, p
             " action and cannot be steered. Run the same weights with DDIM: write 'inference_steps: 16' into"
             " interface.yaml beside it."
         )
-    known = DdimCfg.__dataclass_fields__
-    settings = {key: value for key, value in schedule.items() if key in known and value is not None}
+    settings = {**_DIFFUSERS_DEFAULTS, **{key: value for key, value in schedule.items() if value is not None}}
+    for key in _WITHOUT_EFFECT:
+        settings.pop(key, None)
+    unknown = settings.keys() - DdimCfg.__dataclass_fields__.keys()
+    if unknown:
+        raise UserError(
+            f"{path}: its schedule has the unknown setting '{min(unknown)[:60]}', which may change what it computes."
+        )
     if inference_steps is not None:
         settings["num_inference_steps"] = inference_steps
     return DdimCfg(**settings)
