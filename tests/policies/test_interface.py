@@ -230,6 +230,14 @@ def test_a_joint_that_never_moved_must_be_a_constant(tmp_path: Path) -> None:
     adapt(foreign, read_interface(page), page, task_spec())
 
 
+def test_a_place_in_another_frame_is_refused(tmp_path: Path) -> None:
+    task = task_spec(block=ObservationSpec((2,), 2, "m", frame="base"))
+    page = "inputs: {observation.environment_state: [{observation: block, frame: tool}]}"
+    with pytest.raises(UserError, match=r"'block' is in the frame 'tool' in the checkpoint and in 'base' in the task"):
+        _adapt(task, page, tmp_path)
+    _adapt(task, page.replace("tool", "base"), tmp_path)
+
+
 def test_wirings_are_read_strictly() -> None:
     good: dict[str, object] = {"inputs": {}, "actions": [0], "scale": [1.0], "offset": [0.0], "repeat": 1}
     read_wiring(good, "w")
@@ -250,6 +258,8 @@ def test_a_folder_is_loaded_for_a_task_and_its_hash_covers_the_interface(tmp_pat
     policy = load_policy(folder, task_spec())
     assert not any(parameter.requires_grad for parameter in policy.parameters())
     assert check_policy(folder).latent_shape == policy.latent_shape == (8, 3)
+    with pytest.raises(UserError, match=rf"has no policy.yaml: .*\. LeRobot's is {folder}\."):
+        load_policy(tmp_path, task_spec())
     before = policy_sha256(folder)
     (folder / "interface.yaml").write_text("inference_steps: 4")
     assert policy_sha256(folder) != before

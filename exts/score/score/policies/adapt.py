@@ -98,6 +98,11 @@ def _wire(part: InputPart, inner: ObservationSpec, repeat: int, task: PolicySpec
     if entry is None:
         near = near_names(part.observation, task.observations) or f" It has {', '.join(task.observations)}."
         raise UserError(f"{where}: the task has no observation '{part.observation}'.{near}")
+    if part.frame and entry.frame not in ("", part.frame):
+        raise UserError(
+            f"{where}: '{part.observation}' is in the frame '{part.frame}' in the checkpoint and in '{entry.frame}' in"
+            " the task: give the task an observation in the checkpoint's frame."
+        )
     segments = _segments(part, entry, inner, where)
     width = entry.shape[-1] * max(1, len(segments))
     own = f"{where}: observation '{part.observation}'"

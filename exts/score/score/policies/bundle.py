@@ -188,6 +188,8 @@ def _read_settings(directory: Path) -> tuple[dict[str, Any], Kind]:
             near_names(directory.name, (p.name for p in directory.parent.glob("*/"))) if not directory.exists() else ""
         )
         state = "has no" if directory.is_dir() else "does not exist, so there is no"
+        inner = [directory / name for name in ("pretrained_model", "checkpoints/last/pretrained_model")]
+        near = next((f" LeRobot's is {folder}." for folder in inner if folder.is_dir()), near)
         raise UserError(f"Base policy {directory} {state} {SETTINGS_FILE}: give the folder of a base policy.{near}")
     data = read_yaml(path)
     _refuse_stochastic(data, path)

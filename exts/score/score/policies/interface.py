@@ -43,6 +43,8 @@ class InputPart:
     """task = checkpoint * scale + offset, for what no unit says."""
     offset: float = 0.0
     """See ``scale``."""
+    frame: str = ""
+    """Coordinate frame of positions in the checkpoint: another one than the task's is refused."""
     quaternion: str = ""
     """Order of a quaternion's four numbers in the checkpoint, ``wxyz`` or ``xyzw``; the task's is ``xyzw``."""
     pool: str = ""
@@ -124,7 +126,7 @@ def _parts(kind: type, items: Any, where: str) -> tuple[Any, ...]:
             if not isinstance(values["names"], list):
                 raise UserError(f"{here}.names is no list of names.")
             values["names"] = tuple(map(str, values["names"]))
-        for key in set(values) & {"observation", "units", "pool", "quaternion"}:
+        for key in set(values) & {"observation", "units", "frame", "pool", "quaternion"}:
             values[key] = str(values[key])
         if (order := values.get("quaternion", "")) not in ("", *QUATERNIONS):
             raise UserError(f"{here}.quaternion is {order[:20]!r}: give {' or '.join(QUATERNIONS)}.")
