@@ -29,7 +29,7 @@ except KeyboardInterrupt:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = Command(__doc__)
-    parser.add_argument("--dataset", type=Path, required=True, metavar="PATH", help="HDF5 file or LeRobot data set")
+    parser.add_argument("--dataset", type=Path, required=True, metavar="PATH", help="HDF5, LeRobot or zarr")
     parser.add_argument(
         "--interface", type=Path, metavar="FILE.yaml", help="what the data do not say (default: beside)"
     )

@@ -114,7 +114,7 @@ def test_missing_observation_names_near_ones(demonstrations: Path) -> None:
         ({"action_names": None}, "lacks 'action_names'"),
         ({"units": None}, "lacks 'units'"),
         ({"control_rate_hz": -1}, "control_rate_hz is -1, and must be a positive number"),
-        ({"action_names": ["a"]}, "env_args names 1 actions, and 'actions' has 2 columns"),
+        ({"action_names": ["a"]}, "env_args has 1 names for the 2 of 'actions'"),
         ({"units": {"actions": "rad"}}, "env_args.units lacks 'joint_pos'"),
         ({"units": 3}, "env_args.units is 3"),
         ({"action_low": [0.0]}, "env_args.action_low has 1 numbers for 2 actions"),

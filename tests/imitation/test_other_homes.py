@@ -60,6 +60,7 @@ def test_a_data_set_of_lerobot_is_read_number_by_number(folder: Path) -> None:
     assert [segment.points for segment in data.segments["point_cloud"]] == [1, 3]
     spec = make_spec(data, tiny_cfg())
     assert spec.observations["joint_pos"].names == ("b", "a")
+    assert implausible(data) == ["joint_pos is in the order b, a, and actions in a, b: give one."]
     before = data.sha256
     (folder / "data.yaml").write_text(PAGE.replace("tcp", "base"))
     assert _read(folder).sha256 != before
@@ -167,6 +168,20 @@ def test_hdf5_of_another_home_with_a_page_beside_it(tmp_path: Path) -> None:
     assert data.units == {"actions": "rad", "joint_pos": "rad", "point_cloud": "m"}
     with h5py.File(path) as file:
         np.testing.assert_array_equal(data.episodes[3].actions.numpy(), file["data/demo_3/actions"][()])
+    # The actions may have another name, and every number one.
+    with h5py.File(path, "r+") as file:
+        for demo in file["data"].values():
+            demo["processed_actions"] = demo["actions"][()] + 1.0
+    (tmp_path / "low_dim.yaml").write_text(page + "actions: {column: processed_actions, names: [a, b], units: rad}\n")
+    torch.testing.assert_close(_read(path).episodes[3].actions, data.episodes[3].actions + 1.0)
+    for text, message in (
+        (page + "actions: {units: rad}\n", r"its page has 0 names for the 2 of 'actions'"),
+        (page.replace("joint_pos,", "joint_pos, names: [a],") + "actions: {names: [a, b], units: rad}\n",
+         r"its page has 1 names for the 2 of 'joint_pos'"),
+    ):  # fmt: skip
+        (tmp_path / "low_dim.yaml").write_text(text)
+        with pytest.raises(UserError, match=message):
+            _read(path)
     # Isaac Lab's own recordings do not say the rate anywhere.
     path = _foreign_hdf5(tmp_path / "lab.hdf5", {"env_name": "Isaac-Stack", "type": 2})
     (tmp_path / "lab.yaml").write_text(page + "actions: {names: [a, b], units: rad}\n")

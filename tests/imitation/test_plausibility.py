@@ -54,6 +54,7 @@ def _wrap(episode: Episode) -> None:
         (_each(lambda episode: episode.observations["joint_pos"].mul_(180.0)), "joint_pos 'a' reaches"),
         (_each(_wrap), "joint_pos 'a' jumps by -6.23 rad at step 4 of demo_0: an angle that wraps?"),
         (_each(lambda episode: episode.actions.mul_(10.0).round_()), "actions holds whole numbers only"),
+        (_each(lambda episode: episode.actions.copy_(episode.actions > 0.0)), "actions holds whole numbers only"),
         (
             _each(lambda episode: episode.observations["joint_pos"][:, 1].fill_(0.3)),
             "'b' is 0.3 in every step",

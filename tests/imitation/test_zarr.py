@@ -139,3 +139,10 @@ def test_episodes_that_do_not_add_up_are_refused(buffer: Path) -> None:
     (buffer / "meta/episode_ends/0").write_bytes(np.array([7, 3]).tobytes())
     with pytest.raises(UserError, match=r"meta/episode_ends does not rise to the number of frames \(data/action 7"):
         _read(buffer)
+    for kind in ("<u8", "<f8"):  # of unsigned numbers the difference of a falling pair is positive
+        _facts("meta/episode_ends", dtype=kind, shape=[3], chunks=[3])(buffer)
+        (buffer / "meta/episode_ends/0").write_bytes(np.array([2, 5, 7], kind).tobytes())
+        assert [len(episode) for episode in _read(buffer).episodes] == [2, 3, 2]
+        (buffer / "meta/episode_ends/0").write_bytes(np.array([6, 3, 7], kind).tobytes())
+        with pytest.raises(UserError, match=r"does not rise"):
+            _read(buffer)

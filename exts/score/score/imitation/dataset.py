@@ -126,16 +126,19 @@ def read_demonstrations(
         columns = {} if interface is None else {key: interface.column(key, path).column for key in (*keys, *cloud_keys)}
         groups = {name: child(data, name, f"{path}: data") for name in names}
         places = {key: f"obs/{columns.get(key, key)}" for key in (*keys, *cloud_keys)}
+        places[ACTIONS] = (interface.actions.column if interface is not None else "") or ACTIONS
         sizes = [_numbers(groups, path, [places[key] for key in some]) for some in (keys, cloud_keys)]
         store = CloudStore(path, *sizes)
         episodes = tuple(_read_episode(group, path, name, places, cloud_keys, store) for name, group in groups.items())
     _require_same_shapes(path, episodes)
     action_names = tuple(str(name) for name in facts["action_names"])
-    if len(action_names) != episodes[0].actions.shape[1]:
-        raise UserError(
-            f"{path}: env_args names {len(action_names)} actions, and '{ACTIONS}' has"
-            f" {episodes[0].actions.shape[1]} columns."
-        )
+    source, names = "env_args", {ACTIONS: action_names}
+    if interface is not None:
+        source, names = "its page", names | {key: interface.observations[key].names for key in keys}
+    frames = {**episodes[0].observations, ACTIONS: episodes[0].actions}
+    for key, given in names.items():
+        if (given or key == ACTIONS) and len(given) != frames[key].shape[1]:
+            raise UserError(f"{path}: {source} has {len(given)} names for the {frames[key].shape[1]} of '{key}'.")
     low, high = _action_limits(facts, episodes, len(action_names), path)
     return DemonstrationSet(
         path=path,
@@ -148,7 +151,7 @@ def read_demonstrations(
         segments=_segments(facts.get("segments", {}), cloud_keys, episodes[0], path),
         action_low=low,
         action_high=high,
-        names={} if interface is None else {key: interface.observations[key].names for key in keys},
+        names={key: given for key, given in names.items() if given and key != ACTIONS},
     )
 
 
@@ -220,17 +223,20 @@ def _read_episode(
     store: CloudStore,
 ) -> Episode:
     where = f"{path}: data/{name}"
-    actions = _read_array(group, ACTIONS, where, "(T, A)", lambda shape: len(shape) == 2)
+    commanded = places[ACTIONS]
+    actions = _read_array(group, commanded, where, "(T, A)", lambda shape: len(shape) == 2)
     if not len(actions):
-        raise UserError(f"{where}/{ACTIONS} has no steps: remove the episode.")
+        raise UserError(f"{where}/{commanded} has no steps: remove the episode.")
     observations = {}
     for key, place in places.items():
+        if key == ACTIONS:
+            continue
         if key in clouds:
             array = _read_array(group, place, where, "(T, P, 3)", _is_cloud, store.empty)
         else:
             array = _read_array(group, place, where, "(T, D), single frames", lambda s: len(s) == 2 and s[1] > 0)
         if len(array) != len(actions):
-            raise UserError(f"{where}/{place} has {len(array)} steps, and {ACTIONS} has {len(actions)}.")
+            raise UserError(f"{where}/{place} has {len(array)} steps, and {commanded} has {len(actions)}.")
         observations[key] = array
     return Episode(name, observations, actions, _success(group, where))
 

@@ -80,7 +80,8 @@ def _jumps(data: DemonstrationSet, episodes: Sequence[Tensor], label: Callable[[
 
 def _whole_numbers(key: str, episodes: Sequence[Tensor]) -> list[str]:
     values = torch.cat(list(episodes))
-    if len(values) < 10 or bool((values != values.round()).any()) or len(values.unique()) < 3:
+    fewest = 2 if key == ACTIONS else 3  # an observation may be a flag
+    if len(values) < 10 or bool((values != values.round()).any()) or len(values.unique()) < fewest:
         return []
     return [f"{key} holds whole numbers only: were they rounded when they were stored?"]
 
@@ -97,6 +98,9 @@ def _permuted(data: DemonstrationSet, key: str) -> list[str]:
     One that hardly moves follows nothing: what is near it only stands still as well. And where the order is wrong,
     another action follows the joint that it left: joints that only move alike, as those of fingers do, have none.
     """
+    names = data.names.get(key) or data.action_names
+    if names != data.action_names and sorted(names) == sorted(data.action_names):
+        return [f"{key} is in the order {', '.join(names)}, and actions in {', '.join(data.action_names)}: give one."]
     measured = torch.cat([episode.observations[key] for episode in data.episodes])
     actions = torch.cat([episode.actions for episode in data.episodes])
     # Deviations, so that an offset counts as little as it does to a network.

@@ -74,7 +74,7 @@ def read_zarr_data(
     clouds = {places[key] for key in cloud_keys}
     numbers = [sum(math.prod(shapes[place]) for place in some) for some in (shapes.keys() - clouds, clouds)]
     arrays = _arrays(path, shapes, clouds, CloudStore(path, *numbers))
-    ends = arrays[_ENDS].reshape(-1)
+    ends = arrays[_ENDS].reshape(-1).astype(np.int64)  # whole numbers of any type: differences of unsigned ones wrap
     if np.any(np.diff(ends, prepend=0) < 1) or any(shapes[place][0] != ends[-1] for place in places.values()):
         lengths = ", ".join(f"{place} {shapes[place][0]}" for place in places.values())
         raise UserError(f"{path}: {_ENDS} does not rise to the number of frames ({lengths}): copy it again.")
