@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from tests.gym_task import detour
 
 from score.policies.bundle import load_bundle
+from score.policies.contract_mark import write_mark
 from score.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +33,16 @@ def _run(*words: str) -> int:
 
 
 def _main(*words: str) -> int:
-    spec = importlib.util.spec_from_file_location("policy", ROOT / "scripts" / "policy.py")
+    return _load_main("policy")(list(words))
+
+
+def _load_main(name: str) -> Callable[[list[str]], int]:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main(list(words))
+    return module.main
 
 
 @pytest.fixture
@@ -68,12 +74,16 @@ def test_what_does_not_fit_is_said_with_a_page_to_begin_with(folder: Path, capsy
 def test_a_checkpoint_becomes_a_base_policy(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "page.yaml").write_text(PAGE)
     output = tmp_path / "bundle"
+    write_mark(folder, "Detour-v0", "0" * 64, ["position has the other sign"], [])
     assert _run("convert", str(folder), "--interface", str(tmp_path / "page.yaml"), "--output", str(output)) == 0
     policy = load_bundle(output)
     assert list(policy.spec.observations) == ["position", "disc"]
     assert policy.latent_shape == (8, 3)
     assert yaml.safe_load((output / "policy.yaml").read_text())["training"]["home"] == "LeRobot"
     assert _run("check", str(output)) == 0
+    # What a replay found of the checkpoint holds of the bundle, and stops the training.
+    with pytest.raises(UserError, match=r"do not fit the task: position has the other sign"):
+        _load_main("train")(["--task", NAME, "--device", "cpu", "--base_policy", str(output)])
 
 
 MINE = """

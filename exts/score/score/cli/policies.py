@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from score.utils.errors import UserError, near_names
@@ -102,6 +103,7 @@ def convert(args: argparse.Namespace, task: Task) -> int:
     """Writes a checkpoint as a base policy."""
     from score.policies.bundle import save_bundle
     from score.policies.contract import contract_problems
+    from score.policies.contract_mark import MARK_FILE
     from score.policies.load import read_foreign
 
     policy, origin = _adapted(args, task.spec), read_foreign(args.policy, args.interface)[0].origin
@@ -109,6 +111,9 @@ def convert(args: argparse.Namespace, task: Task) -> int:
     if problems:
         raise UserError(f"{args.policy} cannot be steered: {'; '.join(problems)}. Nothing was written.")
     save_bundle(policy, args.output, origin)
+    mark = args.policy / MARK_FILE
+    if mark.is_file():  # what a replay found of it holds of the bundle too
+        shutil.copy(mark, args.output)
     print(f"Wrote {args.output}")
     return 0
 
