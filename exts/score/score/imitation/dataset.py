@@ -132,11 +132,11 @@ def read_demonstrations(
         episodes = tuple(_read_episode(group, path, name, places, cloud_keys, store) for name, group in groups.items())
     _require_same_shapes(path, episodes)
     action_names = tuple(str(name) for name in facts["action_names"])
-    source, names = "env_args", {ACTIONS: action_names}
+    source, labels = "env_args", {ACTIONS: action_names}
     if interface is not None:
-        source, names = "its page", names | {key: interface.observations[key].names for key in keys}
+        source, labels = "its page", labels | {key: interface.observations[key].names for key in keys}
     frames = {**episodes[0].observations, ACTIONS: episodes[0].actions}
-    for key, given in names.items():
+    for key, given in labels.items():
         if (given or key == ACTIONS) and len(given) != frames[key].shape[1]:
             raise UserError(f"{path}: {source} has {len(given)} names for the {frames[key].shape[1]} of '{key}'.")
     low, high = _action_limits(facts, episodes, len(action_names), path)
@@ -151,7 +151,7 @@ def read_demonstrations(
         segments=_segments(facts.get("segments", {}), cloud_keys, episodes[0], path),
         action_low=low,
         action_high=high,
-        names={key: given for key, given in names.items() if given and key != ACTIONS},
+        names={key: given for key, given in labels.items() if given and key != ACTIONS},
     )
 
 

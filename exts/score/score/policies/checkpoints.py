@@ -34,7 +34,7 @@ _MANISKILL_SCHEDULE = {
 }  # fmt: skip
 """What the code of ManiSkill's baseline always takes, with diffusers' defaults for the rest; it samples by DDPM."""
 _MANISKILL_ARGS = "args.json"
-_DIFFUSERS_DEFAULTS = {"num_train_timesteps": 1000, "beta_schedule": "linear"}
+_DIFFUSERS_DEFAULTS: dict[str, Any] = {"num_train_timesteps": 1000, "beta_schedule": "linear"}
 """Defaults of diffusers' schedulers that are not those of :class:`DdimCfg`."""
 _WITHOUT_EFFECT = (
     "_target_", "variance_type", "dynamic_thresholding_ratio", "sample_max_value", "enabled", "num_inference_timesteps",
