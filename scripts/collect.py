@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.open_task import entry_point, open_task, task_kwargs
 
     task_kwargs(args.task, args.domain)
-    from score.imitation.lerobot_writing import recording_file, require_output
+    from score.imitation.lerobot_writing import recording_file, require_output, require_rate
 
     require_output(args.output)
     from score.cli.processes import run_in_processes
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         open_task(**options) as task,
         console_progress() as progress,
     ):
+        require_rate(args.output, task.spec.control_rate_hz)
         summary = record_demonstrations(
             task,
             demonstrator_class(task, seed=ranks.own_seed(args.seed)),

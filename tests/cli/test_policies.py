@@ -81,6 +81,8 @@ def test_a_checkpoint_becomes_a_base_policy(folder: Path, tmp_path: Path) -> Non
     assert policy.latent_shape == (8, 3)
     assert yaml.safe_load((output / "policy.yaml").read_text())["training"]["home"] == "LeRobot"
     assert _run("check", str(output)) == 0
+    with pytest.raises(UserError, match=r"--interface .*page.yaml is of no use to .*bundle, which says all of that"):
+        _run("check", str(output), "--interface", str(tmp_path / "page.yaml"))
     # What a replay found of the checkpoint holds of the bundle, and stops the training.
     with pytest.raises(UserError, match=r"do not fit the task: position has the other sign"):
         _load_main("train")(["--task", NAME, "--device", "cpu", "--base_policy", str(output)])

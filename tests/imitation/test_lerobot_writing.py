@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from score.imitation import DemonstrationSet, lerobot_tables, read_demonstrations
-from score.imitation.lerobot_writing import recording_file, require_output, write_lerobot_data
+from score.imitation.lerobot_writing import recording_file, require_output, require_rate, write_lerobot_data
 from score.imitation.read import read_any
 from score.policies.interface import read_interface
 from score.utils.errors import UserError
@@ -110,7 +110,9 @@ def test_places_that_are_taken_and_rates_that_lerobot_has_not(data: Demonstratio
     with pytest.raises(UserError, match=r"--output must name a .hdf5 file"):
         require_output(tmp_path / "demos.zip")
     path = write_demonstrations(tmp_path / "slow.hdf5", control_rate_hz=12.5)
-    with pytest.raises(UserError, match=r"has 12.5 steps a second: LeRobot takes whole numbers only"):
+    require_rate(tmp_path / "demos.hdf5", 12.5)
+    require_rate(Path("lerobot:demos"), 15.0 - 2e-15)
+    with pytest.raises(UserError, match=r"new: 12.5 steps a second, and LeRobot takes whole numbers only: give HDF5"):
         write_lerobot_data(read_demonstrations(path, ["joint_pos"]), tmp_path / "new", "insert")
     assert not (tmp_path / "new").exists()
 
@@ -131,6 +133,12 @@ def test_a_recording_becomes_a_data_set_and_leaves_nothing_else(tmp_path: Path) 
             write_demonstrations(file)
             raise StoppedError
 
+    with (
+        pytest.raises(UserError, match=r"whole numbers only: give HDF5. What was recorded is in .*\.slow\.hdf5\."),
+        recording_file(Path(f"lerobot:{tmp_path / 'slow'}"), "insert") as file,
+    ):
+        write_demonstrations(file, control_rate_hz=12.5)
+    file.unlink()
     with pytest.raises(StoppedError):
         stopped()
     assert [path.name for path in tmp_path.iterdir()] == ["set"]

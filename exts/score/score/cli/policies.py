@@ -39,6 +39,8 @@ def check_flags(args: argparse.Namespace) -> None:
                 " freeze wrote: nothing to convert."
             )
     _in_own_words(args)
+    if args.interface is not None and not is_foreign(args.policy):
+        raise UserError(f"--interface {args.interface} is of no use to {args.policy}, which says all of that itself.")
 
 
 def check(args: argparse.Namespace, task: Task) -> int:

@@ -38,6 +38,8 @@ _MOST_FOR_QUANTILES = 200_000
 """Rows that quantiles are taken of, evenly spread."""
 _STILL = 1e-6
 """Range of a centroid that never moves [m]."""
+_RATE_ROUNDING = 1e-6
+"""What the step length of a task may leave of a whole number [Hz]."""
 _INFERENCE_STEPS = 10
 """Passes of DDIM that the page for a checkpoint proposes."""
 
@@ -56,6 +58,16 @@ def require_output(output: Path) -> None:
         require_folder_place(folder)
 
 
+def require_rate(output: Path, rate: float) -> None:
+    """Check, before they are recorded, that demonstrations of this rate [Hz] can be written to an output.
+
+    Raises:
+        UserError: LeRobot takes whole numbers only.
+    """
+    if _folder_of(output) is not None and abs(rate - round(rate)) > _RATE_ROUNDING:
+        raise UserError(f"--output {output}: {rate:g} steps a second, and LeRobot takes whole numbers only: give HDF5.")
+
+
 @contextlib.contextmanager
 def recording_file(output: Path, task: str) -> Iterator[Path]:
     """Where to record what is to become an output, HDF5 either way.
@@ -66,18 +78,25 @@ def recording_file(output: Path, task: str) -> Iterator[Path]:
 
     Yields:
         The file; when the block ends, a LeRobot data set is made of it, and it is removed.
+
+    Raises:
+        UserError: No data set can be made of it; the file stays, and the message says where.
     """
     folder = _folder_of(output)
     if folder is None:
         yield output
         return
     file = folder.parent / f".{folder.name}.hdf5"
+    kept = False
     try:
         yield file
         if ranks.index() == 0:
             write_lerobot_data(read_demonstrations(file, ["joint_pos"], ["point_cloud"]), folder, task)
+    except UserError as error:
+        kept = file.exists()
+        raise UserError(f"{error}{f' What was recorded is in {file}.' if kept else ''}") from error
     finally:
-        if ranks.index() == 0:
+        if ranks.index() == 0 and not kept:
             file.unlink(missing_ok=True)
 
 
@@ -90,10 +109,9 @@ def write_lerobot_data(data: DemonstrationSet, folder: Path, task: str) -> None:
         task: What the robot does, in words.
 
     Raises:
-        UserError: The rate is no whole number, which LeRobot needs, or the folder is there.
+        UserError: See :func:`require_rate`, or the folder is there.
     """
-    if data.control_rate_hz != round(data.control_rate_hz):
-        raise UserError(f"{data.path} has {data.control_rate_hz:g} steps a second: LeRobot takes whole numbers only.")
+    require_rate(Path(f"{PREFIX}{folder}"), data.control_rate_hz)
     frames = [_columns(data, episode) for episode in data.episodes]
     features = _features(data, frames[0])
     with atomic_directory(folder) as temporary:
