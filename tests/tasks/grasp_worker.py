@@ -12,6 +12,7 @@ import torch
 from scipy.spatial import ConvexHull
 
 from isaaclab.managers import SceneEntityCfg
+from isaaclab_newton.physics import NewtonManager
 
 from score.open_task import entry_point, open_task
 from score.physics import RecordedSteps
@@ -58,11 +59,21 @@ def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
         finite &= all(bool(torch.isfinite(value).all()) for value in observations["policy"].values())
         guards += int(task.ended_by()["guard"].sum())
     facts["finite"], facts["guards"] = finite, guards
+    facts["table_friction"] = table_friction(task)
     repeated = task.reset(seed=7)
     facts["same_start"] = max(
         (repeated["policy"][key] - again[key]).abs().max().item() for key in ("joint_pos", "point_cloud")
     )
     return facts | demonstrate(task) | {"recorded": recorded(task)}
+
+
+def table_friction(task: SteerableEnv) -> float:
+    """Friction of the table, which has no material of its own."""
+    if task.engine == "ovphysx":
+        return task.env_cfg.sim.physics_material.static_friction
+    model = NewtonManager.get_model()
+    return next(mu for name, mu in zip(model.shape_label, model.shape_material_mu.numpy().tolist(), strict=True)
+                if "/Table/" in name)  # fmt: skip
 
 
 def demonstrate(task: SteerableEnv) -> dict[str, object]:

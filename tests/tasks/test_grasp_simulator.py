@@ -11,6 +11,7 @@ import pytest
 from tests.tasks.workers import ROOT, facts_of
 
 from score.open_task import entry_point, task_kwargs
+from score.physics import PLAIN_FRICTION
 from score.policies.bundle import load_bundle
 from score.reconstruction.scene import read_scene
 from score.steering.methods import make_plan
@@ -52,6 +53,10 @@ def test_starts_vary_within_the_ranges_of_the_scene_file(facts: dict[str, Any]) 
         assert facts["start_high"][axis] <= item.position[axis] + high + 1e-4
     assert min(facts["start_spread"]) > 0.03
     assert facts["same_start"] < 1e-5
+
+
+def test_the_table_is_as_slippery_on_both_engines(facts: dict[str, Any]) -> None:
+    assert facts["table_friction"] == PLAIN_FRICTION
 
 
 def test_all_joints_of_a_robot_are_weak_together(facts: dict[str, Any]) -> None:

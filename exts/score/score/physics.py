@@ -35,6 +35,11 @@ class SparseMJWarpSolverCfg(MJWarpSolverCfg):
     """``sparse``, ``dense`` or ``auto`` (MuJoCo's rule: dense below 60 degrees of freedom)."""
 
 
+PLAIN_FRICTION = 0.5
+"""Friction of what has no physics material, such as a table: Isaac Lab's default on PhysX. Newton's own is 1, and
+MuJoCo takes the larger of two: an object would never slide where fingers centre it."""
+
+
 def newton_mjwarp(njmax: int, nconmax: int) -> NewtonCfg:
     """MuJoCo-Warp in Newton: solver step 4.2 ms, elliptic cones, Newton's own contacts (no hulls), stiff shapes.
 
@@ -55,7 +60,7 @@ def newton_mjwarp(njmax: int, nconmax: int) -> NewtonCfg:
             use_mujoco_contacts=False,
             tolerance=1e-6,
         ),
-        default_shape_cfg=NewtonShapeCfg(ke=15600.0, kd=263.0, gap=0.002),
+        default_shape_cfg=NewtonShapeCfg(ke=15600.0, kd=263.0, gap=0.002, mu=PLAIN_FRICTION),
         num_substeps=2,
         collision_decimation=1,
         collision_cfg=NewtonCollisionPipelineCfg(),
