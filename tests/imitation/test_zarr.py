@@ -37,15 +37,20 @@ ARRAYS: dict[str, np.ndarray] = {
 
 @pytest.fixture
 def buffer(tmp_path: Path) -> Path:
-    folder = tmp_path / "demos.zarr"
-    for place, array in ARRAYS.items():
-        (folder / place).mkdir(parents=True)
+    return write_buffer(tmp_path)
+
+
+def write_buffer(place: Path) -> Path:
+    """Write a buffer of two episodes and its page; returns its folder."""
+    folder = place / "demos.zarr"
+    for name, array in ARRAYS.items():
+        (folder / name).mkdir(parents=True)
         facts = {"zarr_format": 2, "shape": array.shape, "chunks": array.shape, "dtype": array.dtype.str, "order": "C"}
-        _write(folder / place / ".zarray", {**facts, "compressor": None, "filters": None, "fill_value": 0})
-        (folder / place / ".".join("0" * array.ndim)).write_bytes(array.tobytes())
+        _write(folder / name / ".zarray", {**facts, "compressor": None, "filters": None, "fill_value": 0})
+        (folder / name / ".".join("0" * array.ndim)).write_bytes(array.tobytes())
     for group in ("", "data", "meta"):
         _write(folder / group / ".zgroup", {"zarr_format": 2})
-    (tmp_path / "demos.yaml").write_text(PAGE)
+    (place / "demos.yaml").write_text(PAGE)
     return folder
 
 

@@ -135,16 +135,21 @@ def test_a_checkpoint_of_robomimic(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert read_checkpoint(tmp_path / "b.pth", 4).policy.sampler_cfg.num_inference_steps == 4
 
 
+MANISKILL_ARGS = {"obs_horizon": 2, "act_horizon": 4, "pred_horizon": 8, "unet_dims": [8, 16], "n_groups": 4,
+                  "diffusion_step_embed_dim": 8}  # fmt: skip
+
+
+def maniskill_content() -> dict[str, Any]:
+    return {"agent": {}, "ema_agent": {**_their_names("noise_pred_net."), "other": torch.zeros(1)}}
+
+
 def test_a_checkpoint_of_maniskill_takes_its_sizes_from_the_file_beside_it(tmp_path: Path) -> None:
-    weights = {**_their_names("noise_pred_net."), "other": torch.zeros(1)}
     path = tmp_path / "checkpoints" / "best.pt"
     path.parent.mkdir()
-    _save({"agent": {}, "ema_agent": weights}, path)
+    _save(maniskill_content(), path)
     with pytest.raises(UserError, match=r"the sizes of its network are in args.json of its run: put that beside it"):
         read_checkpoint(path, 8)
-    args = {"obs_horizon": 2, "act_horizon": 4, "pred_horizon": 8, "unet_dims": [8, 16], "n_groups": 4,
-            "diffusion_step_embed_dim": 8}  # fmt: skip
-    (tmp_path / "args.json").write_text(json.dumps(args))
+    (tmp_path / "args.json").write_text(json.dumps(MANISKILL_ARGS))
     foreign = read_checkpoint(path, 8)
     # The fixture's condition is two frames of 3 + 2 numbers; its action has 3.
     assert {name: entry.window_shape for name, entry in foreign.policy.spec.observations.items()} == {"state": (2, 5)}
@@ -154,13 +159,13 @@ def test_a_checkpoint_of_maniskill_takes_its_sizes_from_the_file_beside_it(tmp_p
     torch.testing.assert_close(prediction, RECORDED["unet"], atol=1e-6, rtol=1e-6)
     with pytest.raises(UserError, match=r"its sampler DDPM draws fresh noise"):
         read_checkpoint(path)
-    (tmp_path / "args.json").write_text(json.dumps({**args, "obs_horizon": 3}))
+    (tmp_path / "args.json").write_text(json.dumps({**MANISKILL_ARGS, "obs_horizon": 3}))
     with pytest.raises(UserError, match=r"does not fit obs_horizon 3 of args.json"):
         read_checkpoint(path, 8)
     (path.parent / "args.json").write_text("[]")
     with pytest.raises(UserError, match=r"args.json is no mapping of settings"):
         read_checkpoint(path, 8)
-    _save({"agent": {}, "ema_agent": {**weights, "visual_encoder.a": torch.zeros(1)}}, path)
+    _save({"agent": {}, "ema_agent": {**maniskill_content()["ema_agent"], "visual_encoder.a": torch.zeros(1)}}, path)
     (path.parent / "args.json").unlink()
     with pytest.raises(UserError, match=r"policies with cameras are not read here"):
         read_checkpoint(path, 8)
