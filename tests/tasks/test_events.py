@@ -7,9 +7,10 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
-from score_tasks.kit.events import PlaceBodies, PushBody, pose_bounds
+from score_tasks.kit.events import PlaceBodies, PushBody, TrainingRanges, pose_bounds
 
 
 class Body:
@@ -109,3 +110,21 @@ def test_pushes_come_every_now_and_then_and_are_those_of_the_episode() -> None:
     again = pushes(5, 3)
     assert [step for step, _ in again] == [step for step, _ in told]
     assert torch.equal(torch.stack([force for _, force in again]), forces)
+
+
+def test_training_alone_draws_from_a_part_of_a_range() -> None:
+    gains = SimpleNamespace(params={"stiffness": (0.8, 1.2), "damping": (0.8, 1.2), "other": (1.0, 2.0)})
+    manager = SimpleNamespace(get_term_cfg={"joint_gains": gains}.__getitem__)
+    env: Any = SimpleNamespace(num_envs=2, device="cpu", event_manager=manager, evaluates=False)
+    shares = {"joint_gains": {"stiffness": (0.0, 0.6), "damping": (0.5, 1.0)}}
+    term = TrainingRanges(SimpleNamespace(params={"shares": shares}), env)
+    for _ in range(2):  # the second time from the whole range again, not from the part
+        env.evaluates = False
+        term(env, slice(None), shares)
+        # 0.8 + 0.6 x 0.4 = 1.04; 0.8 + 0.5 x 0.4 = 1.0.
+        assert gains.params["stiffness"] == pytest.approx((0.8, 1.04))
+        assert gains.params["damping"] == pytest.approx((1.0, 1.2))
+        assert gains.params["other"] == (1.0, 2.0)
+        env.evaluates = True
+        term(env, slice(None), shares)
+        assert gains.params == {"stiffness": (0.8, 1.2), "damping": (0.8, 1.2), "other": (1.0, 2.0)}

@@ -206,6 +206,7 @@ class SteerableEnv:
 
     def _reset_seeded(self, env_ids: torch.Tensor | slice) -> None:
         """Isaac Lab's reset, one environment after the other where an episode has a seed of its own."""
+        self.env.evaluates = self._seeded  # for events that draw differently in training
         if not self._seeded:
             self._reset_rows(env_ids)
             return

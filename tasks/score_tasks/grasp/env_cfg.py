@@ -81,8 +81,21 @@ class TerminationsCfg(HandTerminationsCfg):
 
 @configclass
 class EventsCfg(HandEventsCfg):
-    """Friction and mass of the object, and pushes."""
+    """Friction and mass of the object, and pushes; training meets weak robots and heavy objects."""
 
+    training_ranges = EventTermCfg(
+        func=kit_mdp.TrainingRanges,
+        mode="reset",
+        params={
+            "shares": {
+                "joint_gains": {
+                    "stiffness_distribution_params": (0.0, 0.6),
+                    "damping_distribution_params": (0.4, 1.0),
+                },
+                "object_mass": {"mass_distribution_params": (0.4, 1.0)},
+            }
+        },
+    )
     object_friction = friction_event("object", (0.3, 0.7))
     object_mass = mass_event("object", (0.7, 1.24))
     object_push = EventTermCfg(

@@ -199,6 +199,39 @@ class RandomizeGainsTogether(randomize_actuator_gains):
         )
 
 
+class TrainingRanges(ManagerTermBase):
+    """Narrows what other events draw from, in training alone; it comes before them.
+
+    So training may meet the hard end of a domain more often than evaluations do, whose episodes have seeds.
+    """
+
+    def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
+        super().__init__(cfg, env)
+        self._whole: dict[str, dict[str, tuple[float, float]]] = {}
+
+    def __call__(
+        self, env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice, shares: dict[str, dict[str, tuple[float, float]]]
+    ) -> None:
+        """Sets the ranges of the events that follow.
+
+        Args:
+            env: The environment.
+            env_ids: Environments that are reset.
+            shares: Event -> parameter -> the part of its range that training draws from, 0 to 1.
+        """
+        trains = not getattr(env, "evaluates", True)
+        for event, parts in shares.items():
+            params = env.event_manager.get_term_cfg(event).params
+            whole = self._whole.setdefault(event, {key: params[key] for key in parts})
+            params.update({key: part_of(whole[key], part) for key, part in parts.items()} if trains else whole)
+
+
+def part_of(bounds: tuple[float, float], part: tuple[float, float]) -> tuple[float, float]:
+    """The part of a range from one share of its length to another."""
+    low, high = bounds
+    return low + part[0] * (high - low), low + part[1] * (high - low)
+
+
 class PushBody(ManagerTermBase):
     """Pushes a body by a constant force, another one every now and then; an event of mode ``interval``, of interval 0.
 
