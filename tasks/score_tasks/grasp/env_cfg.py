@@ -81,7 +81,7 @@ class TerminationsCfg(HandTerminationsCfg):
 
 @configclass
 class EventsCfg(HandEventsCfg):
-    """Friction and mass of the object, and pushes; training meets weak robots and heavy objects."""
+    """Friction and mass of the object, and pushes; training ends on weak robots and heavy objects."""
 
     training_ranges = EventTermCfg(
         func=kit_mdp.TrainingRanges,
@@ -93,7 +93,8 @@ class EventsCfg(HandEventsCfg):
                     "damping_distribution_params": (0.4, 1.0),
                 },
                 "object_mass": {"mass_distribution_params": (0.4, 1.0)},
-            }
+            },
+            "after": 0.6,
         },
     )
     object_friction = friction_event("object", (0.3, 0.7))

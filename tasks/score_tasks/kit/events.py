@@ -200,9 +200,9 @@ class RandomizeGainsTogether(randomize_actuator_gains):
 
 
 class TrainingRanges(ManagerTermBase):
-    """Narrows what other events draw from, in training alone; it comes before them.
+    """Narrows what other events draw from, late in a training; it comes before them.
 
-    So training may meet the hard end of a domain more often than evaluations do, whose episodes have seeds.
+    So training ends on the hard end of a domain. Evaluations keep the whole ranges, during training too.
     """
 
     def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
@@ -210,20 +210,26 @@ class TrainingRanges(ManagerTermBase):
         self._whole: dict[str, dict[str, tuple[float, float]]] = {}
 
     def __call__(
-        self, env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice, shares: dict[str, dict[str, tuple[float, float]]]
+        self,
+        env: ManagerBasedRLEnv,
+        env_ids: torch.Tensor | slice,
+        shares: dict[str, dict[str, tuple[float, float]]],
+        after: float,
     ) -> None:
         """Sets the ranges of the events that follow.
 
         Args:
             env: The environment.
             env_ids: Environments that are reset.
-            shares: Event -> parameter -> the part of its range that training draws from, 0 to 1.
+            shares: Event -> parameter -> the part of its range that it draws from then, 0 to 1.
+            after: Share of the iterations after which it does.
         """
-        trains = not getattr(env, "evaluates", True)
+        progress = getattr(env, "training_progress", None)  # None: no training, or an evaluation in it
+        narrow = progress is not None and progress >= after
         for event, parts in shares.items():
             params = env.event_manager.get_term_cfg(event).params
             whole = self._whole.setdefault(event, {key: params[key] for key in parts})
-            params.update({key: part_of(whole[key], part) for key, part in parts.items()} if trains else whole)
+            params.update({key: part_of(whole[key], part) for key, part in parts.items()} if narrow else whole)
 
 
 def part_of(bounds: tuple[float, float], part: tuple[float, float]) -> tuple[float, float]:
