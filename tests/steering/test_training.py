@@ -152,24 +152,6 @@ def test_each_segment_and_each_seed_has_its_own_starts(small_cfg: SteeringRunner
     assert fixed_of_other == fixed
 
 
-def test_a_task_with_a_curriculum_is_told_how_far_training_is(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
-    class Told(PointTask):
-        training_progress: float | None = None
-
-        def step(self, action: torch.Tensor) -> tuple[Any, ...]:
-            told.append(self.training_progress)
-            return super().step(action)
-
-    told: list[float | None] = []
-    small_cfg.max_iterations, small_cfg.save_interval = 4, 2
-    run(small_cfg, tmp_path / "whole", task=Told(8))
-    # None in the evaluation before training, 1 in that after it.
-    assert sorted(set(told), key=told.index) == [None, 0.0, 0.25, 0.5, 0.75, 1.0]
-    told.clear()
-    run(small_cfg, tmp_path / "rest", tmp_path / "whole" / "model_2.pt", Told(8))
-    assert told[0] == 0.5
-
-
 def test_what_training_reports_is_the_mean_latent_on_starts_that_no_report_owns(
     small_cfg: SteeringRunnerCfg, tmp_path: Path
 ) -> None:

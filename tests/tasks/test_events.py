@@ -7,10 +7,9 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 import torch
 
-from score_tasks.kit.events import PlaceBodies, PushBody, TrainingRanges, pose_bounds
+from score_tasks.kit.events import PlaceBodies, PushBody, pose_bounds
 
 
 class Body:
@@ -110,28 +109,3 @@ def test_pushes_come_every_now_and_then_and_are_those_of_the_episode() -> None:
     again = pushes(5, 3)
     assert [step for step, _ in again] == [step for step, _ in told]
     assert torch.equal(torch.stack([force for _, force in again]), forces)
-
-
-def test_the_end_of_a_training_draws_from_a_part_of_a_range() -> None:
-    gains = SimpleNamespace(params={"stiffness": (0.8, 1.2), "damping": (0.8, 1.2), "other": (1.0, 2.0)})
-    whole = dict(gains.params)
-    manager = SimpleNamespace(get_term_cfg={"joint_gains": gains}.__getitem__)
-    env: Any = SimpleNamespace(num_envs=2, device="cpu", event_manager=manager)
-    shares = {"joint_gains": {"stiffness": (0.0, 0.6), "damping": (0.5, 1.0)}}
-    term = TrainingRanges(SimpleNamespace(params={"shares": shares, "after": 0.5}), env)
-
-    def drawn_from(progress: float | None) -> dict[str, tuple[float, float]]:
-        env.training_progress = progress
-        term(env, slice(None), shares, 0.5)
-        return gains.params
-
-    assert drawn_from(0.4) == whole
-    for progress in (0.5, 0.9):  # of the whole range both times, not of the part
-        # 0.8 + 0.6 x 0.4 = 1.04; 0.8 + 0.5 x 0.4 = 1.0.
-        assert drawn_from(progress)["stiffness"] == pytest.approx((0.8, 1.04))
-        assert gains.params["damping"] == pytest.approx((1.0, 1.2))
-        assert gains.params["other"] == (1.0, 2.0)
-        assert drawn_from(None) == whole
-    del env.training_progress  # Isaac Lab's own commands know of no training
-    term(env, slice(None), shares, 0.5)
-    assert gains.params == whole

@@ -95,8 +95,6 @@ class SteerableEnv:
                 )
         self.spec = self._read_spec()
         self.files = scene_files(env_cfg)
-        self.training_progress: float | None = None
-        """Share of the training that is done, 0 to 1; None where nothing is trained."""
         self._seeds = self._restart = torch.empty(0)
         self._seeded = self._started = False
         # Isaac Lab has no hook for what a reset draws from, nor for one that no termination term asks for.
@@ -208,8 +206,6 @@ class SteerableEnv:
 
     def _reset_seeded(self, env_ids: torch.Tensor | slice) -> None:
         """Isaac Lab's reset, one environment after the other where an episode has a seed of its own."""
-        # For curricula: an episode with a seed is one of an evaluation, during training too.
-        self.env.training_progress = None if self._seeded else self.training_progress
         if not self._seeded:
             self._reset_rows(env_ids)
             return

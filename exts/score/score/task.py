@@ -45,8 +45,7 @@ def finite_observations(observations: TaskObservations) -> torch.Tensor:
 class Task(Protocol):
     """A vectorised task with N environments that reset themselves when their episode ends.
 
-    It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation; and
-    ``training_progress``, which training sets to the share of its iterations that are done, for a curriculum.
+    It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation.
     """
 
     @property

@@ -81,22 +81,8 @@ class TerminationsCfg(HandTerminationsCfg):
 
 @configclass
 class EventsCfg(HandEventsCfg):
-    """Friction and mass of the object, and pushes; training ends on weak robots and heavy objects."""
+    """Friction and mass of the object, and pushes."""
 
-    training_ranges = EventTermCfg(
-        func=kit_mdp.TrainingRanges,
-        mode="reset",
-        params={
-            "shares": {
-                "joint_gains": {
-                    "stiffness_distribution_params": (0.0, 0.6),
-                    "damping_distribution_params": (0.4, 1.0),
-                },
-                "object_mass": {"mass_distribution_params": (0.4, 1.0)},
-            },
-            "after": 0.6,
-        },
-    )
     object_friction = friction_event("object", (0.3, 0.7))
     object_mass = mass_event("object", (0.7, 1.24))
     object_push = EventTermCfg(

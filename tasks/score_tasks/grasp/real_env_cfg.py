@@ -32,5 +32,4 @@ def make_real(cfg: GraspEnvCfg) -> None:
         cfg: Settings of the task, changed in place.
     """
     cfg.sim.physics = RealHandPhysicsCfg()
-    cfg.events.training_ranges = None  # nothing is trained there
     set_dynamics(cfg, ("object",), gains="joint_gains", action="joints", domain=UNSEEN)

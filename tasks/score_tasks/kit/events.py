@@ -199,45 +199,6 @@ class RandomizeGainsTogether(randomize_actuator_gains):
         )
 
 
-class TrainingRanges(ManagerTermBase):
-    """Narrows what other events draw from, late in a training; it comes before them.
-
-    So training ends on the hard end of a domain. Evaluations keep the whole ranges, during training too.
-    """
-
-    def __init__(self, cfg: EventTermCfg, env: ManagerBasedRLEnv) -> None:
-        super().__init__(cfg, env)
-        self._whole: dict[str, dict[str, tuple[float, float]]] = {}
-
-    def __call__(
-        self,
-        env: ManagerBasedRLEnv,
-        env_ids: torch.Tensor | slice,
-        shares: dict[str, dict[str, tuple[float, float]]],
-        after: float,
-    ) -> None:
-        """Sets the ranges of the events that follow.
-
-        Args:
-            env: The environment.
-            env_ids: Environments that are reset.
-            shares: Event -> parameter -> the part of its range that it draws from then, 0 to 1.
-            after: Share of the iterations after which it does.
-        """
-        progress = getattr(env, "training_progress", None)  # None: no training, or an evaluation in it
-        narrow = progress is not None and progress >= after
-        for event, parts in shares.items():
-            params = env.event_manager.get_term_cfg(event).params
-            whole = self._whole.setdefault(event, {key: params[key] for key in parts})
-            params.update({key: part_of(whole[key], part) for key, part in parts.items()} if narrow else whole)
-
-
-def part_of(bounds: tuple[float, float], part: tuple[float, float]) -> tuple[float, float]:
-    """The part of a range from one share of its length to another."""
-    low, high = bounds
-    return low + part[0] * (high - low), low + part[1] * (high - low)
-
-
 class PushBody(ManagerTermBase):
     """Pushes a body by a constant force, another one every now and then; an event of mode ``interval``, of interval 0.
 

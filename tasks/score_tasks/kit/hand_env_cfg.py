@@ -135,8 +135,6 @@ class HandTerminationsCfg:
 class HandEventsCfg:
     """Starts and gains; a task adds friction and mass of what is handled."""
 
-    training_ranges: EventTermCfg | None = None
-    """What is drawn from a part of its range late in training; before the events that it is about."""
     bodies = EventTermCfg(func=kit_mdp.PlaceBodies, mode="reset", params={"bodies": {}})
     start = EventTermCfg(
         func=hand.PalmStarts,

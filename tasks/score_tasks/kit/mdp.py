@@ -3,7 +3,7 @@
 
 from score_tasks.kit.actions import SafeJointPositionAction, SafeJointPositionActionCfg
 from score_tasks.kit.cloud import SegmentedCloud
-from score_tasks.kit.events import PlaceBodies, PushBody, RandomizeGainsTogether, TrainingRanges
+from score_tasks.kit.events import PlaceBodies, PushBody, RandomizeGainsTogether
 from score_tasks.kit.observations import joint_pos, joint_pos_target, joint_tracking_error
 from score_tasks.kit.rewards import ended_by, joint_target_rate_l2, joint_vel_l2
 from score_tasks.kit.stages import HeldFor, StageReached, body_lost
@@ -18,7 +18,6 @@ __all__ = [
     "SafeJointPositionActionCfg",
     "SegmentedCloud",
     "StageReached",
-    "TrainingRanges",
     "body_lost",
     "contact_overflow",
     "ended_by",

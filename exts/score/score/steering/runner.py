@@ -91,7 +91,6 @@ class SteeringRunner(OnPolicyRunner):
         self._familiarity: Familiarity | None = None
         self.interval = cfg.save_interval
         self._seed = cfg.seed
-        self._iterations = cfg.max_iterations
         self._rate = functools.partial(learning_rate, cfg) if cfg.algorithm.schedule == "fixed" else None
         self._steering = cfg.steering
         self._report = report
@@ -245,9 +244,7 @@ class SteeringRunner(OnPolicyRunner):
         return derive_seed(seed_of(SeedSpace.TRAINING, self._seed), iteration, stream, ranks.index())
 
     def _prepare_iteration(self) -> None:
-        """Set what depends on the number of the next iteration alone: rate, warming up, progress of a curriculum."""
-        if hasattr(self.env.task, "training_progress"):
-            self.env.task.training_progress = self.completed / self._iterations
+        """Set what depends on the number of the next iteration alone: its learning rate, and whether it warms up."""
         warm_up = self.completed < self._steering.warm_up_iterations
         self.alg.warm_up_epochs = self._steering.warm_up_epochs if warm_up else 0
         if self._rate is not None:
