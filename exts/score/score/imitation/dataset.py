@@ -126,10 +126,12 @@ def read_demonstrations(
         columns = {} if interface is None else {key: interface.column(key, path).column for key in (*keys, *cloud_keys)}
         groups = {name: child(data, name, f"{path}: data") for name in names}
         places = {key: f"obs/{columns.get(key, key)}" for key in (*keys, *cloud_keys)}
-        places[ACTIONS] = (interface.actions.column if interface is not None else "") or ACTIONS
+        commanded = (interface.actions.column if interface is not None else "") or ACTIONS
         sizes = [_numbers(groups, path, [places[key] for key in some]) for some in (keys, cloud_keys)]
         store = CloudStore(path, *sizes)
-        episodes = tuple(_read_episode(group, path, name, places, cloud_keys, store) for name, group in groups.items())
+        episodes = tuple(
+            _read_episode(group, path, name, commanded, places, cloud_keys, store) for name, group in groups.items()
+        )
     _require_same_shapes(path, episodes)
     action_names = tuple(str(name) for name in facts["action_names"])
     source, labels = "env_args", {ACTIONS: action_names}
@@ -218,19 +220,17 @@ def _read_episode(
     group: h5py.Group,
     path: Path,
     name: str,
+    commanded: str,
     places: Mapping[str, str],
     clouds: Sequence[str],
     store: CloudStore,
 ) -> Episode:
     where = f"{path}: data/{name}"
-    commanded = places[ACTIONS]
     actions = _read_array(group, commanded, where, "(T, A)", lambda shape: len(shape) == 2)
     if not len(actions):
         raise UserError(f"{where}/{commanded} has no steps: remove the episode.")
     observations = {}
     for key, place in places.items():
-        if key == ACTIONS:
-            continue
         if key in clouds:
             array = _read_array(group, place, where, "(T, P, 3)", _is_cloud, store.empty)
         else:
