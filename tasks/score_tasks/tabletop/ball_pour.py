@@ -54,7 +54,7 @@ class BallPourEnvCfg(TabletopEnvCfg):
         self.lose("ball", BALL, max_distance=1.5)
         self.end("bin_toppled", tilted, entity=BIN, min_up=UPRIGHT)
         self.rewards.joint_target_rate.weight = -0.05
-        self.contact_rows, self.contacts = 500, 200
+        self.contact_rows, self.contacts = 600, 240
 
 
 @dataclass

@@ -39,8 +39,8 @@ WIDE = {"j1": 0.40, "j5": 0.40, "j14": 0.25}
 class Habits(HandHabits):
     """Habits of placing."""
 
-    tilt: tuple[float, float, float] = (math.radians(80.0),) * 3
-    """How far the bowl is tipped: less, and it stands on the front pegs."""
+    tilt: float = math.radians(80.0)
+    """How far the bowl is tipped."""
     release: tuple[float, float, float] = (0.004, 0.004, 0.004)
     """Height over the slot's floor at which it is let go of."""
     patience: float = 9.0
@@ -56,14 +56,13 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
 
     center = PINCH.center
     habits = Habits(
-        care_probability=(0.25, 0.30, 0.45),
+        care_probability=(0.25, 0.35, 0.40),
         aim_bias=(0.0, 0.006),
         aim_std=0.004,
         pace=(0.7, 1.6),
         tremor_std=0.0006,
-        tilt=(math.radians(55.0), math.radians(65.0), math.radians(80.0)),
-        release=(0.040, 0.020, 0.004),
-        rises_at_once=(1.0, 0.4, 0.0),
+        release=(0.09, 0.06, 0.004),  # from 0.03 on it fails in sim, and from 0.06 on in real
+        rises_at_once=(1.0, 1.0, 0.0),
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -85,12 +84,12 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws how far it tips, where it lets go, and whether it waits until the thumb is out."""
+        """Draws where it lets go, and whether it waits until the thumb is out."""
         super().draw()
         h = self.habits
         yaw = torch.full((self.num_envs,), YAW, device=self.device)
         self._level = self.turned(YAW)
-        self._tipped = tilted_palm(yaw, self.by_care(h.tilt), YAW + math.pi)
+        self._tipped = tilted_palm(yaw, torch.full_like(yaw, h.tilt), YAW + math.pi)
         self._release = self.by_care(h.release)
         self._hurries = self.uniform((0.0, 1.0)) < self.by_care(h.rises_at_once)
 
