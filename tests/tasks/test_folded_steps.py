@@ -61,3 +61,9 @@ def test_physx_gets_the_threads_that_are_asked_for() -> None:
         with pytest.raises(TypeError, match="nvtx_enabled"):
             ovphysx.PhysXConfig(nvtx_enabled=3)
     assert ovphysx.PhysXConfig is before
+
+
+def test_on_one_core_physx_has_no_thread_to_wait_for() -> None:
+    ovphysx = pytest.importorskip("ovphysx")
+    with physx_threads(1):
+        assert ovphysx.PhysXConfig(num_threads=8).num_threads == 0

@@ -277,9 +277,9 @@ def open_isaac(
         env_cfg.sim.visualizer_cfgs = viewer_settings(visualizers, viewer_host)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}
     on_cpu = engine == "ovphysx" and not str(agent_cfg.device).startswith("cuda")
-    threads = max(1, len(os.sched_getaffinity(0)) // ranks.count())
+    cores = max(1, len(os.sched_getaffinity(0)) // ranks.count())
     with rerun_server(visualizers, viewer_host), launched(launch_simulation(env_cfg, launcher_args)):
-        limited = physx_threads(threads) if on_cpu else contextlib.nullcontext()
+        limited = physx_threads(cores) if on_cpu else contextlib.nullcontext()
         with quiet_libraries(), blaming(task, overrides), limited:
             env = gym.make(gym_id, cfg=env_cfg)
         try:
