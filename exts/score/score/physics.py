@@ -85,8 +85,8 @@ def allow_unpinned_host_memory() -> None:
 def physx_threads(cores: int) -> Iterator[None]:
     """Starts PhysX with as many threads as there are cores, and with none of its own on one: the caller steps it then.
 
-    Isaac Lab asks for 8, whatever the machine: where there are fewer cores, they wait for each other. A single thread beside
-    the caller's waits as well, for the whole time slices of whatever shares the core. The states are the same to the last bit.
+    Isaac Lab asks for 8, whatever the machine: where there are fewer cores, they wait for each other. A single thread
+    beside the caller's waits as well, for whole time slices of whatever shares the core. The states are the same bits.
 
     Args:
         cores: Cores of this process, at least one.
