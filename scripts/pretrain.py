@@ -99,6 +99,7 @@ def network_cfg(arguments: argparse.Namespace) -> Any:
     shared: dict[str, Any] = {
         "point_widths": tuple(arguments.point_widths),
         "action_compression": arguments.action_compression,
+        "relative_observations": () if arguments.no_past_actions else FlowNetworkCfg.relative_observations,
     }
     if arguments.kind == "diffusion":
         return DiffusionNetworkCfg(**shared, form=arguments.network or "mlp", down_dims=tuple(arguments.down_dims))

@@ -240,6 +240,17 @@ def test_command_line(tmp_path: Path, demonstrations: Path) -> None:
     assert policy.sampler_cfg.prediction_type == "sample"
 
 
+def test_command_line_without_past_actions(tmp_path: Path, demonstrations: Path) -> None:
+    output = tmp_path / "base"
+    result = _script(
+        "--dataset", str(demonstrations), "--output", str(output), "--updates", "2", "--batch_size", "2",
+        "--observations", "joint_pos:1", "--no_past_actions",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    windows = {name: window.history for name, window in load_bundle(output).spec.observations.items()}
+    assert windows == {"joint_pos": 1, "point_cloud": 1}
+
+
 def test_command_line_ends_in_one_line_on_bad_input(
     tmp_path: Path, demonstrations: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
