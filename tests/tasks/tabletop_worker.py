@@ -38,7 +38,7 @@ def look(task: SteerableEnv, random_steps: int) -> dict[str, object]:
     }
     for _ in range(5):
         observations, *_ = task.step(task.hold_action())
-    facts["hold_error"] = (observations["policy"]["joint_pos"][:, -1] - again["joint_pos"][:, -1]).abs().max().item()
+    facts["hold_error"] = (observations["policy"]["joint_pos"] - again["joint_pos"]).abs().max().item()
     facts["moved"] = {name: (place - starts[name]).norm(dim=-1).max().item() for name, place in places(task).items()}
     repeated = task.reset(seed=7)
     facts["same_start"] = max(

@@ -34,11 +34,7 @@ def test_engine_and_interface(facts: dict[str, Any]) -> None:
     count = facts["num_envs"]
     _, points, steps = SCENES[facts["task"]]
     assert facts["engine"] == {"sim": "ovphysx", "real": "newton_mjwarp"}[facts["domain"]]
-    assert facts["shapes"] == {
-        "joint_pos": [count, 4, 23],
-        "joint_pos_target": [count, 3, 23],
-        "point_cloud": [count, points, 3],
-    }
+    assert facts["shapes"] == {"joint_pos": [count, 23], "point_cloud": [count, points, 3]}
     # joints 23, each body 12, pads 12, tracking errors 23; the bulb's angle and speed
     bodies, more = {"BallPour": (3, 0), "BulbScrew": (1, 2)}.get(facts["task"], (2, 0))
     assert facts["critic"] == [count, 23 + 12 * bodies + 12 + 23 + more]
