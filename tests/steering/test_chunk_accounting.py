@@ -288,6 +288,7 @@ def test_what_the_guard_ends_earns_nothing_and_no_nan_reaches_the_learner() -> N
     assert (reward[0].item(), done[0].item()) == (0.0, 1)
     for values in (reward, obs["policy"], obs["critic"], extras["final_critic"], extras["discount"]):
         assert bool(torch.isfinite(values).all())
+    assert extras["final_critic"][0].tolist() == [0.0] * extras["final_critic"].shape[1]  # in place of NaN
     summary = env.statistics.drain()
     assert (summary.guard_resets, summary.nonfinite, summary.mean_reward) == (1, 1, 0.0)
 
