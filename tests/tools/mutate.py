@@ -26,7 +26,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = PROJECT / "exts" / "score"
 SUBJECTS = {
     "score/steering/chunk.py": ("tests/steering/test_chunk_accounting.py",),
-    "score/steering/ppo.py": ("tests/steering/test_training.py", "tests/steering/test_penalties.py"),
+    "score/steering/ppo.py": (
+        "tests/steering/test_chunk_accounting.py",
+        "tests/steering/test_training.py",
+        "tests/steering/test_penalties.py",
+    ),
     "score/steering/latent.py": ("tests/steering/test_latent.py",),
     "score/steering/plan.py": ("tests/steering/test_methods.py", "tests/steering/test_latent.py"),
     "score/evaluation/statistics.py": ("tests/evaluation/test_statistics.py",),

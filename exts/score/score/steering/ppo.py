@@ -92,10 +92,10 @@ class SemiMarkovPPO(PPO):
         final = TensorDict({"critic": extras["final_critic"]}, batch_size=rewards.shape).to(self.device)
         final_values = self.critic(final).detach().squeeze(-1)
         bootstrap = discount * extras["time_outs"].to(self.device) * final_values
-        # An end by the guard is worth no more than what was hoped for before, and not more than nothing: where running
-        # rewards are negative, stopping at 0 would pay more than going on, and PPO would learn to break the physics.
+        # An end by the guard, for which the environment never pays, is worth no more than what was hoped for before:
+        # where running rewards are negative, stopping at 0 would pay more than going on, and PPO would break the physics.
         guard = extras["ended_by"][GUARD].to(self.device)
-        worst = torch.minimum(rewards, self.transition.values.squeeze(-1)).clamp(max=0.0)
+        worst = torch.minimum(rewards, self.transition.values.squeeze(-1))
         rewards = torch.where(guard, worst, rewards + bootstrap)
         # Without "time_outs", the parent adds no bootstrap of its own.
         super().process_env_step(obs, rewards, dones, {})
