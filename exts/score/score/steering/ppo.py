@@ -93,7 +93,7 @@ class SemiMarkovPPO(PPO):
         final_values = self.critic(final).detach().squeeze(-1)
         bootstrap = discount * extras["time_outs"].to(self.device) * final_values
         # An end by the guard, for which the environment never pays, is worth no more than what was hoped for before:
-        # where running rewards are negative, stopping at 0 would pay more than going on, and PPO would break the physics.
+        # where running rewards are negative, stopping at 0 would pay more than going on, and PPO would break physics.
         guard = extras["ended_by"][GUARD].to(self.device)
         worst = torch.minimum(rewards, self.transition.values.squeeze(-1))
         rewards = torch.where(guard, worst, rewards + bootstrap)
