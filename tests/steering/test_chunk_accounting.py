@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,20 @@ class ScriptedCritic(torch.nn.Module):
     def reset(self, dones: torch.Tensor | None = None) -> None:
         """Nothing to reset."""
 
+    def update_normalization(self, obs: TensorDict) -> None:
+        """Nothing is normalised."""
+
+
+class LearningCritic(ScriptedCritic):
+    """One value everywhere, which is learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, obs: TensorDict) -> torch.Tensor:
+        return self.level.expand_as(obs["critic"])
+
 
 class ScriptedActor(ScriptedCritic):
     """Always the code 0."""
@@ -64,7 +79,8 @@ class ScriptedActor(ScriptedCritic):
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
     def forward(self, obs: TensorDict, stochastic_output: bool = False) -> torch.Tensor:
-        return torch.zeros(obs.batch_size[0], self.dim)
+        self.rows = obs.batch_size[0]
+        return torch.zeros(self.rows, self.dim)
 
     def get_hidden_state(self) -> None:
         return None
@@ -74,7 +90,7 @@ class ScriptedActor(ScriptedCritic):
 
     @property
     def output_distribution_params(self) -> tuple[torch.Tensor, ...]:
-        return (torch.zeros(1),)
+        return (torch.zeros(self.rows, 1),)
 
 
 def roll(env: ChunkedVecEnv, decisions: int, lam: float, value: float | None = None, raw: bool = True) -> SemiMarkovPPO:
@@ -214,6 +230,38 @@ def test_advantages_are_centred_and_of_unit_spread_and_returns_are_not() -> None
         [0.48604, -0.83097, 1.17590, -0.83097], abs=1e-4
     )
     assert ppo.storage.returns[:, :, 0].flatten().tolist() == pytest.approx([1.96875, 0.0, 3.0, 0.0])
+
+
+def test_advantages_over_processes_are_those_of_one(tmp_path: Path) -> None:
+    env = make_env([[steps(1, 1, 1, 1, 2, 2, end="success"), GO], [steps(*[0.0] * 8), GO]])
+    ppo = roll(env, 2, lam=0.5, value=0.0, raw=False)
+    alone = ppo.storage.advantages.clone()
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        ppo.is_multi_gpu = True
+        ppo.compute_returns(env.get_observations())
+    finally:
+        torch.distributed.destroy_process_group()
+    assert ppo.storage.advantages.flatten().tolist() == pytest.approx(alone.flatten().tolist(), abs=1e-6)
+
+
+def test_a_warm_up_learns_the_value_and_no_action() -> None:
+    # Returns 1.96875, 0, 3, 0 as above; their mean, 1.2421875, is what one value everywhere has to become.
+    env = make_env([[steps(1, 1, 1, 1, 2, 2, end="success"), GO], [steps(*[0.0] * 8), GO]])
+    values = []
+    for epochs in (1, 200):
+        ppo = roll(env, 2, lam=1.0, value=0.0)
+        env.reset()
+        critic = ppo.critic = LearningCritic()
+        ppo.optimizer = torch.optim.SGD([*ppo.actor.parameters(), *critic.parameters()], lr=0.01)
+        ppo.num_mini_batches, ppo.warm_up_epochs = 1, epochs
+        before = [weight.clone() for weight in ppo.actor.parameters()]
+        losses = ppo.update()
+        assert all(torch.equal(old, new) for old, new in zip(before, ppo.actor.parameters(), strict=True))
+        values.append(critic.level.item())
+    # One step of 0.01 against the gradient -2 * 1.24, which is clipped to a norm of 1.
+    assert values == pytest.approx([0.01, 1.2421875], abs=0.05)
+    assert losses["value"] > 0.0
 
 
 def test_a_reset_leaves_the_global_random_state_alone() -> None:
