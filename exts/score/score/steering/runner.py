@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""rsl_rl's runner for steering: bit-exact resume, evaluations on fixed starts, atomic checkpoints.
+"""rsl_rl's runner for steering: runs that go on where they stood, evaluations on fixed starts, atomic checkpoints.
 
 A run is cut into segments of ``save_interval`` iterations. rsl_rl's own ``learn`` runs each of them. At the end of
 one, the mean latent is evaluated, a checkpoint is written, and all environments are reset with a seed that depends on
 the run's seed and the iteration alone. So a resumed run starts where the uninterrupted one stood, although a
-simulator's state cannot be saved. Starts of training, of its evaluation and of reports come from blocks of seeds that
-never meet (:class:`score.rollout.seeds.SeedSpace`).
+simulator's state cannot be saved: to the last bit, where the engine keeps nothing over a reset, as PhysX does. Starts
+of training, of its evaluation and of reports come from blocks of seeds that never meet
+(:class:`score.rollout.seeds.SeedSpace`).
 
 Of several processes (:mod:`score.utils.ranks`) each steps its own environments, with starts and noise of its own, and
 evaluates its share of the fixed starts. Gradients are averaged and totals summed, so that networks, scores and counts
