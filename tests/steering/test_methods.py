@@ -89,6 +89,18 @@ def test_standard_normal_code_and_noise_leave_the_latent_standard_normal(method:
     torch.testing.assert_close(again, noise, atol=1e-5, rtol=0.0)
 
 
+@pytest.mark.parametrize("method", ["score", "score_residual"])
+def test_an_untrained_head_of_unit_variance_acts_as_the_base_policy_would_on_the_same_noise(method: str) -> None:
+    plan = plan_of(method, basis="dct")
+    untrained = torch.nn.Linear(1, plan.code_dim)
+    for parameter in untrained.parameters():
+        torch.nn.init.zeros_(parameter)
+    head = SteeringHead(plan, untrained, Squash(1e3), torch.ones(plan.code_dim), chunk_steps=4, method=method)
+    noise = torch.randn(7, *plan.noise_shape, generator=torch.Generator().manual_seed(0))
+    latent, _ = head(torch.zeros(7, 1), noise, torch.zeros(7, plan.own_dim), True)
+    torch.testing.assert_close(latent, noise, atol=1e-4, rtol=0.0)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     method=st.sampled_from(["residual", "score_residual"]), basis=st.sampled_from(BASIS_KINDS),
