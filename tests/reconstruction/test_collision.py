@@ -288,6 +288,19 @@ def test_a_flat_foot_is_judged_by_the_surface_and_not_by_a_few_corners() -> None
     assert with_flat_foot([piece], round_bottom) == [piece]
 
 
+def test_a_hull_keeps_the_corners_that_a_bulging_side_stands_on() -> None:
+    # A carton on its side, whose underside bulges along x and y: from z = 0 in the middle to 2 mm at the corners.
+    x, y = (grid.ravel() for grid in np.meshgrid(np.linspace(-0.08, 0.08, 21), np.linspace(-0.035, 0.035, 11)))
+    under = np.column_stack([x, y, 0.001 * (x / 0.08) ** 2 + 0.001 * (y / 0.035) ** 2])
+    piece = convex_piece(np.concatenate([under, under * [1.0, 1.0, -1.0] + [0.0, 0.0, 0.07]]))
+    assert piece is not None
+    assert len(piece.vertices) == 32
+    low = piece.vertices[piece.vertices[:, 2] < 0.001]  # what comes down to the table
+    # A support at 1 degree lies where the slope, 0.3125 x and 1.633 y, is tan 1 degree = 0.01746: x = 56 mm and
+    # y = 10.7 mm, to a cell of the grid.
+    assert np.ptp(low, axis=0)[:2] == pytest.approx([0.112, 0.0214], abs=0.017)
+
+
 def test_an_underside_that_nobody_scanned_is_no_error_of_the_pieces() -> None:
     whole = block(0.06, 0.04, 0.1)
     seen = whole.copy()

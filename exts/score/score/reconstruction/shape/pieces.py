@@ -23,6 +23,8 @@ _FOOT_HEIGHT = 0.001
 """What is below this belongs to the foot [m]."""
 _FLAT_SHARE = 0.35
 """A foot is flat when its lower third spans at least this share of it; a ball's spans 0.3."""
+_TILTS = np.radians([1.0, 10.0])
+"""How far an object leans to show the corners that it stands on [rad]."""
 _OUTER_SAMPLES = 5000
 _SKIN = 2e-5
 """A point this deep inside another piece is no outer surface [m]."""
@@ -125,9 +127,10 @@ def convex_piece(points: NDArray[np.float64]) -> ConvexPiece | None:
 
 def _outermost(corners: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Of a hull's corners (N, 3), those whose own hull is nearest to it: again and again the one furthest outside."""
-    # Those that the object stands on come first: a lost one tilts it.
-    tilt, turns = np.radians(10.0), np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False)
-    down = np.column_stack([np.sin(tilt) * np.cos(turns), np.sin(tilt) * np.sin(turns), np.full(8, -np.cos(tilt))])
+    # Those that the object stands on come first: a lost one tilts it. Of a bulging side they are found at 1 degree,
+    # of a flat foot at both.
+    turns, tilts = (grid.ravel() for grid in np.meshgrid(np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False), _TILTS))
+    down = np.column_stack([np.sin(tilts) * np.cos(turns), np.sin(tilts) * np.sin(turns), -np.cos(tilts)])
     axes = np.concatenate([down, np.eye(3), -np.eye(3)])
     chosen = list(dict.fromkeys(np.argmax(corners @ axes.T, axis=0).tolist()))
     while len(chosen) < count:
