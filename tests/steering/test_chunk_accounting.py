@@ -490,3 +490,8 @@ def test_advantages_against_the_double_sum(data: st.DataObject, length: int, lam
         lam,
     )
     assert computed.tolist() == pytest.approx(expected, abs=1e-9)
+
+
+def test_settings_are_what_the_writers_of_rsl_rl_ask_for() -> None:
+    # Those of Weights & Biases and Neptune fail without; they need packages that tests do not have.
+    assert make_env([[GO]]).cfg.to_dict() == {}

@@ -43,6 +43,14 @@ from .penalties import CLONED, base_motion
 from .plan import Plan
 
 
+class _Settings(dict[str, Any]):
+    """Settings of the environment, of which params/ in the run's folder has the record: rsl_rl asks to have some."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As rsl_rl's writers for Weights & Biases and Neptune want them."""
+        return dict(self)
+
+
 class ChunkedVecEnv(VecEnv):
     """A steerable task and a plan with its frozen base policy as a vectorised environment of rsl_rl.
 
@@ -110,7 +118,7 @@ class ChunkedVecEnv(VecEnv):
         self.num_actions = plan.code_dim
         self.device = task.device
         self.max_episode_length = task.max_episode_length
-        self.cfg: dict[str, Any] = {}
+        self.cfg = _Settings()
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self.env_steps = 0
         self.decisions = 0
