@@ -85,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.output = args.output or Path("logs") / "benchmark" / f"{args.suite}.json"
     if args.output.suffix != ".json":
         raise UserError(f"--output must name a .json file, got {args.output}.")
+    if overrides and args.suite not in OPENING:
+        raise UserError(
+            f"--suite {args.suite} opens no task, and has no settings to override: leave {overrides[0]} out."
+        )
     return SUITES[args.suite](args, overrides)
 
 
@@ -93,7 +97,6 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     from score.benchmarks import speed
     from score.cli.artefacts import open_steered
     from score.cli.progress import print_whole
-    from score.open_task import task_kwargs
 
     cfg = speed.SpeedCfg(
         tuple(args.num_envs or speed.SPEED_ENVS), 3 if args.rounds is None else args.rounds, args.seconds
@@ -103,7 +106,7 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
             row = speed.measure_speed(env, speed.engine_stepper(task.env), cfg, args.seed)
             speed.write_row(row, args.worker, physics=task.engine, device=str(task.device))
         return 0
-    task_kwargs(args.task, args.domain)
+    _require_task(args, overrides)
     counts = ", ".join(map(str, cfg.envs))
     _announce(args, f"Measures {counts} environments one after the other, at least {cfg.least_minutes:.0f} min")
 
@@ -126,7 +129,6 @@ def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     from score.cli.arguments import require_device
     from score.cli.artefacts import open_steered
     from score.cli.progress import print_whole
-    from score.open_task import task_kwargs
     from score.steering.checkpoint import save_json
 
     cfg = scale.ScaleCfg(
@@ -143,7 +145,7 @@ def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
             stepper = speed.engine_stepper(task.env)
             scale.measure_scale(env, stepper, task.agent_cfg, cfg, lambda row: save_json(row, args.worker), args.seed)
         return 0
-    task_kwargs(args.task, args.domain)
+    _require_task(args, overrides)
     for device in cfg.devices:
         require_device(device)
     facts = {"task": args.task, "domain": args.domain, "seed": args.seed, "overrides": overrides, **_facts()}
@@ -179,6 +181,7 @@ def run_soak(args: argparse.Namespace, overrides: Sequence[str]) -> int:
     from score.cli.artefacts import open_steered
     from score.cli.progress import console_progress
 
+    _require_task(args, overrides)
     num_envs = args.num_envs[0] if args.num_envs else 64
     _announce(args, f"Soaks {args.task} in '{args.domain}', {args.steps} environment steps a mode")
     with open_steered(args, overrides, num_envs=num_envs) as (task, env), console_progress() as progress:
@@ -246,12 +249,24 @@ SUITES = {
     "seating": run_seating,
     "cloud": run_cloud,
 }
+OPENING = ("speed", "scale", "soak")
+"""Suites that open the task."""
+
+
+def _require_task(args: argparse.Namespace, overrides: Sequence[str]) -> None:
+    """Refuses what is wrong with the task's flags before a worker is started."""
+    from score.cli.artefacts import find_inputs
+
+    args.checkpoint = None
+    find_inputs(args, overrides)
 
 
 def _announce(args: argparse.Namespace, what: str) -> None:
     from score.utils.files import require_file_place, require_writable
+    from score.utils.settings_files import require_own_report
 
     require_file_place(args.output)
+    require_own_report(args.output, ("commit", "soak" if args.suite == "soak" else "rows"), "this suite")
     require_writable(args.output.resolve().parent)
     print(f"{what}; writes {args.output}")
 

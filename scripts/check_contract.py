@@ -42,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from score.cli import contracts
     from score.cli.progress import console_progress
     from score.imitation.contract_check import check_contract
-    from score.open_task import open_task, task_kwargs
+    from score.open_task import agent_settings, open_task
 
+    agent_settings(args.task, overrides, args.domain)
     contracts.check_flags(args)
-    task_kwargs(args.task, args.domain)
     options = task_options(args, overrides, num_envs=args.num_envs or args.episodes)
     with open_task(**options) as task, console_progress() as progress:
         data = contracts.read_data(args, task.spec)

@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--output", type=Path, required=True, help="FILE.hdf5, or lerobot:DIR")
     args, overrides = command.parse(arguments)
     # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.
-    from score.open_task import entry_point, open_task, task_kwargs
+    from score.open_task import agent_settings, entry_point, open_task
 
-    task_kwargs(args.task, args.domain)
+    agent_settings(args.task, overrides, args.domain)
     from score.imitation.lerobot_writing import recording_file, require_output, require_rate
 
     require_output(args.output)

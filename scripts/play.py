@@ -16,7 +16,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
-    from score.cli.arguments import Command, require_display, task_options
+    from score.cli.arguments import Command, require_display, require_host, task_options
     from score.utils.cli import run_command
     from score.utils.errors import UserError
 except ModuleNotFoundError as error:
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not args.video and not args.viz:
         raise UserError("Nothing to show: add --video for an mp4, or --viz newton_gl|viser|rerun|kit for a viewer.")
     require_display(args.viz)
+    if args.viz:
+        require_host(args.viewer_host)
     if args.video and (args.num_envs or 1) > 1:
         raise UserError("--num_envs: a video shows one environment; leave it out, or watch several with --viz.")
     # Imported late, so that --help and a mistyped flag answer at once, and wrong names before all libraries are there.

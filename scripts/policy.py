@@ -53,10 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments, overrides = parse_arguments(words)
     # Imported late, so that --help and a mistyped flag answer at once.
     from score.cli import policies
-    from score.open_task import open_task, task_kwargs
+    from score.open_task import agent_settings, open_task
 
+    agent_settings(arguments.task, overrides)
     policies.check_flags(arguments)
-    task_kwargs(arguments.task)
     num_envs = arguments.num_envs or min(arguments.episodes or 1, 64)
     with open_task(**task_options(arguments, overrides, num_envs=num_envs)) as task:
         return policies.ACTIONS[arguments.action](arguments, task)

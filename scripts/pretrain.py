@@ -10,7 +10,10 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from score.imitation import DemonstrationSet
 
 # Before torch loads: at these sizes a second thread waits more than it works.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -106,6 +109,15 @@ def network_cfg(arguments: argparse.Namespace) -> Any:
     return FlowNetworkCfg(**shared, prediction=arguments.prediction or "action")
 
 
+def require_enough(arguments: argparse.Namespace, data: DemonstrationSet, cloud: str | None) -> None:
+    """Refuse flags that ask for more than the demonstrations have."""
+    if arguments.batch_size > data.steps:
+        raise UserError(f"--batch_size {arguments.batch_size}: there are {data.steps} windows; give at most as many.")
+    count = data.episodes[0].observations[cloud].shape[1] if cloud else 0
+    if cloud and arguments.points is not None and arguments.points > count:
+        raise UserError(f"--points {arguments.points}: the cloud has {count} points; give at most as many.")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command."""
     arguments = parse_arguments(words)
@@ -125,6 +137,7 @@ def main(words: Sequence[str] | None = None) -> int:
     cloud = None if arguments.no_point_cloud else "point_cloud"
     histories = PretrainCfg().histories if arguments.observations is None else parse_histories(arguments.observations)
     data = read_any(arguments.dataset, list(histories), [cloud] if cloud else [], arguments.interface)
+    require_enough(arguments, data, cloud)
     updates = arguments.updates if arguments.updates is not None else PretrainCfg.updates
     if arguments.epochs is not None:
         updates = updates_for_epochs(arguments.epochs, data.steps, arguments.batch_size)

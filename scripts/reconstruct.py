@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
-    from score.cli.arguments import Command, require_device
+    from score.cli.arguments import Command, require_counts, require_device
     from score.utils.cli import run_command
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}: start this with ./isaaclab.sh -p {__file__} ...") from None
@@ -264,6 +264,7 @@ def _run_export(arguments: argparse.Namespace) -> int:
 def main() -> int:
     """Run the command."""
     arguments = make_parser().parse_args()
+    require_counts(arguments)
     import warp
 
     # Its messages on kernels and devices would push the command's own off the screen.

@@ -49,31 +49,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # No --domain: training in the stand-in for the robot would spoil its numbers.
     bundle, resume = artefacts.find_inputs(args, overrides, resume=True)
     from score.policies.contract_mark import require_no_red_mark
-    from score.steering.methods import find_method
 
-    if args.method is not None:
-        find_method(args.method)
     if not args.despite_contract:
         require_no_red_mark(bundle, args.task.rpartition(":")[2])
     from score.cli.anchors import anchored, demonstrated_conditions
-    from score.cli.processes import run_in_processes
-    from score.open_task import default_num_envs, open_task
+    from score.cli.processes import choose_processes, run_in_processes
+    from score.cli.trainings import configure, require_trainable
+    from score.open_task import agent_settings, default_num_envs, open_task
     from score.policies.load import load_policy, policy_sha256
-    from score.steering.config import use_method
     from score.steering.run_folder import run_directory
     from score.steering.train import train
     from score.utils import ranks
 
+    settings = agent_settings(args.task, overrides)
+    configure(settings, args, overrides)
     num_envs = args.num_envs or default_num_envs(args.task, overrides)
+    require_trainable(settings, bundle, num_envs // choose_processes(args.processes, num_envs, args.device))
     if run_in_processes(args, num_envs, __file__, arguments):
         return 0
     device = ranks.own_device(args.device)
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
     with ranks.process_group(device), open_task(**options) as task:
         cfg = task.agent_cfg
-        use_method(cfg, args.method or cfg.steering.method, overrides)
-        cfg.max_iterations = args.max_iterations or cfg.max_iterations
-        cfg.run_name = args.run_name
+        configure(cfg, args, overrides)
         log_dir = run_directory(artefacts.LOG_ROOT / cfg.experiment_name, args.run_name, resume)
         base_policy = load_policy(bundle, task.spec)
         metadata = {"physics": task.engine, "base_policy": str(bundle.name), "bundle_sha256": policy_sha256(bundle)}

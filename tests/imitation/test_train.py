@@ -268,6 +268,13 @@ def test_command_line_ends_in_one_line_on_bad_input(
     assert refused(tmp_path / "demo.hdf5").startswith("error: Demonstrations ")
     kind = refused(demonstrations, "--network", "unet")
     assert "error: --network unet is a choice of --kind diffusion: give that kind too." in kind
+    for words, message in (
+        (("--joint_noise", "nan"), "Setting augmentation.joint_noise is nan, and must be 0 or more"),
+        (("--learning_rate", "inf"), "Setting learning_rate is inf, and must be more than 0"),
+        (("--points", "99999"), "--points 99999: the cloud has "),
+        (("--batch_size", "100000000"), "--batch_size 100000000: there are 72 windows; give at most as many."),
+    ):
+        assert message in refused(demonstrations, "--updates", "1", *words)
     device = refused(demonstrations, "--device", "cdua")
     assert "error: Device 'cdua' cannot be used" in device
     assert "give --device cpu" in device

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +24,15 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def opened(*_: object, **__: object) -> None:
         raise AssertionError("the simulator was opened")
 
+    start: Any = subprocess.Popen.__init__
+
+    def started(process: subprocess.Popen[str], words: list[str], *rest: object, **options: object) -> None:
+        assert sys.executable not in words, f"{words} was started"
+        start(process, words, *rest, **options)
+
     monkeypatch.setattr(score.open_task, "open_task", opened)
     monkeypatch.setattr(score.cli.processes, "run_in_processes", opened)
+    monkeypatch.setattr(subprocess.Popen, "__init__", started)
     monkeypatch.chdir(tmp_path)
 
     def run(script: str, *words: object) -> str:

@@ -57,6 +57,52 @@ def test_zero_environments(script: str, refused: Refused) -> None:
     assert "--num_envs must be at least 1, got 0" in refused(script, *TASK, "--num_envs", "0")
 
 
+SMALL = (*TASK, "--num_envs", "64")
+SHIPPED = (*TASK, "--checkpoint", "shipped", "--output", "x")
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "message"),
+    [
+        ("train", (*SMALL, "agent.steering.basis=dtc"), "agent.steering.basis: unknown basis 'dtc'; choose one of"),
+        ("train", (*SMALL, "agent.steering.basis=dct", "agent.steering.knots=99"), "basis 'dct' needs 1 to 8 knots"),
+        ("train", (*SMALL, "agent.steering.initial_std=-1"), "agent.steering.initial_std is -1.0: it must be"),
+        ("train", (*SMALL, "agent.save_interval=0"), "agent.save_interval is 0: it must be at least 1"),
+        ("train", (*SMALL, "agent.algorithm.learning_rate=-1"), "agent.algorithm.learning_rate is -1.0: it must be"),
+        ("train", (*SMALL, "agent.logger=tensorbord"), "agent.logger: unknown logger 'tensorbord'; choose one of"),
+        ("train", (*SMALL, "--processes", "65"), "--processes 65: there are only 64 environments"),
+        ("train", (*SMALL, "--checkpoint", "best"), "or give the file of a checkpoint."),
+        ("compare", (*SMALL, "--budget", "99999", "--output", "x", "agent.save_interval=0"), "agent.save_interval is"),
+        ("evaluate", TASK, "or give the file of a checkpoint. One comes with the task: --checkpoint shipped."),
+        ("evaluate", (*TASK, "--checkpoint", "none", "--search_episodes", "-5"), "--search_episodes must be at least"),
+        ("export", (*SHIPPED, "--late_steps", "-1"), "--late_steps -1: a decision may take from 0 to "),
+        ("export", (*SHIPPED, "--late_steps", "999"), "--late_steps 999: a decision may take from 0 to "),
+        ("play", (*TASK, "--viz", "viser", "--viewer_host", "999.1.1.1"), "--viewer_host 999.1.1.1: nothing can"),
+        ("reconstruct", ("scene", "x.yaml", "--seed", "-1"), "--seed must be from 0 to 2147483647, got -1."),
+        ("policy", ("freeze",), "the following arguments are required: DIR|FILE.py:FUNCTION, --output; --help lists"),
+        ("policy", ("freeze", "x", "--output", "y", "--stpes"), "unrecognized arguments: --stpes; --help lists"),
+        ("benchmark", ("--suite", "scale", "--physics", "pyhsx"), "--physics: there is no engine 'pyhsx'."),
+        ("benchmark", ("--suite", "cloud", "env.decimation=1"), "--suite cloud opens no task"),
+        ("benchmark", ("--suite", "speed", "agent.foo=1"), "Override 'agent.foo': there is no setting 'foo'."),
+    ],
+)
+def test_what_needs_no_simulator_is_refused_without(
+    script: str, words: tuple[str, ...], message: str, refused: Refused
+) -> None:
+    assert message in refused(script, *words)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "notes.txt", "empty", "broken.hdf5", "missing.hdf5"])
+@pytest.mark.parametrize("script", ["check_contract", "exploit"])
+def test_garbage_in_place_of_demonstrations(script: str, name: str, refused: Refused, tmp_path: Path) -> None:
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "weights.pt")
+    (tmp_path / "notes.txt").write_text("milk")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(range(256)) * 4)
+    words = SHIPPED if script == "exploit" else TASK
+    assert name in refused(script, *words, "--dataset", name)
+
+
 def test_mistyped_flag(refused: Refused) -> None:
     line = refused("train", *TASK, "--num_env", "4")
     assert "Unknown argument" in line

@@ -21,25 +21,80 @@ TASK = ("--task", "SCORE-Insert-v0")
 LONG = "x" * 300
 
 
-BASES = {
+SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("[a-z]*.py"))
+BASES: dict[str, tuple[str, ...]] = {
+    "author_assets": (),
+    "check_contract": (*TASK, "--dataset", "x.hdf5"),
+    "compare": (*TASK, "--num_envs", "64", "--budget", "1000000", "--output", "comparison"),
+    "exploit": (*TASK, "--checkpoint", "shipped", "--output", "exploit"),
+    "policy": ("check", "x", *TASK),
+    "reconstruct": ("asset", "mug.obj", "--name", "mug", "--output", "mug"),
+    "steerability": TASK,
     "train": TASK,
     "evaluate": (*TASK, "--checkpoint", "none"),
     "collect": (*TASK, "--output", "x.hdf5"),
     "play": (*TASK, "--checkpoint", "none", "--video"),
-    "export": (*TASK, "--output", "capsule"),
+    "export": (*TASK, "--checkpoint", "shipped", "--output", "capsule"),
     "benchmark": ("--suite", "soak"),
     "pretrain": ("--dataset", "x.hdf5", "--output", "x"),
     "verify": ("x",),
 }
+"""A command line that is right but for files, for every script."""
+
+TAKEN = {
+    "author_assets": (("--output", "mine"), "mine holds other things than what is to be written there (thesis.tex)"),
+    "benchmark": (("--output", "notes.json"), "notes.json is no report of this suite, and would be lost"),
+    "collect": (("--output", "taken.hdf5"), "taken.hdf5 already exists: remove it or name another file."),
+    "compare": (("--output", "mine"), "--output mine holds something else: give a new folder."),
+    "evaluate": (("--output", "notes.json"), "notes.json is no evaluation report"),
+    "exploit": (("--output", "mine"), "--output mine holds something else: give a new folder."),
+    "export": (("--output", "mine"), "mine already exists: name another folder, or add --overwrite."),
+    "play": (("--output", "notes.json"), "Cannot make the folder notes.json"),
+    "pretrain": (("--output", "mine"), "mine holds other things than what is to be written there (thesis.tex)"),
+    "reconstruct": (("--output", "mine"), "mine already exists"),
+    "steerability": (("--output", "notes.json"), "notes.json is no report of scripts/steerability.py, and would be"),
+}
+"""An output that holds something of the user's, and what is said of it, for every script that takes one."""
+NO_OUTPUT = {"check_contract", "policy", "train", "verify"}
+"""Scripts that write nothing, or where they choose; ``policy.py convert`` is below."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_flag_that_there_is_not(script: str, refused: Callable[..., str]) -> None:
+    assert "--no_such_flag" in refused(script, *BASES[script], "--no_such_flag")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_setting_that_there_is_not(script: str, refused: Callable[..., str]) -> None:
+    assert "agent.foo" in refused(script, *BASES[script], "agent.foo=1")
+
+
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in NO_OUTPUT])
+def test_an_output_that_is_taken(script: str, refused: Callable[..., str], things: Path) -> None:
+    words, message = TAKEN[script]
+    assert message in refused(script, *BASES[script], *words)
+    assert (things / "mine" / "thesis.tex").read_text() == "kept"
+
+
+@pytest.fixture
+def things(tmp_path: Path) -> Path:
+    """A folder with files of the user's."""
+    for folder in ("folder.json", "folder.hdf5", "mine"):
+        (tmp_path / folder).mkdir()
+    for file in ("taken.hdf5", "mine/thesis.tex", "mug.obj"):
+        (tmp_path / file).write_text("kept")
+    (tmp_path / "notes.json").write_text(json.dumps({"shopping": []}))
+    return tmp_path
 
 
 @pytest.mark.parametrize("script", BASES)
 def test_an_abbreviated_flag_is_none(script: str, refused: Callable[..., str]) -> None:
-    flag = {"verify": "--rep", "pretrain": "--see"}.get(script, "--dev")
+    own = {"verify": "--rep", "pretrain": "--see", "author_assets": "--outp", "reconstruct": "--fric"}
+    flag = own.get(script, "--dev")
     assert flag in refused(script, *BASES[script], flag, "1")
 
 
-@pytest.mark.parametrize("script", [name for name in BASES if name != "verify"])
+@pytest.mark.parametrize("script", [name for name in BASES if name not in ("author_assets", "reconstruct", "verify")])
 def test_seeds_below_zero(script: str, refused: Callable[..., str]) -> None:
     line = refused(script, *BASES[script], "--seed", "-3000000")
     assert line == "error: --seed must be from 0 to 2147483647, got -3000000."
@@ -58,15 +113,14 @@ def test_devices(script: str, device: str, refused: Callable[..., str]) -> None:
     [
         ("evaluate", ("--output", "folder.json"), "folder.json is a folder, and a file is to be written there"),
         ("evaluate", ("--output", f"{LONG}.json"), "has 305 letters: at most 200 are possible"),
-        ("evaluate", ("--output", "notes.json"), "notes.json is no evaluation report"),
         ("collect", ("--output", "folder.hdf5"), "folder.hdf5 is a folder"),
-        ("collect", ("--output", "taken.hdf5"), "taken.hdf5 already exists: remove it or name another file."),
+        ("author_assets", ("--output", "taken.hdf5"), "taken.hdf5 is a file, and a folder is to be written there"),
+        ("author_assets", ("--output", "."), ". is the folder that the command runs in, or one above it"),
         ("collect", ("--output", "demos"), "--output must name a .hdf5 file, got demos."),
         ("collect", ("--output", f"{LONG}.hdf5"), "at most 200 are possible"),
         ("pretrain", ("--output", "."), ". is the folder that the command runs in, or one above it"),
         ("pretrain", ("--output", ".."), ".. is the folder that the command runs in, or one above it"),
         ("pretrain", ("--output", LONG), "at most 200 are possible"),
-        ("pretrain", ("--output", "mine"), "mine holds other things than what is to be written there (thesis.tex)"),
         ("pretrain", ("--updates", "0"), "--updates must be at least 1, got 0."),
         ("benchmark", ("--steps", "-1"), "--steps must be at least 1, got -1."),
         ("benchmark", ("--num_envs", "4", "0"), "--num_envs must be at least 1, got 0."),
@@ -79,15 +133,15 @@ def test_devices(script: str, device: str, refused: Callable[..., str]) -> None:
     ],
 )
 def test_outputs_names_and_numbers(
-    script: str, words: tuple[str, ...], message: str, refused: Callable[..., str], tmp_path: Path
+    script: str, words: tuple[str, ...], message: str, refused: Callable[..., str], things: Path
 ) -> None:
-    for folder in ("folder.json", "folder.hdf5", "mine"):
-        (tmp_path / folder).mkdir()
-    for file in ("taken.hdf5", "mine/thesis.tex"):
-        (tmp_path / file).write_text("kept")
-    (tmp_path / "notes.json").write_text(json.dumps({"shopping": []}))
     assert message in refused(script, *BASES[script], *words)
-    assert (tmp_path / "mine" / "thesis.tex").read_text() == "kept"
+    assert (things / "mine" / "thesis.tex").read_text() == "kept"
+
+
+def test_converting_into_a_folder_of_other_things(refused: Callable[..., str], things: Path) -> None:
+    assert "mine" in refused("policy", "convert", "x", *TASK, "--output", "mine")
+    assert (things / "mine" / "thesis.tex").read_text() == "kept"
 
 
 def test_a_folder_of_other_things_is_never_overwritten(refused: Callable[..., str], tmp_path: Path) -> None:
@@ -111,7 +165,7 @@ def test_a_checkpoint_of_another_base_policy_is_refused_before_the_simulator(
 
     _make_checkpoint(tmp_path)
     for script in ("train", "evaluate", "export", "play"):
-        words = [word for word in BASES[script] if word not in ("--checkpoint", "none")]
+        words = [word for word in BASES[script] if word not in ("--checkpoint", "none", "shipped")]
         line = refused(script, *words, "--checkpoint", "model_0.pt")
         assert "model_0.pt steers another base policy" in line
 
@@ -134,6 +188,16 @@ def test_a_missing_package_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
 
     assert run_command(main) == 2
     assert "has no package 'no_such_package': start the command with ./isaaclab.sh -p" in capsys.readouterr().err
+
+
+def test_a_missing_package_in_the_words_of_a_library(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        raise ModuleNotFoundError("wandb package is required to log to Weights and Biases.")
+
+    assert run_command(main) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("error: wandb package is required to log to Weights and Biases: install it for this Python")
+    assert line.count("\n") == 1
 
 
 def test_a_missing_module_of_ours_is_a_defect() -> None:

@@ -8,7 +8,8 @@ import torch
 from tests.rollout.scripted import HORIZON, LinePolicy, LineTask
 
 from score.steering.chunked_env import ChunkedVecEnv
-from score.steering.config import SteeringCfg, SteeringRunnerCfg, validate_runner_cfg
+from score.steering.config import SteeringCfg, SteeringRunnerCfg
+from score.steering.config_checks import validate_runner_cfg
 from score.steering.diagnostics import DeviceClock
 from score.steering.methods import make_plan
 from score.utils.errors import UserError

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import pytest
 
-from score.steering.config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
+from score.steering.config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict
+from score.steering.config_checks import validate_runner_cfg
 from score.utils.errors import UserError
 from score.utils.overrides import apply_overrides
 
@@ -78,12 +80,26 @@ def test_settings_of_the_command_line() -> None:
         ("save_interval", 0, "agent.save_interval is 0: it must be at least 1"),
         ("max_iterations", 0, "agent.max_iterations is 0: it must be at least 1"),
         ("num_steps_per_env", 0, "agent.num_steps_per_env is 0: it must be at least 1"),
+        ("algorithm.num_mini_batches", 0, "agent.algorithm.num_mini_batches is 0: it must be at least 1"),
+        ("algorithm.learning_rate", -1.0, "agent.algorithm.learning_rate is -1.0: it must be a positive number"),
+        ("algorithm.schedule", "adaptve", "unknown schedule 'adaptve'; choose one of .* Did you mean 'adaptive'"),
+        ("logger", "tensorbord", r"agent.logger: unknown logger 'tensorbord'; .*\. Did you mean 'tensorboard'\?"),
         ("algorithm.num_mini_batches", 600, "agent.algorithm.num_mini_batches is 600: it must be at most 512"),
     ],
 )
 def test_wrong_settings_are_named(path: str, value: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         validate_runner_cfg(change(SteeringRunnerCfg(), path, value), num_envs=64, horizon=8)
+
+
+@pytest.mark.parametrize("name", ["wandb", "neptune"])
+def test_a_logger_that_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None if package == name else "there")
+    cfg = SteeringRunnerCfg(logger=name)
+    with pytest.raises(UserError, match=f"agent.logger={name} needs the package '{name}', .*: pip install {name}, or"):
+        validate_runner_cfg(cfg, 64, 8)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: "there")
+    validate_runner_cfg(cfg, 64, 8)
 
 
 def test_the_learning_rate_falls_over_the_second_half() -> None:

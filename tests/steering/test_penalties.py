@@ -14,7 +14,8 @@ from tests.steering.scripted_task import SETTINGS, IdentityPolicy, PointTask, Tw
 
 from score.steering.checkpoint import load_checkpoint
 from score.steering.chunked_env import ChunkedVecEnv
-from score.steering.config import SteeringRunnerCfg, use_method, validate_runner_cfg
+from score.steering.config import SteeringRunnerCfg, use_method
+from score.steering.config_checks import validate_runner_cfg
 from score.steering.methods import make_plan
 from score.steering.penalties import CLONED, Penalties, base_motion, cloning_error
 from score.steering.squash import Squash

@@ -123,6 +123,25 @@ def default_num_envs(task: str, overrides: Sequence[str] = (), domain: str = "si
     return int(given[-1])
 
 
+def agent_settings(task: str, overrides: Sequence[str] = (), domain: str = "sim") -> Any:
+    """Settings of steering that a task would be opened with, seed and device left out; needs no simulator.
+
+    Args:
+        task: Gym id of the task.
+        overrides: Overrides; those of ``agent.`` are applied.
+        domain: ``sim`` or ``real``.
+
+    Returns:
+        The :class:`~score.steering.config.SteeringRunnerCfg` of the task.
+
+    Raises:
+        UserError: The task or its domain is unknown, or an override does not fit.
+    """
+    settings = entry_point(task, "steering_cfg_entry_point", domain)()
+    apply_overrides(settings, split_overrides(overrides, "agent")[0])
+    return settings
+
+
 @contextlib.contextmanager
 def open_task(
     task: str,
@@ -154,10 +173,9 @@ def open_task(
     """
     if num_envs is not None and num_envs < 1:
         raise UserError(f"--num_envs must be at least 1, got {num_envs}.")
-    ours, others = split_overrides(overrides, "agent")
+    _, others = split_overrides(overrides, "agent")
     name, kwargs = task_kwargs(task, domain)
-    agent_cfg = entry_point(task, "steering_cfg_entry_point", domain)()
-    apply_overrides(agent_cfg, ours)
+    agent_cfg = agent_settings(task, overrides, domain)
     if seed is not None:
         agent_cfg.seed = seed
     whole_number("--seed (agent.seed)", agent_cfg.seed, 0, 2**31 - 1)

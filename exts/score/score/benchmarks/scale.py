@@ -17,7 +17,7 @@ from typing import Any
 from score.steering.checkpoint import save_json
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.config import SteeringRunnerCfg
-from score.utils.errors import UserError
+from score.utils.errors import UserError, near_names
 
 from .scale_parts import (
     count_synchronizations,
@@ -32,6 +32,8 @@ SCALE_ENVS = (1, 16, 64, 256, 1024, 4096, 16384)
 """Numbers of environments of the suite."""
 SCALE_ENGINES = ("ovphysx", "newton_mjwarp")
 """Presets of physics of the suite."""
+KNOWN_ENGINES = (*SCALE_ENGINES, "isaacsim_physx")
+"""All presets of physics that tasks have."""
 LEAST_SECONDS = 30.0
 """A cell is not started with less than this left of the budget: a simulator starts in 10 to 20 seconds."""
 
@@ -79,6 +81,10 @@ class ScaleCfg:
             UserError: One is out of range.
         """
         SpeedCfg(self.envs, self.rounds, self.seconds)
+        for name in self.physics:
+            if name not in KNOWN_ENGINES:
+                near = near_names(name, KNOWN_ENGINES)
+                raise UserError(f"--physics: there is no engine '{name}'.{near} There are: {', '.join(KNOWN_ENGINES)}.")
         if self.decisions is not None and self.decisions < 2:
             raise UserError(f"--decisions must be at least 2, got {self.decisions}.")
         if self.budget is not None and self.budget < LEAST_SECONDS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -159,6 +160,23 @@ def require_display(viewers: Sequence[str]) -> None:
     windows = [viewer for viewer in viewers if viewer in ("newton_gl", "kit")]
     if windows and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UserError(f"--viz {windows[0]} opens a window, and there is no display: use --viz viser or --video.")
+
+
+def require_host(host: str) -> None:
+    """Check that a viewer can listen on an address.
+
+    Raises:
+        UserError: It is none, or not one of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise UserError(
+            f"--viewer_host {host}: nothing can listen there ({error}); give an address of this machine, such as"
+            " 127.0.0.1, or 0.0.0.0 for all of them."
+        ) from error
 
 
 def task_options(args: argparse.Namespace, overrides: Sequence[str], **changes: Any) -> dict[str, Any]:

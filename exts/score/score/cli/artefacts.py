@@ -30,7 +30,7 @@ LOG_ROOT = Path("logs") / "rsl_rl"
 def find_inputs(
     args: argparse.Namespace, overrides: Sequence[str], *, resume: bool = False
 ) -> tuple[Path, Path | None]:
-    """Finds what a command works with, and refuses an unknown task, domain or file before a simulator is started.
+    """Finds what a command works with, and refuses what is wrong with it before a simulator is started.
 
     Args:
         args: Flags ``--task``, ``--base_policy`` and ``--checkpoint`` (None: none), maybe ``--domain``.
@@ -41,13 +41,10 @@ def find_inputs(
         Folder of the base policy, and the steering checkpoint or None.
 
     Raises:
-        UserError: There is no such task, domain, base policy or checkpoint, or a file is unsound, or the checkpoint
-            steers another base policy.
+        UserError: There is no such task, domain, setting ``agent.*``, base policy or checkpoint, or a file is unsound,
+            or the checkpoint steers another base policy.
     """
-    from score.open_task import task_kwargs
-
-    task_kwargs(args.task, getattr(args, "domain", "sim"))
-    experiment = experiment_name(args.task, overrides)
+    experiment = experiment_name(args.task, overrides, getattr(args, "domain", "sim"))
     checkpoint = find_checkpoint(args.checkpoint or NO_CHECKPOINT, args.task, experiment, resume=resume)
     bundle = args.base_policy or shipped_base_policy(args.task)
     check_policies(bundle, checkpoint)
@@ -76,7 +73,10 @@ def find_checkpoint(selector: str, task: str, experiment: str, *, resume: bool =
     if selector == SHIPPED:
         path = shipped_checkpoint(task)
     else:
-        path = resolve_checkpoint(selector, LOG_ROOT / experiment, task)
+        try:
+            path = resolve_checkpoint(selector, LOG_ROOT / experiment, task)
+        except UserError as error:
+            raise UserError(f"{error}{'' if resume else _shipped_instead(task)}") from error
     state = load_checkpoint(path)
     if resume and "optimizer_state_dict" not in state:
         raise UserError(
@@ -86,30 +86,39 @@ def find_checkpoint(selector: str, task: str, experiment: str, *, resume: bool =
     return path
 
 
+def _shipped_instead(task: str) -> str:
+    """What to do where nothing was trained yet: some tasks come with a steering policy."""
+    try:
+        shipped_checkpoint(task)
+    except UserError:
+        return ""
+    return f" One comes with the task: --checkpoint {SHIPPED}."
+
+
 def results_folder(selector: str, checkpoint: Path | None) -> Path:
     """Where results about a checkpoint go by default: to its run, or to ``logs`` where it is of none."""
     return Path("logs") if checkpoint is None or selector == SHIPPED else checkpoint.parent
 
 
-def experiment_name(task: str, overrides: Sequence[str]) -> str:
+def experiment_name(task: str, overrides: Sequence[str], domain: str = "sim") -> str:
     """Name of the experiment below which a task's runs lie, before its environment is built.
 
     Args:
         task: Gym id of the task.
         overrides: Hydra overrides; the last ``agent.experiment_name=NAME`` decides.
+        domain: Domain of the task.
 
     Returns:
         The name.
 
     Raises:
-        UserError: The task is unknown.
+        UserError: The task or its domain is unknown, there is no such setting of steering, or the name is none.
     """
-    from score.open_task import entry_point
+    from score.open_task import agent_settings
 
-    given = [text.split("=", 1)[1] for text in overrides if text.startswith("agent.experiment_name=")]
-    if given:
-        require_plain_name(given[-1], "agent.experiment_name")
-    return given[-1] if given else str(entry_point(task, "steering_cfg_entry_point")().experiment_name)
+    name = str(agent_settings(task, overrides, domain).experiment_name)
+    require_plain_name(name, "agent.experiment_name")
+    return name
 
 
 def shipped_base_policy(task: str) -> Path:

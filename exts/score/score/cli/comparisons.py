@@ -90,29 +90,28 @@ def plan_comparison(args: argparse.Namespace, overrides: Sequence[str]) -> Compa
     EvaluationCfg(args.task, episodes=args.episodes, starts=args.starts, searches=searches, tries=args.tries,
                   search_episodes=args.search_episodes)  # fmt: skip
     args.checkpoint = None
-    find_inputs(args, overrides)
-    methods = {name: iterations_of(args, overrides, name) for name in _words(args.methods, "--methods")}
+    bundle, _ = find_inputs(args, overrides)
+    methods = {name: iterations_of(args, overrides, name, bundle) for name in _words(args.methods, "--methods")}
     comparison = Comparison(args, list(overrides), methods, seeds, domains)
     # Methods, seeds and domains may be added.
     keep_settings(comparison.folder, comparison.settings(), "a comparison")
     return comparison
 
 
-def iterations_of(args: argparse.Namespace, overrides: Sequence[str], method: str) -> int:
-    """Iterations of a method that its budget makes, with the settings that it is trained with.
+def iterations_of(args: argparse.Namespace, overrides: Sequence[str], method: str, bundle: Path) -> int:
+    """Iterations of a method that its budget makes, with the settings that it is trained with, for a base policy.
 
     Raises:
         UserError: There is no such method, a setting does not fit, or the budget is less than one iteration.
     """
-    from score.open_task import default_num_envs, entry_point
+    from score.cli.trainings import require_trainable
+    from score.open_task import agent_settings, default_num_envs
     from score.steering.config import use_method
-    from score.utils.overrides import apply_overrides, split_overrides
 
-    cfg = entry_point(args.task, "steering_cfg_entry_point")()
-    ours, _ = split_overrides(overrides, "agent")
-    apply_overrides(cfg, ours)
-    use_method(cfg, method, ours)
+    cfg = agent_settings(args.task, overrides)
+    use_method(cfg, method, overrides)
     num_envs = args.num_envs or default_num_envs(args.task, overrides)
+    require_trainable(cfg, bundle, num_envs)
     steps = num_envs * cfg.num_steps_per_env * cfg.steering.chunk_steps
     if args.budget < steps:
         raise UserError(f"--budget {args.budget}: an iteration of {method} is up to {steps} control steps; give more.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from score.utils.errors import UserError, near_names
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from score.policies import PolicySpec
 
 
+def require_demonstrations(path: Path, flag: str = "--dataset", interface: Path | None = None) -> None:
+    """Reads demonstrations without their observations, whose names only the opened task knows.
+
+    Raises:
+        UserError: There are none, or they are unsound.
+    """
+    from score.imitation.read import read_any
+
+    if not path.exists():
+        raise UserError(f"{flag} {path} does not exist: check the path.")
+    read_any(path, [], [], interface)
+
+
 def check_flags(args: argparse.Namespace) -> None:
     """Finds what is wrong with files before a simulator is started.
 
@@ -23,8 +37,7 @@ def check_flags(args: argparse.Namespace) -> None:
     """
     from score.policies.load import check_policy
 
-    if not args.dataset.exists():
-        raise UserError(f"--dataset {args.dataset} does not exist: check the path.")
+    require_demonstrations(args.dataset, interface=args.interface)
     if args.base_policy is not None:
         check_policy(args.base_policy)
 

@@ -55,12 +55,15 @@ def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, trainin
         Settings that lack only what the opened task knows.
 
     Raises:
-        UserError: ``--evaluation`` is not one report of this task.
+        UserError: ``--evaluation`` is not one report of this task, or ``--late_steps`` is more than a chunk leaves.
     """
+    from score.deployment.build import require_late_steps
     from score.deployment.record import ExportCfg
     from score.policies.load import policy_sha256
+    from score.steering.checkpoint import load_checkpoint
     from score.utils.files import sha256_of
 
+    require_late_steps(args.late_steps, load_checkpoint(checkpoint)["score"]["identity"]["chunk_steps"])
     task = args.task.rpartition(":")[2]
     reports = read_evaluations(args.evaluation, task)
     if len(reports) > 1:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from score.utils.errors import UserError
 from score.utils.files import require_file_place
+from score.utils.settings_files import require_own_report
 
 if TYPE_CHECKING:
     from score.evaluation.partial import PartialResults
@@ -31,7 +32,7 @@ def steerability_inputs(
         Settings that lack only what the opened task knows; the report's file; what the report says of its origin.
 
     Raises:
-        UserError: A flag is out of range, or the file cannot be written.
+        UserError: A flag is out of range, the file cannot be written, or it is there and no such report.
     """
     from score.evaluation.steerability import SteerabilityCfg
     from score.policies.load import policy_sha256
@@ -43,6 +44,7 @@ def steerability_inputs(
     if output.suffix != ".json":
         raise UserError(f"--output must name a .json file, got {output}.")
     require_file_place(output)
+    require_own_report(output, ("sensitivity", "advice"), "scripts/steerability.py")
     facts = {"task": task, "domain": args.domain, "seed": args.seed, "base_policy": policy_sha256(bundle)}
     facts |= {"overrides": " ".join(overrides), "commit": source_commit(), "command": command_line()}
     return cfg, output, facts

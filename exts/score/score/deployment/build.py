@@ -60,11 +60,7 @@ def build_policy(
         raise UserError(
             f"Chunk length {head.chunk_steps} does not fit the base policy: it must be 1 to {spec.horizon}."
         )
-    if not 0 <= late_steps < head.chunk_steps:
-        raise UserError(
-            f"--late_steps {late_steps}: a decision may take from 0 to {head.chunk_steps - 1} control steps, fewer than"
-            " are executed of a chunk."
-        )
+    require_late_steps(late_steps, head.chunk_steps)
     if max_offset is None:
         measured_key = past_target_key = ""
     else:
@@ -95,6 +91,23 @@ def build_policy(
     scripted = torch.jit.script(policy.eval())
     scripted.reset()
     return scripted
+
+
+def require_late_steps(late_steps: int, chunk_steps: int) -> None:
+    """Check how late the first action of a chunk may be.
+
+    Args:
+        late_steps: Control steps from a decision's observation to the first action of its chunk.
+        chunk_steps: Control steps executed of each chunk.
+
+    Raises:
+        UserError: It is more than a chunk leaves.
+    """
+    if not 0 <= late_steps < chunk_steps:
+        raise UserError(
+            f"--late_steps {late_steps}: a decision may take from 0 to {chunk_steps - 1} control steps, fewer than are"
+            " executed of a chunk."
+        )
 
 
 def _check_measured(

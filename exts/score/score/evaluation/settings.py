@@ -71,8 +71,9 @@ class EvaluationCfg:
             raise UserError(f"The number of executed steps of a chunk must be at least 1, got {self.chunk_steps}.")
         if self.tries < 0:
             raise UserError(f"--tries must be at least 1, or 0 for none, got {self.tries}.")
-        for search in self.searches or ():
-            SearchCfg(search, episodes=self.search_episodes)
+        if self.search_episodes < 1:
+            raise UserError(f"--search_episodes must be at least 1, got {self.search_episodes}.")
+        self.search_cfgs(["full"])
         if self.output is not None and self.output.suffix != ".json":
             raise UserError(f"--output must name a .json file, got {self.output}.")
 

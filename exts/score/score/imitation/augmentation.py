@@ -41,7 +41,7 @@ class AugmentationCfg:
 
     def __post_init__(self) -> None:
         for name in ("joint_noise", "history_noise", "point_noise", "extrinsic_shift", "extrinsic_rotation"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < float("inf"):
                 raise UserError(f"Setting augmentation.{name} is {getattr(self, name)}, and must be 0 or more.")
         if self.points is not None and self.points < 1:
             raise UserError(f"Setting augmentation.points is {self.points}, and must be at least 1, or none for all.")

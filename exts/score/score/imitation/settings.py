@@ -88,7 +88,7 @@ class PretrainCfg:
         _require(0 <= self.emphasis < float("inf"), "emphasis", self.emphasis, "0 or more")
         _require(self.warmup >= 0, "warmup", self.warmup, "0 or more")
         for name in ("learning_rate", "max_grad_norm", "ema_power"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
+            _require(0 < getattr(self, name) < float("inf"), name, getattr(self, name), "more than 0, and finite")
         _require(0 < self.validation_fraction < 1, "validation_fraction", self.validation_fraction, "between 0 and 1")
         _require(0 <= self.ema_max < 1, "ema_max", self.ema_max, "at least 0 and less than 1")
         for key, history in self.histories.items():

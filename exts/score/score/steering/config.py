@@ -9,14 +9,10 @@ with its target, and sinks to its floor.)
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from score.utils.errors import UserError, near_names
-
-from .latent import BASIS_KINDS
 from .methods import find_method
 
 OBSERVATION_GROUPS = {"actor": ["policy"], "critic": ["critic"]}
@@ -24,6 +20,12 @@ OBSERVATION_GROUPS = {"actor": ["policy"], "critic": ["critic"]}
 
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 """Modes of :func:`torch.compile`."""
+
+LOGGERS = ("tensorboard", "wandb", "neptune")
+"""Where rsl_rl logs to; all but the first are packages that are not installed with this project."""
+
+SCHEDULES = ("fixed", "adaptive")
+"""What becomes of the learning rate, as :class:`rsl_rl.algorithms.PPO` knows it."""
 
 
 @dataclass
@@ -168,7 +170,7 @@ class SteeringRunnerCfg:
     """Mode of :func:`torch.compile` for actor and critic; None compiles nothing."""
 
     logger: str = "tensorboard"
-    """``tensorboard``, ``wandb`` or ``neptune``."""
+    """One of :data:`LOGGERS`."""
 
     wandb_project: str = "score"
     """Project of the logger ``wandb``."""
@@ -187,78 +189,6 @@ class SteeringRunnerCfg:
 
     algorithm: AlgorithmCfg = field(default_factory=AlgorithmCfg)
     """PPO."""
-
-
-def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> None:
-    """Check every setting that would otherwise fail later, or silently do something else.
-
-    Args:
-        cfg: Settings.
-        num_envs: Number of environments.
-        horizon: Horizon of the base policy.
-
-    Raises:
-        UserError: The first setting that does not fit, by its name on the command line.
-    """
-    steering = cfg.steering
-    find_method(steering.method)
-    if steering.basis not in BASIS_KINDS:
-        raise UserError(
-            f"agent.steering.basis: unknown basis '{steering.basis}'; choose one of {', '.join(BASIS_KINDS)}."
-            + near_names(steering.basis, BASIS_KINDS)
-        )
-    _require(
-        1 <= steering.chunk_steps <= horizon,
-        "steering.chunk_steps",
-        steering.chunk_steps,
-        f"from 1 to {horizon}, the base policy's horizon",
-    )
-    if steering.compile is not None and steering.compile not in COMPILE_MODES:
-        raise UserError(
-            f"agent.steering.compile: unknown mode '{steering.compile}'; choose one of {', '.join(COMPILE_MODES)}."
-            + near_names(steering.compile, COMPILE_MODES)
-        )
-    for name, default in (("bound", 3), ("residual_limit", 0.03), ("action_reach", 0.1), ("initial_std", 0.5)):
-        value = getattr(steering, name)
-        _require(0 < value < math.inf, f"steering.{name}", value, f"a positive number ({default} is the default)")
-    _require(0 < steering.gamma <= 1, "steering.gamma", steering.gamma, "above 0 and at most 1 (0.99 is the default)")
-    if steering.final_learning_rate is not None:
-        _require(
-            0 < steering.final_learning_rate <= cfg.algorithm.learning_rate and cfg.algorithm.schedule == "fixed",
-            "steering.final_learning_rate",
-            steering.final_learning_rate,
-            f"above 0 and at most agent.algorithm.learning_rate ({cfg.algorithm.learning_rate}), with a fixed schedule",
-        )
-    for name in ("num_steps_per_env", "max_iterations", "save_interval"):
-        _require(getattr(cfg, name) >= 1, name, getattr(cfg, name), "at least 1")
-    for name, least in (
-        ("evaluation_episodes", 1),
-        ("warm_up_epochs", 1),
-        ("warm_up_iterations", 0),
-        ("decode_batch", 0),
-    ):
-        _require(getattr(steering, name) >= least, f"steering.{name}", getattr(steering, name), f"at least {least}")
-    _validate_penalties(steering)
-    _require(
-        num_envs * cfg.num_steps_per_env >= 2 * cfg.algorithm.num_mini_batches,
-        "algorithm.num_mini_batches",
-        cfg.algorithm.num_mini_batches,
-        f"at most {num_envs * cfg.num_steps_per_env // 2}, as {num_envs} environments make"
-        f" {num_envs * cfg.num_steps_per_env} decisions per iteration and a mini-batch needs two",
-    )
-
-
-def _validate_penalties(steering: SteeringCfg) -> None:
-    method = find_method(steering.method)
-    for name, able in (
-        ("cloning_weight", method.clones),
-        ("prior_weight", method.latent),
-        ("anchor_weight", method.latent),
-    ):
-        value = getattr(steering, name)
-        _require(0 <= value < math.inf, f"steering.{name}", value, "0 or a positive number")
-        wanted = f"0, as --method {steering.method} has no use for it"
-        _require(able or value == 0, f"steering.{name}", value, wanted)
 
 
 def use_method(cfg: SteeringRunnerCfg, name: str, given: Sequence[str] = ()) -> None:
@@ -310,8 +240,3 @@ def to_rsl_rl_dict(cfg: SteeringRunnerCfg) -> dict[str, Any]:
     distribution |= {"init_std": steering["initial_std"]} | {key: steering[key] for key in ("learn_std", "bound")}
     values["actor"] |= {"class_name": "MLPModel", "distribution_cfg": distribution}
     return values
-
-
-def _require(holds: bool, name: str, value: object, wanted: str) -> None:
-    if not holds:
-        raise UserError(f"agent.{name} is {value}: it must be {wanted}.")

@@ -38,7 +38,8 @@ from score.utils.random import random_state, seed_everything, set_random_state
 from .checkpoint import BEST_NAME, FORMAT, load_checkpoint, require_same, save_checkpoint, save_json
 from .checkpoint_checks import refuse_unsound, require_resumable
 from .chunked_env import ChunkedVecEnv
-from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict, validate_runner_cfg
+from .config import SteeringRunnerCfg, learning_rate, to_rsl_rl_dict
+from .config_checks import validate_runner_cfg
 from .diagnostics import IterationTimes, iteration_scalars, latent_support
 from .familiarity import Familiarity, familiarity_state, load_familiarity
 from .fixed_starts import evaluate_on_fixed_starts

@@ -20,7 +20,8 @@ from score.utils import ranks
 
 from .checkpoint import BEST_NAME, weights_sha256
 from .chunked_env import ChunkedVecEnv
-from .config import SteeringRunnerCfg, validate_runner_cfg
+from .config import SteeringRunnerCfg
+from .config_checks import validate_runner_cfg
 from .methods import METHODS, make_plan
 from .plan import Plan
 from .run_folder import require_free, write_run

@@ -60,7 +60,7 @@ def run_command(main: Callable[[], int | None]) -> int:
             left, stopped = _one_line(str(interrupt)), received[0] if received else signal.SIGINT
             return _stopped(stopped, left)
         except ModuleNotFoundError as error:
-            if (error.name or "score").partition(".")[0] in _OURS:
+            if (error.name or "").partition(".")[0] in _OURS:
                 raise
             return _fail(f"error: {missing_package(error)}", UserError.exit_code)
         except OSError as error:
@@ -81,7 +81,9 @@ def _stopped(by: signal.Signals, left: str) -> int:
 
 
 def missing_package(error: ModuleNotFoundError) -> str:
-    """Say what to do where a Python lacks what a command needs."""
+    """Say what to do where a Python lacks what a command needs; a library may say that in words of its own."""
+    if error.name is None:
+        return f"{_one_line(str(error)).rstrip('.')}: install it for this Python ({sys.executable}), or do without."
     return (
         f"this Python ({sys.executable}) has no package '{error.name}': start the command with ./isaaclab.sh -p"
         f" {sys.argv[0]} ..., which makes an environment that has it."

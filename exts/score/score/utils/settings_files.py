@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,24 @@ def read_json(path: Path, remedy: str = "restore the file") -> Any:
         return json.loads(text)
     except UNREADABLE as error:
         raise UserError(f"{path} is not JSON ({brief(error, 200)}): {remedy}.") from error
+
+
+def require_own_report(path: Path, keys: Sequence[str], script: str) -> None:
+    """Check that a file that would be replaced is a report of the command that is to write it; there may be none.
+
+    Args:
+        path: The file.
+        keys: Some keys of such a report.
+        script: The command, for the message.
+
+    Raises:
+        UserError: It is something else, and would be lost.
+    """
+    if not path.exists():
+        return
+    found = read_json(path, "name another file, or remove it")
+    if not isinstance(found, dict) or any(key not in found for key in keys):
+        raise UserError(f"{path} is no report of {script}, and would be lost: name another file, or remove it.")
 
 
 def _text(path: Path, largest: int) -> bytes:

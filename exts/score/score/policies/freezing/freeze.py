@@ -17,7 +17,7 @@ Anything else is a function that takes nothing and returns a torch.nn.Module wit
 
 Normalisation and sampler are inside, and all numbers that do not change are parameters or buffers. Names, units and the
 rate are said in interface.yaml in the folder that is written; policy.py check DIR --task TASK tells what is missing.
-Exit code 0: written; 1: refused for a reason that is said in a line, and nothing is written; 2: a mistyped flag.
+Exit code 0: written; 2: refused for a reason that is said in a line, and nothing is written.
 """
 
 # No `from __future__ import annotations`: TorchScript reads the annotations.
@@ -32,7 +32,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,12 @@ from torch import Tensor, nn
 BATCHES = (1, 2, 7)
 TOLERANCE = 1e-5
 """Largest difference of actions that must agree, relative to the largest: kernels round by the size of the batch."""
+
+
+def refuse(message: str) -> NoReturn:
+    """End with a line and exit code 2."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 class Seam(nn.Module):
@@ -81,8 +87,8 @@ class LerobotPolicy(nn.Module):
         policy = DiffusionPolicy.from_pretrained(str(folder), config=config, strict=True)
         if config.noise_scheduler_type != "DDIM":
             if not steps:
-                raise SystemExit(
-                    f"error: {folder} samples with {config.noise_scheduler_type}, which draws noise at every step, so"
+                refuse(
+                    f"{folder} samples with {config.noise_scheduler_type}, which draws noise at every step, so"
                     " the latent does not decide the actions: --inference_steps 16 runs the same weights with DDIM."
                 )
             names = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "clip_sample")
@@ -130,10 +136,10 @@ def refusing(what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         advice = f"start this file with a Python that has it (not {sys.executable}), or name its folder in PYTHONPATH"
-        raise SystemExit(f"error: {what} needs '{error.name}': {advice}.") from error
+        refuse(f"{what} needs '{error.name}': {advice}.")
     except Exception as error:
         message = " ".join(str(error).split())[:300].rstrip(".")
-        raise SystemExit(f"error: {what} fails with {type(error).__name__}: {message}.") from error
+        refuse(f"{what} fails with {type(error).__name__}: {message}.")
 
 
 def compile_policy(policy: nn.Module) -> tuple[Any, str]:
@@ -181,14 +187,11 @@ def run(policy: Any, windows: dict[str, Tensor], noise: Tensor) -> Tensor:
     with refusing(f"the policy, given {shapes} and noise {tuple(noise.shape)},"):
         condition = policy.encode(dict(windows))
         actions = policy.decode(condition, noise)
-        found = tuple(condition.shape), tuple(actions.shape)
-    if (len(found[0]), len(found[1])) != (2, 3) or {found[0][0], found[1][0]} != {len(noise)}:
-        raise SystemExit(
-            f"error: encode returned {found[0]} and decode {found[1]} for a batch of {len(noise)}: (batch, C) and"
-            " (batch, H, A) are needed."
-        )
+        code, chunk = tuple(condition.shape), tuple(actions.shape)
+    if (len(code), len(chunk)) != (2, 3) or {code[0], chunk[0]} != {len(noise)}:
+        refuse(f"encode returned {code} and decode {chunk} for a batch of {len(noise)}: (batch, C) and (batch, H, A).")
     if not bool(torch.isfinite(actions).all()):
-        raise SystemExit("error: the actions of random windows are not finite.")
+        refuse("the actions of random windows are not finite.")
     return actions
 
 
@@ -198,14 +201,14 @@ def check(policy: nn.Module, frozen: Any) -> float:
     original = run(policy, windows, noise)
     torch.manual_seed(2)
     if not torch.equal(original, run(policy, windows, noise)):
-        raise SystemExit(
-            "error: the same windows and noise give other actions the second time: the policy draws noise of its own"
+        refuse(
+            "the same windows and noise give other actions the second time: the policy draws noise of its own"
             " (DDPM, dropout), or keeps state. Use DDIM with eta 0, evaluation mode, and no queues."
         )
     if bool(((run(policy, windows, -noise) - original).abs().amax(dim=(1, 2)) == 0.0).any()):
-        raise SystemExit("error: the noise does not change the actions, so there is nothing to steer.")
+        refuse("the noise does not change the actions, so there is nothing to steer.")
     if not run(frozen, windows, noise.clone().requires_grad_(True)).requires_grad:
-        raise SystemExit("error: no gradient goes from actions to noise: remove no_grad and detach from decode.")
+        refuse("no gradient goes from actions to noise: remove no_grad and detach from decode.")
     worst = 0.0
     with torch.no_grad():
         for size in BATCHES:
@@ -222,7 +225,7 @@ def difference(found: Tensor, wanted: Tensor, problem: str) -> float:
     """The largest difference of actions, relative to the largest; above :data:`TOLERANCE` it is a problem."""
     worst = float((found - wanted).abs().max() / wanted.abs().max())
     if not worst <= TOLERANCE:
-        raise SystemExit(f"error: {problem}, by {worst:.1e} of the largest.")
+        refuse(f"{problem}, by {worst:.1e} of the largest.")
     return worst
 
 
@@ -256,7 +259,7 @@ def read_function(text: str) -> nn.Module:
     path, function = Path(text.rpartition(":")[0]), text.rpartition(":")[2]
     specification = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
     if specification is None or specification.loader is None:
-        raise SystemExit(f"error: '{text}' is neither a LeRobot folder (pretrained_model) nor FILE.py:FUNCTION.")
+        refuse(f"'{text}' is neither a LeRobot folder (pretrained_model) nor FILE.py:FUNCTION.")
     module = importlib.util.module_from_spec(specification)
     sys.modules[path.stem] = module  # where torch looks for the source
     with refusing(text):
@@ -287,6 +290,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:  # noqa: UP045 - also fo
     """Make, compile, compare and write."""
     description, formatter = f"{__doc__}\nThis file: {__file__}", argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("freeze", None, description, formatter_class=formatter, allow_abbrev=False)
+    parser.error = lambda message: refuse(f"{message}; --help lists the flags.")  # type: ignore[method-assign]
     parser.add_argument("policy", metavar="DIR|FILE.py:FUNCTION", help="LeRobot checkpoint, or what makes the policy")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the base policy to make")
     what = "LeRobot: steps of DDIM (default: the checkpoint's; needed for one of DDPM)"
@@ -296,7 +300,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:  # noqa: UP045 - also fo
     if args.inference_steps < 0 or (args.inference_steps and not folder):
         parser.error("--inference_steps is a number of at least 1, and for LeRobot checkpoints")
     if args.output.exists():
-        raise SystemExit(f"error: {args.output} already exists: name another folder.")
+        refuse(f"{args.output} already exists: name another folder.")
     policy = read_lerobot(Path(args.policy), args.inference_steps) if folder else read_function(args.policy)
     policy = policy.cpu().eval().requires_grad_(False)
     settings = describe(policy)
