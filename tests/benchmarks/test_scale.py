@@ -133,8 +133,9 @@ def cells_of(cfg: ScaleCfg) -> list[tuple[int, str, str]]:
 
 
 def test_small_cells_come_first_for_all_engines_and_devices() -> None:
-    cfg = ScaleCfg(envs=(16, 1), physics=("a", "b"), devices=("cpu",))
-    assert cells_of(cfg) == [(1, "a", "cpu"), (1, "b", "cpu"), (16, "a", "cpu"), (16, "b", "cpu")]
+    cfg = ScaleCfg(envs=(16, 1), physics=("ovphysx", "newton_mjwarp"), devices=("cpu",))
+    found = [(1, "ovphysx"), (1, "newton_mjwarp"), (16, "ovphysx"), (16, "newton_mjwarp")]
+    assert cells_of(cfg) == [(envs, engine, "cpu") for envs, engine in found]
 
 
 def working(clock: Clock, seconds: float, given: list[Any]) -> Callable[[Cell, float | None], dict[str, Any]]:
@@ -149,7 +150,7 @@ def working(clock: Clock, seconds: float, given: list[Any]) -> Callable[[Cell, f
 def test_a_budget_ends_the_suite_and_resume_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clock, path = Clock(monkeypatch), tmp_path / "scale.json"
     given: list[Any] = []
-    cfg = ScaleCfg(envs=(1, 16, 64), physics=("a",), budget=100.0)
+    cfg = ScaleCfg(envs=(1, 16, 64), physics=("ovphysx",), budget=100.0)
     run_cells(cfg, working(clock, 40.0, given), scale_report(cfg, **FACTS), path)
     # 100, then 60 s are left; 20 are too few to start a simulator
     assert given == [(1, 100.0), (16, 60.0)]
@@ -165,7 +166,7 @@ def test_a_budget_ends_the_suite_and_resume_goes_on(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_cell_is_written_before_the_next_begins(tmp_path: Path) -> None:
-    path, cfg = tmp_path / "scale.json", ScaleCfg(envs=(1, 16), physics=("a",))
+    path, cfg = tmp_path / "scale.json", ScaleCfg(envs=(1, 16), physics=("ovphysx",))
 
     def work(cell: Cell, left: float | None) -> dict[str, Any]:
         if cell.num_envs == 16:
