@@ -61,5 +61,5 @@ def add_video_camera(env_cfg: ManagerBasedRLEnvCfg, size: tuple[int, int]) -> No
             clipping_range=(0.05, 10.0),
         ),
         offset=CameraCfg.OffsetCfg(pos=eye, rot=tuple(quat), convention="opengl"),
-        renderer_cfg=NewtonWarpRendererCfg(use_cuda_graph=False),
+        renderer_cfg=NewtonWarpRendererCfg(use_cuda_graph=False, enable_shadows=True),
     )
