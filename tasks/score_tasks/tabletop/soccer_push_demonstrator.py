@@ -33,7 +33,9 @@ class Habits(HandHabits):
     push: tuple[float, float, float] = (0.02, 0.02, 0.02)
     """Path per control step while pushing: twice as fast, the ball runs away and comes back off the wall."""
     leaves: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Chance of leaving as soon as the ball has crossed the line."""
+    """Chance of leaving the ball to roll."""
+    short: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """How far before the goal's line it leaves then, at most."""
 
 
 class SoccerPushDemonstrator(HandDemonstrator):
@@ -48,7 +50,8 @@ class SoccerPushDemonstrator(HandDemonstrator):
         tremor_std=0.0006,
         beside=(0.022, 0.016, 0.0),
         push=(0.040, 0.026, 0.020),
-        leaves=(1.0, 0.5, 0.0),
+        leaves=(1.0, 0.7, 0.0),
+        short=(0.14, 0.09, 0.0),
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -69,6 +72,7 @@ class SoccerPushDemonstrator(HandDemonstrator):
         side = torch.where(self.chance(0.5), 1.0, -1.0)
         self._beside = side * self.by_care(self.habits.beside)
         self._leaves = self.uniform((0.0, 1.0)) < self.by_care(self.habits.leaves)
+        self._short = self.uniform((0.3, 1.0)) * self.by_care(self.habits.short)
 
     def look(self) -> None:
         """Sees the ball, relative to the goal, and the way to it."""
@@ -101,7 +105,7 @@ class SoccerPushDemonstrator(HandDemonstrator):
         return self.near(self._behind(0.03, 0.04), self._facing()) | (self.steps > 20)
 
     def _leaving(self) -> torch.Tensor:
-        return self._leaves & self._crossed[:, 0]
+        return self._leaves & (self._ball[:, 1] > LINE - self._short)
 
     def _pushing(self) -> torch.Tensor:
         """A place beyond the blade's edge of the ball: what is off to the side is put right before it goes on."""
