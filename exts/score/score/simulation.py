@@ -273,6 +273,8 @@ def open_isaac(
                 f"Task '{task}' has no camera for videos: its settings lack add_video_camera (docs/ARCHITECTURE.md)."
             )
         env_cfg.add_video_camera(camera)
+    if (camera is not None or visualizers) and hasattr(env_cfg, "show_meshes"):
+        env_cfg.show_meshes()
     if visualizers:
         env_cfg.sim.visualizer_cfgs = viewer_settings(visualizers, viewer_host)
     launcher_args = {"device": env_cfg.sim.device, "visualizer": list(visualizers) or None}

@@ -133,7 +133,7 @@ def _layer(item: SceneObject, static: bool) -> Path:
     asset = item.asset.usd_path
     said = (str(asset), asset.stat().st_mtime_ns, static, repr(item))
     key = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
-    path = Path(_layers().name) / key / f"{item.name}.usda"
+    path = Path(layers().name) / key / f"{item.name}.usda"
     if not path.is_file():
         write_scene_object(item, path, static=static)
     return path if item.joint is None else _jointed(item, item.joint, path)
@@ -175,6 +175,6 @@ def _jointed(item: SceneObject, joint: JointCfg, body: Path) -> Path:
 
 
 @functools.cache
-def _layers() -> tempfile.TemporaryDirectory[str]:
-    """Readable by this user alone, and removed when the process ends."""
+def layers() -> tempfile.TemporaryDirectory[str]:
+    """Return this process' folder of USD layers: readable by this user alone, and removed when the process ends."""
     return tempfile.TemporaryDirectory(prefix="score_scenes_")

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import field
+from pathlib import Path
 
 from isaaclab.envs import ManagerBasedRLEnvCfg
 from isaaclab.utils import configclass
 
+from score_assets.robots.franka_meshes import dressed_robot, mesh_folder
 from score_tasks.kit.physics import DECIMATION
+from score_tasks.kit.scene import layers
 from score_tasks.kit.video import add_video_camera
 
 
@@ -25,3 +28,11 @@ class TaskEnvCfg(ManagerBasedRLEnvCfg):
     def add_video_camera(self, size: tuple[int, int]) -> None:
         """Add a camera that needs no GPU; see :func:`score_tasks.kit.video.add_video_camera`."""
         add_video_camera(self, size)
+
+    def show_meshes(self) -> None:
+        """Show the robot as it looks where ``franky-sim`` is installed; bodies and colliders stay what they are."""
+        folder, robot = mesh_folder(), self.scene.robot
+        if folder is not None:
+            usd_path = Path(robot.spawn.usd_path)
+            seen = dressed_robot(usd_path, folder, Path(layers().name) / f"{usd_path.stem}_meshes.usdc")
+            self.scene.robot = robot.replace(spawn=robot.spawn.replace(usd_path=str(seen)))
