@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pxr import Usd, UsdPhysics
+from pxr import Usd, UsdPhysics, UsdShade
 from tests.tasks.tabletop_scene import HandMadeEnv
 from tests.tasks.test_events import Body, Scene
 
@@ -99,7 +99,7 @@ def test_resistance_is_written_for_both_engines(tmp_path: Path) -> None:
     stage = Usd.Stage.Open(str(write_scene_object(item, tmp_path / "ball.usda")))
     root = stage.GetDefaultPrim()
     assert root.GetAttribute("physxRigidBody:linearDamping").Get() == pytest.approx(0.1)
-    assert root.GetAttribute("physxRigidBody:angularDamping").Get() == pytest.approx(2.0)
+    assert root.GetAttribute("physxRigidBody:angularDamping").Get() == pytest.approx(16.0)
     colliders = [prim for prim in Usd.PrimRange(root) if prim.HasAPI(UsdPhysics.CollisionAPI)]
     assert [prim.GetAttribute("mjc:condim").Get() for prim in colliders] == [6]
     materials = [prim for prim in Usd.PrimRange(root) if prim.HasAPI(UsdPhysics.MaterialAPI)]
@@ -161,6 +161,15 @@ def test_the_inertia_that_is_given_counts(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         np.diag(read_usd(tmp_path / "ball" / "ball.usdc").inertia), (3e-6, 1e-6, 3.5e-6), rtol=1e-4
     )
+
+
+@pytest.mark.parametrize("scene", PROPS)
+def test_a_renderer_without_colors_of_vertices_shows_the_props_in_theirs(scene: str) -> None:
+    for prop in PROPS[scene]:
+        stage = Usd.Stage.Open(str(scene_file(scene).parent / prop.name / f"{prop.name}.usdc"))
+        surface = UsdShade.Shader(stage.GetPrimAtPath(f"/{prop.name}/Looks/visual/surface"))
+        # colours of vertices are kept in 255 steps
+        np.testing.assert_allclose(surface.GetInput("diffuseColor").Get(), prop.color, atol=1 / 255)
 
 
 def test_joints_with_an_offset_of_their_own() -> None:

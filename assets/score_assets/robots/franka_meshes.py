@@ -55,6 +55,8 @@ def dressed_robot(usd_path: Path, folder: Path, output: Path) -> Path:
     robot = source.GetDefaultPrim()
     stage, root = new_stage(robot.GetName())
     root.GetReferences().AddReference(str(usd_path))
+    # As scene layers: a run names the files it is made from by their hashes, and this one is only seen.
+    stage.GetRootLayer().customLayerData = {"score_scene_object": "robot"}
     model = ElementTree.parse(folder / _MODEL).getroot()
     files = {mesh.get("name"): mesh.get("file") for mesh in model.iter("mesh")}
     colors = {

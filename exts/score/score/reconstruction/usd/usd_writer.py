@@ -111,7 +111,9 @@ def _write_visual(stage: Usd.Stage, root: str, visual: Scan, texture_file: str |
     shader.CreateIdAttr("UsdPreviewSurface")
     shader.CreateInput("roughness", _KINDS.Float).Set(0.6)
     color = shader.CreateInput("diffuseColor", _KINDS.Color3f)
-    color.Set(Gf.Vec3f(*_VISUAL_COLOR))
+    # Renderers that do not read colours of vertices draw the mean of them.
+    mean = _VISUAL_COLOR if visual.colors is None else (visual.colors[:, :3] / 255.0).mean(0).tolist()
+    color.Set(Gf.Vec3f(*mean))
     material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
     if visual.uv is not None and texture_file is not None:
         uv = primvars.CreatePrimvar("st", _KINDS.TexCoord2fArray, UsdGeom.Tokens.vertex)
