@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ TILE = 400
 """Edge of a picture [pixels]."""
 _BACKGROUND = np.array([246, 246, 248], dtype=np.float64)
 _GREY = np.array([176.0, 178.0, 184.0])
+_INK = (60, 60, 66)
+_DISTANCE, _HALF_SPAN = 4.2, 0.26
+"""Distance of the perspective view in radii of the object, and tangent of half of what it sees."""
 _LIGHT = np.array([0.35, -0.45, 0.82])
 _PALETTE = np.array(
     [[66, 133, 183], [237, 140, 57], [92, 170, 92], [203, 84, 84], [143, 112, 189], [148, 110, 98],
@@ -41,14 +45,18 @@ def write_pictures(directory: Path, visual: Scan, pieces: Sequence[Piece], axis_
     """
     seen = _render_scan(visual)
     mesh = combined_mesh(pieces)
+    # Of the perspective views at the distance of their middle.
+    views = [TILE / (2.0 * _HALF_SPAN * _DISTANCE * _radius(vertices)) for vertices in (visual.vertices, mesh.vertices)]
+    section, scale = _section(visual, pieces, axis_xy)
     owner = np.repeat(np.arange(len(pieces)), [len(piece.mesh().faces) for piece in pieces])
     tiles = [
-        _labelled(seen, f"seen: {len(visual.faces):,} faces"),
+        _labelled(seen, f"seen: {len(visual.faces):,} faces", views[0]),
         _labelled(
             _render(mesh, _PALETTE[owner % len(_PALETTE)]),
             f"collides: {len(pieces)} piece{'s' if len(pieces) > 1 else ''}",
+            views[1],
         ),
-        _labelled(_section(visual, pieces, axis_xy), "section: mesh (line), pieces (filled)"),
+        _labelled(section, "section: mesh (line), pieces (filled)", scale),
     ]
     sheet = Image.new("RGB", (len(tiles) * TILE, TILE))
     for index, tile in enumerate(tiles):
@@ -66,12 +74,12 @@ def _render_scan(visual: Scan) -> Image.Image:
 
 def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> Image.Image:
     """A perspective view from the front, the right and above; ``look`` gives colours by face, texture or vertex."""
-    center, radius = mesh.bounds.mean(axis=0), float(np.linalg.norm(mesh.extents)) / 2.0
-    eye = center + 4.2 * radius * np.array([0.45, -0.72, 0.53])
+    center = mesh.bounds.mean(axis=0)
+    eye = center + _DISTANCE * _radius(mesh.vertices) * np.array([0.45, -0.72, 0.53])
     forward = (center - eye) / np.linalg.norm(center - eye)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
-    span = np.linspace(-0.26, 0.26, 2 * TILE)
+    span = np.linspace(-_HALF_SPAN, _HALF_SPAN, 2 * TILE)
     u, v = np.meshgrid(span, -span)
     rays = forward + u[..., None] * right + v[..., None] * np.cross(right, forward)
     rays = (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).reshape(-1, 3)
@@ -85,6 +93,11 @@ def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> I
     image[hit] = np.clip(surface_colors(mesh, look, points, face[hit]) * shade[:, None], 0.0, 255.0)
     picture = Image.fromarray(image.reshape(2 * TILE, 2 * TILE, 3).astype(np.uint8))
     return picture.resize((TILE, TILE), Image.Resampling.BOX)
+
+
+def _radius(vertices: NDArray[np.float64]) -> float:
+    """Half the diagonal of a box around an object."""
+    return float(np.linalg.norm(np.ptp(vertices, axis=0))) / 2.0
 
 
 def surface_colors(
@@ -118,8 +131,8 @@ def surface_colors(
     return np.einsum("ij,ijk->ik", weights, look.colors[corners].astype(np.float64))
 
 
-def _section(visual: Scan, pieces: Sequence[Piece], axis_xy: tuple[float, float]) -> Image.Image:
-    """The plane y = constant: x to the right, z up."""
+def _section(visual: Scan, pieces: Sequence[Piece], axis_xy: tuple[float, float]) -> tuple[Image.Image, float]:
+    """The plane y = constant, x to the right, z up; and the pixels of a metre."""
     mesh = trimesh.Trimesh(visual.vertices, visual.faces, process=False)
     (x0, _, z0), (x1, _, z1) = mesh.bounds
     scale = 0.8 * TILE / max(x1 - x0, z1 - z0)
@@ -138,10 +151,26 @@ def _section(visual: Scan, pieces: Sequence[Piece], axis_xy: tuple[float, float]
         pixels = [((p[0] - (x0 + x1) / 2.0) * scale + TILE / 2, TILE / 2 - (p[2] - (z0 + z1) / 2.0) * scale)
                   for p in (start, end)]  # fmt: skip
         draw.line(pixels, fill=(20, 20, 24), width=2)
-    return picture
+    return picture, scale
 
 
-def _labelled(picture: Image.Image, text: str) -> Image.Image:
+def bar_length(longest: float) -> float:
+    """The longest length that a scale bar may show, m: 1, 2 or 5 times a power of ten.
+
+    Args:
+        longest: Room for the bar, m, above 0.
+    """
+    power = 10.0 ** math.floor(math.log10(longest))
+    return max(step for step in (1.0, 2.0, 5.0) if step * power <= longest * (1.0 + 1e-9)) * power
+
+
+def _labelled(picture: Image.Image, text: str, scale: float) -> Image.Image:
+    """A picture with a line of text below and a scale bar above; ``scale`` is in pixels per metre."""
     labelled = picture.copy()
-    ImageDraw.Draw(labelled).text((10, TILE - 22), text, fill=(60, 60, 66), font_size=14)
+    draw = ImageDraw.Draw(labelled)
+    draw.text((10, TILE - 22), text, fill=_INK, font_size=14)
+    length = bar_length(0.3 * TILE / scale)
+    draw.rectangle((10, 14, 10 + round(length * scale) - 1, 16), fill=_INK)
+    said = f"{length * 1000:g} mm" if length < 0.01 else f"{length * 100:g} cm"
+    draw.text((10, 20), said, fill=_INK, font_size=14)
     return labelled
