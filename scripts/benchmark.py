@@ -52,7 +52,7 @@ except KeyboardInterrupt:
 
 
 def make_command() -> Command:
-    """Describes the command line."""
+    """Describe the command line."""
     command = Command(__doc__)
     command.add_task(
         "SCORE-Insert-v0", num_envs="speed 1 16 64 256, scale 1 to 16384, soak 64, cloud 4096", several=True
@@ -77,7 +77,7 @@ def make_command() -> Command:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the suite, or one of its workers."""
+    """Run the suite, or one of its workers."""
     args, overrides = make_command().parse(arguments)
     if args.suite not in SUITES:
         near = near_names(args.suite, SUITES)
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
-    """Measures all numbers of environments, each by a worker; or one of them, as such a worker."""
+    """Measure all numbers of environments, each by a worker; or one of them, as such a worker."""
     from score.benchmarks import speed
     from score.cli.artefacts import open_steered
     from score.cli.progress import print_whole
@@ -124,7 +124,7 @@ def run_speed(args: argparse.Namespace, overrides: Sequence[str]) -> int:
 
 
 def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
-    """Measures all cells, each by a worker; or one of them, as such a worker."""
+    """Measure all cells, each by a worker; or one of them, as such a worker."""
     from score.benchmarks import scale, scale_report, speed, workers
     from score.cli.arguments import require_device
     from score.cli.artefacts import open_steered
@@ -168,7 +168,7 @@ def run_scale(args: argparse.Namespace, overrides: Sequence[str]) -> int:
 
 
 def _worker(args: argparse.Namespace, overrides: Sequence[str], *, worker: Path, **changes: Any) -> list[str]:
-    """The command of a worker that writes to a file: the flags of this process, but for what it measures."""
+    """Return the command of a worker that writes to a file: the flags of this process, but for what it measures."""
     given = ("suite", "task", "domain", "seed", "seconds", "rounds", "decisions", "device", "base_policy")
     flags = {name: getattr(args, name) for name in given} | changes | {"worker": worker}
     words = [str(word) for name, value in flags.items() if value is not None for word in (f"--{name}", value)]
@@ -176,7 +176,7 @@ def _worker(args: argparse.Namespace, overrides: Sequence[str], *, worker: Path,
 
 
 def run_soak(args: argparse.Namespace, overrides: Sequence[str]) -> int:
-    """Runs both soaks in one environment; exit code 1 if a number that is not finite reached the learner."""
+    """Run both soaks in one environment; exit code 1 if a number that is not finite reached the learner."""
     from score.benchmarks.soak import soak_actions, soak_latents
     from score.cli.artefacts import open_steered
     from score.cli.progress import console_progress
@@ -198,7 +198,7 @@ def run_soak(args: argparse.Namespace, overrides: Sequence[str]) -> int:
 
 
 def run_reconstruction(args: argparse.Namespace, _: Sequence[str]) -> int:
-    """Scans the project's own objects virtually, reconstructs them, and compares."""
+    """Scan the project's own objects virtually, reconstruct them, and compare."""
     from score_assets.objects.ground_truth import GROUND_TRUTH
 
     names = args.objects or list(GROUND_TRUTH)
@@ -214,7 +214,7 @@ def run_reconstruction(args: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def run_seating(args: argparse.Namespace, _: Sequence[str]) -> int:
-    """Drops pegs into sockets; exit code 1 if one did not seat."""
+    """Drop pegs into sockets; exit code 1 if one did not seat."""
     import warp
 
     from score.benchmarks.seating import benchmark_seating, seating_table
@@ -227,7 +227,7 @@ def run_seating(args: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def run_cloud(args: argparse.Namespace, _: Sequence[str]) -> int:
-    """Times the cloud of one control step, for the largest number of environments that tasks are planned for."""
+    """Time the cloud of one control step, for the largest number of environments that tasks are planned for."""
     from score.benchmarks.cloud import benchmark_cloud
     from score_tasks.kit.frames import points_from
 
@@ -254,7 +254,7 @@ OPENING = ("speed", "scale", "soak")
 
 
 def _require_task(args: argparse.Namespace, overrides: Sequence[str]) -> None:
-    """Refuses what is wrong with the task's flags before a worker is started."""
+    """Refuse what is wrong with the task's flags before a worker is started."""
     from score.cli.artefacts import find_inputs
 
     args.checkpoint = None
@@ -285,7 +285,7 @@ def _write(args: argparse.Namespace, report: Mapping[str, Any]) -> None:
 
 
 def _conclude(args: argparse.Namespace, rows: list[dict[str, Any]], shown: Any) -> int:
-    """Writes and prints what a suite that opens no task has measured."""
+    """Write and print what a suite that opens no task has measured."""
     from score.cli.progress import print_whole
 
     _write(args, {"seed": args.seed, **_facts(), "rows": rows})

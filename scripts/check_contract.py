@@ -26,7 +26,7 @@ except KeyboardInterrupt:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command."""
+    """Run the command."""
     command = Command(__doc__)
     command.add_task(num_envs="the episodes")
     command.add_domain()

@@ -24,7 +24,7 @@ except KeyboardInterrupt:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command."""
+    """Run the command."""
     command = Command(__doc__)
     command.add_task(num_envs="the episodes, at most 256")
     command.add_processes()

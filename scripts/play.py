@@ -28,7 +28,7 @@ VIEWERS = ("newton_gl", "viser", "rerun", "kit")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command."""
+    """Run the command."""
     command = Command(__doc__)
     command.add_task(num_envs="1; a video shows no more")
     command.add_base_policy()

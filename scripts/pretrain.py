@@ -94,7 +94,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def network_cfg(arguments: argparse.Namespace) -> Any:
-    """Settings of the network of the kind that the flags name."""
+    """Return the settings of the network of the kind that the flags name."""
     from score.policies.settings import DiffusionNetworkCfg, FlowNetworkCfg
 
     if arguments.network is not None and arguments.kind != "diffusion":

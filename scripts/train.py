@@ -28,7 +28,7 @@ except KeyboardInterrupt:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command."""
+    """Run the command."""
     command = Command(__doc__)
     command.add_task(num_envs="the task's own", seed=None)
     command.add_processes()

@@ -53,7 +53,7 @@ def scene_file(name: str) -> Path:
 
 
 def _folder(kind: str, name: str, file: str, what: str) -> Path:
-    """The folder ``name`` below the folder ``kind``; it has to hold ``file``."""
+    """Return the folder ``name`` below the folder ``kind``; it has to hold ``file``."""
     root = ASSETS_DIR / kind
     if not (root / name / file).is_file():
         there = sorted(item.parent.name for item in root.glob(f"*/{file}"))

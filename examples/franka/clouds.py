@@ -27,7 +27,7 @@ class RecordedCloud:
         self.clouds, self.name, self.step = clouds, name, 0
 
     def read(self) -> tuple[dict[str, torch.Tensor], float]:
-        """The next cloud, and the time.monotonic() of now: a camera that is never late."""
+        """Return the next cloud, and the time.monotonic() of now: a camera that is never late."""
         cloud = self.clouds[min(self.step, len(self.clouds) - 1)]
         self.step += 1
         return {self.name: cloud}, time.monotonic()
@@ -77,7 +77,7 @@ class RealSenseCloud:
         self.pipeline.start(config)
 
     def read(self) -> tuple[dict[str, torch.Tensor], float]:
-        """The newest cloud by segments, (n, 3) [m] each, and the time.monotonic() at which it was taken.
+        """Return the newest cloud by segments, (n, 3) [m] each, and the time.monotonic() at which it was taken.
 
         Waits for the first picture only; later, a picture that did not come leaves the cloud as old as it is, which
         the loop counts. Raises a RuntimeError if an object is not seen.

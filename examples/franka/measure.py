@@ -155,12 +155,12 @@ class Acting:
         return self.act(observations)
 
     def __getattr__(self, name: str) -> Any:
-        """The capsule's."""
+        """Return the capsule's."""
         return getattr(self.policy, name)
 
 
 def track(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
-    """The recorded episode: the arm's joints against the simulator's at the same control step, and some time later.
+    """Play the recorded episode: the arm's joints against the simulator's at the same control step, and some later.
 
     Once with the recorded targets, which leaves the arm's way of following them, and once with the policy's, which
     sees the recorded clouds and the arm's own joints.
@@ -204,7 +204,7 @@ def positions(record: np.ndarray[Any, Any], times: list[float], delay: int = 0) 
 
 
 def policy_raises(bench: Bench) -> Act:
-    """The policy raises in a step."""
+    """Make the policy raise in a step."""
 
     def act(observations: dict[str, torch.Tensor]) -> torch.Tensor:
         if bench.late:
@@ -215,7 +215,7 @@ def policy_raises(bench: Bench) -> Act:
 
 
 def cloud_stops(bench: Bench) -> None:
-    """The camera gives the same cloud again and again, with the time at which it was taken."""
+    """Make the camera give the same cloud again and again, with the time at which it was taken."""
     newest = bench.read_cloud
     kept: list[Any] = []
 
@@ -228,7 +228,7 @@ def cloud_stops(bench: Bench) -> None:
 
 
 def network_is_cut(bench: Bench) -> Act:
-    """Nothing arrives any more, in either direction."""
+    """Let nothing arrive any more, in either direction."""
 
     def act(observations: dict[str, torch.Tensor]) -> torch.Tensor:
         if bench.late:
@@ -246,7 +246,7 @@ EVENTS: dict[str, Event] = {
 
 
 def stop(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
-    """What the arm does after the policy raised, the cloud stopped coming, the network was cut."""
+    """Measure what the arm does after the policy raised, the cloud stopped coming, the network was cut."""
     runs = {name: bench.run(len(bench.joints), event) for name, event in EVENTS.items()}
     record = bench.loopback.close()
     ends = [run.reads[0] for run in list(runs.values())[1:]] + [float("inf")]
@@ -268,7 +268,7 @@ def at_rest(run: Run, record: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def loop(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
-    """The control loop for some time: how evenly it reads, and how long a target takes from there."""
+    """Run the control loop for some time: how evenly it reads, and how long a target takes from there."""
     began, busy = time.monotonic(), time.process_time()
     run = bench.run(round(args.seconds / bench.period / bench.slow))
     wall, busy = time.monotonic() - began, time.process_time() - busy

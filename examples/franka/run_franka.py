@@ -28,7 +28,7 @@ Reader = Callable[[], tuple[dict[str, torch.Tensor], float]]
 
 
 def load_program(capsule: Path) -> ModuleType:
-    """The capsule's run_policy.py as a module.
+    """Import the capsule's run_policy.py as a module.
 
     Raises:
         SystemExit: The folder has none.
@@ -56,7 +56,7 @@ def connect(program: ModuleType, arm: FrankaArm, read_cloud: Reader) -> None:
 
 
 def known_segments(manifest: dict[str, Any], name: str, cloud: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The segments of a cloud (n, 3) that follow from the joints alone, (n_i, 3) each.
+    """Return the segments of a cloud (n, 3) that follow from the joints alone, (n_i, 3) each.
 
     For a gripper that does not open, in its own frame, that is what it was in the recorded episode.
     """

@@ -52,7 +52,7 @@ def near_color(picture: NDArray[np.uint8], color: tuple[int, int, int], toleranc
 
 
 def fit_plane(points: Points, tolerance: float, tries: int = 100, seed: int = 0) -> NDArray[np.floating[Any]]:
-    """The plane that most points (n, 3) lie on, (4,): n . p + d = 0 with the unit normal n pointing up (z >= 0).
+    """Return the plane that most points (n, 3) lie on, (4,): n . p + d = 0 with the unit normal n pointing up (z >= 0).
 
     Args:
         points: At least three.

@@ -32,7 +32,7 @@ class FlawedExpert:
     """
 
     def __init__(self, expert: Expert, misplaced: float, generator: np.random.Generator) -> None:
-        """Draws the flaws of an episode.
+        """Draw the flaws of an episode.
 
         Args:
             expert: State (39,) -> action (4,).
@@ -44,7 +44,7 @@ class FlawedExpert:
         """Of the object and of the goal, (2, 2) [m]."""
 
     def act(self, state: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The action (4,) that is sent."""
+        """Return the action (4,) that is sent."""
         seen = state.copy()
         seen[4:6] += self.shifts[0]
         seen[-3:-1] += self.shifts[1]
@@ -53,7 +53,7 @@ class FlawedExpert:
 
 
 def episodes(task: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Runs demonstrations.
+    """Run demonstrations.
 
     Args:
         task: Key of ``metaworld_tasks.SCENES``.
@@ -82,7 +82,7 @@ def episodes(task: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def record(task: str, count: int, seed: int, path: Path) -> float:
-    """Writes demonstrations in Isaac Lab's episode layout, whole or not at all.
+    """Write demonstrations in Isaac Lab's episode layout, whole or not at all.
 
     Args:
         task: Key of ``metaworld_tasks.SCENES``.

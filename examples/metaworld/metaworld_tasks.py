@@ -75,7 +75,7 @@ class MetaWorld(gym.Env):
     metadata = {"render_modes": [], "render_fps": RATE_HZ}  # noqa: RUF012
 
     def __init__(self, scene: str) -> None:
-        """Makes it.
+        """Make the environment.
 
         Args:
             scene: Key of :data:`SCENES`.
@@ -98,7 +98,7 @@ class MetaWorld(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        """Begins an episode; with a seed, the same one every time."""
+        """Begin an episode; with a seed, the same one every time."""
         super().reset(seed=seed)
         self.world.seed(int(self.np_random.integers(2**31)))
         self.state, _ = self.world.reset()
@@ -107,7 +107,7 @@ class MetaWorld(gym.Env):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[dict[str, NDArray[np.float32]], float, bool, bool, dict[str, Any]]:
-        """Holds an action (4,) for :data:`REPEAT` steps, or until success."""
+        """Hold an action (4,) for :data:`REPEAT` steps, or until success."""
         success = False
         for _ in range(REPEAT):
             self.state, _, _, _, info = self.world.step(action)
@@ -117,7 +117,7 @@ class MetaWorld(gym.Env):
         return observe(self.state), float(success), success, False, {"success": success}
 
     def close(self) -> None:
-        """Frees the engine."""
+        """Free the engine."""
         self.world.close()
 
 
@@ -127,7 +127,7 @@ def base_policy() -> Path:
 
 
 def steering_cfg() -> Any:
-    """Settings of steering: start at the base policy itself, one number for each action and chunk."""
+    """Return settings of steering: start at the base policy itself, one number for each action and chunk."""
     from score.steering.config import SteeringRunnerCfg
 
     cfg = SteeringRunnerCfg(num_steps_per_env=32, max_iterations=40, save_interval=5, experiment_name="metaworld")
@@ -144,7 +144,7 @@ def steering_cfg() -> Any:
 
 
 def register() -> None:
-    """Registers the tasks."""
+    """Register the tasks."""
     for name, scene in SCENES.items():
         gym.register(
             id=name,

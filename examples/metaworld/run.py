@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> Any:
-    """Reads the command line."""
+    """Read the command line."""
     import metaworld_tasks
 
     command = Command(__doc__)
@@ -47,7 +47,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Any:
 
 
 def run_task(task: str, args: Any) -> dict[str, Any]:
-    """Goes through all steps of a task that are not done yet; returns its row of the table."""
+    """Go through all steps of a task that are not done yet; return its row of the table."""
     from demonstrations import record
 
     from score.cli.comparisons import run_script
@@ -97,7 +97,7 @@ def last_checkpoint(name: str) -> Path | None:
 
 
 def row_of(untrained: Mapping[str, Any], steered: Mapping[str, Any]) -> dict[str, Any]:
-    """What is to be shown of a task.
+    """Return what is to be shown of a task.
 
     Args:
         untrained: Report of the steering policy before its first update, with sampled decisions.
@@ -127,7 +127,7 @@ def row_of(untrained: Mapping[str, Any], steered: Mapping[str, Any]) -> dict[str
 
 
 def table_of(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """The rows as a table of Markdown."""
+    """Return the rows as a table of Markdown."""
     lines = ["| task | base | untrained, sampled | steered | McNemar p | best free arm |", "|---|---|---|---|---|---|"]
     for task, row in rows.items():
         best = max(row["free"], key=lambda arm: row["free"][arm]["rate"])
@@ -142,7 +142,7 @@ def _share(success: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command."""
+    """Run the command."""
     from score.utils.files import atomic_file
     from score.utils.provenance import source_commit
 

@@ -135,7 +135,7 @@ def _cup(
 
 
 def _bottle() -> manifold3d.Manifold:
-    """Filled round bottle with a shoulder, a neck and a cap: 66 mm wide, 195 mm high."""
+    """Make a filled round bottle with a shoulder, a neck and a cap: 66 mm wide, 195 mm high."""
     shoulder = _arc((0.013, 0.120), 0.020, 0.0, 80.0, 9)
     profile = [(0.0, 0.0), (0.030, 0.0), (0.033, 0.003), *shoulder, (0.014, 0.150), (0.014, 0.165)]
     return _revolved([*profile, (0.017, 0.165), (0.017, 0.190), (0.014, 0.195), (0.0, 0.195)])
@@ -182,12 +182,12 @@ def _ball(radius: float = 0.030) -> manifold3d.Manifold:
 
 
 def _peg(cfg: PegSocketCfg = PEG_SOCKET) -> manifold3d.Manifold:
-    """The peg of the insertion task, standing on its end."""
+    """Make the peg of the insertion task, standing on its end."""
     return _block(cfg.peg_box).translate((0.0, 0.0, cfg.peg_length / 2.0))
 
 
 def _socket(cfg: PegSocketCfg = PEG_SOCKET) -> manifold3d.Manifold:
-    """The socket of the insertion task as one block: boxes that only touch would not become one solid."""
+    """Make the socket of the insertion task as one block: boxes that only touch would not become one solid."""
     outer, inner = cfg.outer_width / 2.0, cfg.hole_width / 2.0
     block = _block(BoxShape((0.0, 0.0, cfg.rim_height / 2.0), (outer, outer, cfg.rim_height / 2.0)))
     return block - _block(BoxShape((0.0, 0.0, cfg.base_thickness + cfg.depth), (inner, inner, cfg.depth)))

@@ -129,7 +129,7 @@ def rotation_z(angle: Tensor) -> Tensor:
 
 
 def _chain(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Fixed transforms of the seven arm joints and the hand: positions [m] (8, 3), rotations (8, 3, 3)."""
+    """Return the fixed transforms of the seven arm joints and the hand: positions [m] (8, 3), rotations (8, 3, 3)."""
     return _chain_on(like.dtype, like.device)
 
 

@@ -218,7 +218,7 @@ def pad_points(hand_joint_pos: Tensor) -> Tensor:
 
 
 def pads_of_links(positions: Tensor, rotations: Tensor) -> Tensor:
-    """Same from the poses of the hand's links, see :func:`hand_link_poses`."""
+    """Compute the same from the poses of the hand's links, see :func:`hand_link_poses`."""
     tips = rotations[:, 1:].unflatten(1, (4, 4))[:, :, 3] @ _constant("pads", positions)[..., None]
     return positions[:, 1:].unflatten(1, (4, 4))[:, :, 3] + tips.squeeze(-1)
 

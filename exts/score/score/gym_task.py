@@ -48,7 +48,7 @@ class GymTask:
     engine = "gymnasium"
 
     def __init__(self, env: VectorEnv, interface: Mapping[str, Any], agent_cfg: Any, task: str, domain: str) -> None:
-        """Wraps an environment.
+        """Wrap an environment.
 
         Args:
             env: The environment.
@@ -81,16 +81,16 @@ class GymTask:
         self._restart: torch.Tensor | None = None
 
     def reset(self, seed: int | None = None) -> TaskObservations:
-        """Resets every environment; with a seed, to the same starts every time."""
+        """Reset every environment; with a seed, to the same starts every time."""
         return self._reset(seed=self._seeds if seed is None else seed)
 
     def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
-        """Sets what begins in the next reset or step; see :meth:`score.task.Task.seed_episodes`."""
+        """Set what begins in the next reset or step; see :meth:`score.task.Task.seed_episodes`."""
         self._seeds = [seed if seed >= 0 else None for seed in seeds.tolist()]
         self._restart = restart.to(self.device)
 
     def after_waiting(self, waited: torch.Tensor, observations: TaskObservations) -> TaskObservations:
-        """Resets the environments that waited, (N,), bool: what they did meanwhile is another episode's."""
+        """Reset the environments that waited, (N,), bool: what they did meanwhile is another episode's."""
         if not bool(waited.any()):
             return observations
         return self._reset(seed=self._seeds, options={"reset_mask": waited.cpu().numpy()})
@@ -121,7 +121,7 @@ class GymTask:
         return observations, reward, terminated, truncated, {"final_obs": final}
 
     def ended_by(self) -> dict[str, torch.Tensor]:
-        """What ended environments in the last step, name -> (N,) bool."""
+        """Return what ended environments in the last step, name -> (N,) bool."""
         return self._ended
 
     def _succeeded(self, info: Mapping[str, Any], ended: torch.Tensor) -> torch.Tensor:
@@ -185,7 +185,7 @@ def open_gym(
     overrides: Sequence[str] = (),
     **viewing: Any,
 ) -> Iterator[GymTask]:
-    """Makes the vector environment of a task.
+    """Make the vector environment of a task.
 
     Args:
         task: Gym id of the task, for messages and records.

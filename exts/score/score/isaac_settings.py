@@ -15,7 +15,7 @@ from score.utils.overrides import require_known_keys
 
 
 def resolve_settings(task: str, overrides: Sequence[str]) -> Any:
-    """The task's configuration; whatever is wrong with it without overrides is no mistake of the user."""
+    """Return the task's configuration; whatever is wrong with it without overrides is no mistake of the user."""
     env_cfg = _resolved(task, [])
     presets = [text for text in overrides if "." not in text.split("=", 1)[0]]
     try:

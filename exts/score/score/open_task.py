@@ -36,7 +36,7 @@ DOMAINS = ("sim", "real")
 
 
 def register_tasks() -> list[str]:
-    """Imports every package of the ``isaaclab.tasks`` entry point group, where Isaac Lab is installed.
+    """Import every package of the ``isaaclab.tasks`` entry point group, where Isaac Lab is installed.
 
     Returns:
         The gym ids that have a steering agent, sorted.
@@ -49,7 +49,7 @@ def register_tasks() -> list[str]:
 
 
 def task_kwargs(task: str, domain: str = "sim") -> tuple[str, dict[str, Any]]:
-    """Looks a task up and returns the gym id of one of its domains.
+    """Look a task up and return the gym id of one of its domains.
 
     Args:
         task: Gym id such as ``SCORE-Insert-v0``, or ``module:id``, which imports the module that registers it.
@@ -85,7 +85,7 @@ def task_kwargs(task: str, domain: str = "sim") -> tuple[str, dict[str, Any]]:
 
 
 def entry_point(task: str, key: str, domain: str = "sim") -> Any:
-    """Loads the object that a task registers under ``key`` as ``"module:attribute"``.
+    """Load the object that a task registers under ``key`` as ``"module:attribute"``.
 
     Raises:
         UserError: The task does not register that key.
@@ -99,7 +99,7 @@ def entry_point(task: str, key: str, domain: str = "sim") -> Any:
 
 
 def default_num_envs(task: str, overrides: Sequence[str] = (), domain: str = "sim") -> int:
-    """Number of environments that a task has where the user gives none, before it is opened.
+    """Return the number of environments that a task has where the user gives none, before it is opened.
 
     Args:
         task: Gym id of the task.
@@ -124,7 +124,7 @@ def default_num_envs(task: str, overrides: Sequence[str] = (), domain: str = "si
 
 
 def agent_settings(task: str, overrides: Sequence[str] = (), domain: str = "sim") -> Any:
-    """Settings of steering that a task would be opened with, seed and device left out; needs no simulator.
+    """Return the settings of steering that a task would be opened with, seed and device left out; needs no simulator.
 
     Args:
         task: Gym id of the task.
@@ -153,7 +153,7 @@ def open_task(
     overrides: Sequence[str] = (),
     **viewing: Any,
 ) -> Iterator[SteerableEnv | GymTask]:
-    """Opens a task for training, evaluation, export or demonstrations.
+    """Open a task for training, evaluation, export or demonstrations.
 
     Args:
         task: Gym id of the task, see :func:`task_kwargs`.

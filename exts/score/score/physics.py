@@ -69,7 +69,7 @@ def newton_mjwarp(njmax: int, nconmax: int) -> NewtonCfg:
 
 
 def allow_unpinned_host_memory() -> None:
-    """Lets isaaclab_ov allocate its host buffers on a machine without CUDA.
+    """Let isaaclab_ov allocate its host buffers on a machine without CUDA.
 
     It asks for *pinned* memory, which Warp gets from the CUDA driver only; without a GPU plain memory is the same.
     """
@@ -83,7 +83,7 @@ def allow_unpinned_host_memory() -> None:
 
 @contextlib.contextmanager
 def physx_threads(cores: int) -> Iterator[None]:
-    """Starts PhysX with as many threads as there are cores, and with none of its own on one: the caller steps it then.
+    """Start PhysX with as many threads as there are cores, and with none of its own on one: the caller steps it then.
 
     Isaac Lab asks for 8, whatever the machine: where there are fewer cores, they wait for each other. A single thread
     beside the caller's waits as well, for whole time slices of whatever shares the core. The states are the same bits.
@@ -120,7 +120,7 @@ around an object made of 42 pieces fits MuJoCo-Warp's 150 contacts; PhysX keeps 
 
 
 def size_gpu_buffers(physics_cfg: Any, num_envs: int) -> None:
-    """Enlarges the buffers that PhysX has for contacts on a GPU to what so many environments may need, in place.
+    """Enlarge the buffers that PhysX has for contacts on a GPU to what so many environments may need, in place.
 
     Isaac Lab's sizes do not depend on the number of environments: its patches are 10 for each of 16,384. What does not
     fit is lost, with a line on the screen. A buffer that is larger already stays as it is.
@@ -232,7 +232,7 @@ class RecordedSteps:
                 setattr(self._manager, name, own)
 
     def _replay(self, start: Callable[[], None]) -> None:
-        """Runs the kernels that ``start`` starts; the first time it starts them itself, which loads and allocates."""
+        """Run the kernels that ``start`` starts; the first time it starts them itself, which loads and allocates."""
         if not self._warm:
             self._warm = True
             start()

@@ -10,7 +10,7 @@ from score.utils.files import sha256_of
 
 
 def scene_files(env_cfg: Any) -> dict[str, str]:
-    """Hashes the files that a scene is made from: scene file, assets with their clouds, USD files with all they name.
+    """Hash the files that a scene is made from: scene file, assets with their clouds, USD files with all they name.
 
     Args:
         env_cfg: Settings of an environment that was built.

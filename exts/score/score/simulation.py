@@ -42,7 +42,7 @@ _ENGINE_PACKAGES = {
 
 
 def require_engine(physics_cfg: Any) -> str:
-    """Checks that the engine of a physics configuration is installed.
+    """Check that the engine of a physics configuration is installed.
 
     Returns:
         The engine's preset name, e.g. ``ovphysx``.
@@ -151,18 +151,18 @@ class SteerableEnv:
         return self._action.command_low, self._action.command_high, self._action.max_offset
 
     def reset(self, seed: int | None = None) -> dict[str, Any]:
-        """Resets every environment; with a seed, to the same starts every time for one number of environments."""
+        """Reset every environment; with a seed, to the same starts every time for one number of environments."""
         with self._starting():
             observations, _ = self.env.reset(seed=seed)
         self._seeded = False
         return observations
 
     def seed_episodes(self, seeds: torch.Tensor, restart: torch.Tensor) -> None:
-        """Sets what begins in the next reset or step; see :meth:`score.task.Task.seed_episodes`."""
+        """Set what begins in the next reset or step; see :meth:`score.task.Task.seed_episodes`."""
         self._seeds, self._restart, self._seeded = seeds, restart.to(self.device), True
 
     def after_waiting(self, waited: torch.Tensor, observations: dict[str, Any]) -> dict[str, Any]:
-        """Returns the observations: a robot that waited has held still."""
+        """Return the observations: a robot that waited has held still."""
         return observations
 
     def step(
@@ -188,12 +188,12 @@ class SteerableEnv:
         return {name: manager.get_term(name) for name in manager.active_terms}
 
     def picture(self) -> NDArray[np.uint8]:
-        """What the task's camera sees of environment 0, (height, width, 3)."""
+        """Return what the task's camera sees of environment 0, (height, width, 3)."""
         with self._starting():
             return self.env.scene["video"].data.output["rgb"].torch[0, ..., :3].cpu().numpy().copy()
 
     def open_panels(self, plots: Mapping[str, Callable[[], float]]) -> Panels:
-        """What the viewers show besides the scene; see :class:`score.viewers.Panels`."""
+        """Return what the viewers show besides the scene; see :class:`score.viewers.Panels`."""
         return Panels(self.env, plots)
 
     def _starting(self) -> contextlib.AbstractContextManager[None]:
@@ -235,7 +235,7 @@ def open_isaac(
     viewer_host: str = "127.0.0.1",
     camera: tuple[int, int] | None = None,
 ) -> Iterator[SteerableEnv]:
-    """Launches the physics engine and builds a task.
+    """Launch the physics engine and build a task.
 
     Args:
         task: Gym id of the task, for messages and records.

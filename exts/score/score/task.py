@@ -163,7 +163,7 @@ def waiting_action(task: Task, waiting: torch.Tensor, action: torch.Tensor) -> t
 
 
 def sent_action(task: Task, action: torch.Tensor) -> torch.Tensor:
-    """What the last step really did (N, A): the target that a robot was sent, or the action within its bounds."""
+    """Return what the last step really did (N, A): the target sent to a robot, or the action within its bounds."""
     if isinstance(task, RobotTask):
         return task.commanded()
     low, high = (action.new_tensor(bound) for bound in (task.spec.actions.low, task.spec.actions.high))

@@ -93,7 +93,7 @@ def rerun_server(viewers: Sequence[str], host: str) -> Iterator[None]:
 
 
 def _reachable(host: str) -> str:
-    """An address at which what listens on another is found from this machine."""
+    """Return an address at which what listens on another is found from this machine."""
     return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
 

@@ -83,7 +83,7 @@ class Habits:
 
 
 def without_flaws(habits: Habits) -> Habits:
-    """The same demonstrator with a good eye and a steady hand: it should nearly always succeed."""
+    """Return the same demonstrator with a good eye and a steady hand: it should nearly always succeed."""
     return replace(
         habits,
         aim_bias=(0.0, 0.0),
@@ -150,7 +150,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws care, pace, errors and pauses of an episode."""
+        """Draw care, pace, errors and pauses of an episode."""
         h = self.habits
         self._care = self.choice(h.care_probability)
         self._pace = self.uniform(h.pace)
@@ -165,7 +165,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         self._slow = h.lead * self._pace * self.table(h.descend_speed)[self._care]
 
     def look(self) -> None:
-        """Sees hand and object, and decides what is over."""
+        """Look at hand and object, and decide what is over."""
         self._joints = joint_pos(self.env)
         self._palm = palm_pose_e(self.env)
         position, quat = body_state_e(self.env, self.entity)
@@ -176,7 +176,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         self._decide(self._palm.pos - self._contact, self._joints[:, 7:], in_palm)
 
     def _decide(self, error: torch.Tensor, hand: torch.Tensor, in_palm: torch.Tensor) -> None:
-        """What is over, from palm minus contact (N, 3), hand joints (N, 16) and the object in the palm (N, 3)."""
+        """Tell what is over, from palm minus contact (N, 3), hand joints (N, 16) and the object in the palm (N, 3)."""
         h, phase = self.habits, self.doing
         free = phase("reach", "descend")
         change = free & self.chance(h.aim_change)
@@ -254,11 +254,11 @@ class GraspDemonstrator(PhaseDemonstrator):
         return wanted + torch.remainder(yaw - wanted + 0.5 * period, period) - 0.5 * period
 
     def _fresh_aim_error(self) -> torch.Tensor:
-        """A fresh error (N, 2) of the aim, m."""
+        """Draw a fresh error (N, 2) of the aim, m."""
         return self.table(self.habits.aim_std)[self._care][:, None] * self.normal(2)
 
     def _fresh_shallow(self) -> torch.Tensor:
-        """A fresh height (N,) over the planned contacts, m."""
+        """Draw a fresh height (N,) over the planned contacts, m."""
         return self.table(self.habits.shallow)[self._care] + self.habits.shallow_std * self.normal(1)[:, 0]
 
 

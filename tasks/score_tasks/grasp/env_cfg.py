@@ -47,7 +47,7 @@ class ObservationsCfg(HandObservationsCfg):
 
 
 def risen_reward(weight: float, rise: tuple[float, float]) -> RewardTermCfg:
-    """Pays the first time that the object, in the hand, is this far over where it rested, m."""
+    """Pay the first time that the object, in the hand, is this far over where it rested, m."""
     return RewardTermCfg(
         func=kit_mdp.StageReached,
         weight=weight,
@@ -116,11 +116,11 @@ class GraspEnvCfg(HandEnvCfg):
     """Where the object is to be held, environment frame, m."""
 
     def half_turned(self) -> tuple[str, ...]:
-        """The object, where it does."""
+        """Return the object's name, where it also lies the other way round."""
         return ("object",) if self.half_turn else ()
 
     def read_scene(self) -> Scene:
-        """The scene file, whose object is free."""
+        """Read the scene file, whose object is free."""
         scene = super().read_scene()
         if scene.named("object").fixed:
             raise UserError(f"{scene.path}: objects.object must be fixed: false: it is to be grasped.")

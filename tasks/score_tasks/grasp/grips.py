@@ -103,7 +103,7 @@ def write_grasp_file(path: Path, content: GraspFile) -> None:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """What YAML holds without Python's tuples."""
+    """Return what YAML holds without Python's tuples."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 

@@ -146,7 +146,7 @@ def _rounded(values: Tensor) -> tuple[float, ...]:
 
 
 def main() -> None:
-    """Plans one grasp, and prints it as Python or writes a grasp file."""
+    """Plan one grasp, and print it as Python or write a grasp file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )

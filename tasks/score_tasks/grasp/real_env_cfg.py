@@ -26,7 +26,7 @@ UNSEEN = Dynamics(
 
 
 def make_real(cfg: GraspEnvCfg) -> None:
-    """Turns a task's settings into those of its stand-in: friction, mass, gains, delay, noise that ``sim`` never sees.
+    """Turn a task's settings into those of its stand-in: friction, mass, gains, delay, noise that ``sim`` never sees.
 
     Args:
         cfg: Settings of the task, changed in place.

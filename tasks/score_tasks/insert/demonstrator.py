@@ -100,7 +100,7 @@ class InsertDemonstrator(PhaseDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws care, errors, speeds and pauses of an episode."""
+        """Draw care, errors, speeds and pauses of an episode."""
         h = self.habits
         self._care = self.choice(h.care_probability)
         self._patience = self.table(h.patience)[self._care] * self.uniform((0.7, 1.3))
@@ -117,7 +117,7 @@ class InsertDemonstrator(PhaseDemonstrator):
         self._press = self.table(h.press_depth)[self._care]
 
     def look(self) -> None:
-        """Sees tip and hole, and decides what is over."""
+        """Look at tip and hole, and decide what is over."""
         h, phase = self.habits, self.doing
         self._tip = self._tip_e()
         self._socket_pos, self._socket_quat = socket_pose_e(self.env)
@@ -205,7 +205,7 @@ class InsertDemonstrator(PhaseDemonstrator):
         return self._socket_pos[:, :2] + self.table(self.habits.aim_bias) + self._aim_error + self._miss
 
     def _fresh_aim_error(self) -> torch.Tensor:
-        """A fresh error (N, 2) of the aim, m."""
+        """Draw a fresh error (N, 2) of the aim, m."""
         return self.table(self.habits.aim_std)[self._care][:, None] * self.normal(2)
 
     def _tip_e(self) -> torch.Tensor:

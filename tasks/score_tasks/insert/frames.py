@@ -77,7 +77,7 @@ def socket_pose_e(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
 
 @once_a_state
 def peg_in_socket(env: ManagerBasedRLEnv) -> PegInSocket:
-    """The peg's tip and tilt relative to the socket."""
+    """Return the peg's tip and tilt relative to the socket."""
     peg_pos, peg_quat = peg_pose_e(env)
     socket_pos, socket_quat = socket_pose_e(env)
     return relative_to_socket(peg_pos, peg_quat, socket_pos, socket_quat)
@@ -92,7 +92,7 @@ def peg_in_tool(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
 def relative_to_socket(
     peg_pos: torch.Tensor, peg_quat: torch.Tensor, socket_pos: torch.Tensor, socket_quat: torch.Tensor
 ) -> PegInSocket:
-    """Same from poses in one common frame: positions (N, 3), quaternions (N, 4)."""
+    """Compute the same from poses in one common frame: positions (N, 3), quaternions (N, 4)."""
     pos_s, quat_s = subtract_frame_transforms(socket_pos, socket_quat, peg_pos, peg_quat)
     axis_s = matrix_from_quat(quat_s)[..., 2]
     tip_s = pos_s + 0.5 * GEOMETRY.peg_length * axis_s
@@ -109,7 +109,7 @@ def in_frame(
 
 @once_a_state
 def tcp_frame_e(env: ManagerBasedRLEnv) -> Pose:
-    """The tool frame ``panda_tcp``, as the cloud wants it."""
+    """Return the tool frame ``panda_tcp``, as the cloud wants it."""
     pos, quat = tcp_pose_e(env)
     return pos, matrix_from_quat(quat)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def true_state(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """What only the simulator knows, for the critic, (N, 26).
+    """Return what only the simulator knows, for the critic, (N, 26).
 
     Peg's tip in the socket frame (3), its depth (1), the peg's tilt (1), socket and peg in the tool frame (3 each), two
     axes of their orientations (6 each), and the peg's velocity (3).
@@ -86,7 +86,7 @@ def inserted(
 
 
 def peg_lost(env: ManagerBasedRLEnv, max_slip: float) -> torch.Tensor:
-    """The peg's centre left its place between the fingers by more than ``max_slip`` (m), (N,) bool."""
+    """Tell whether the peg's centre left its place between the fingers by more than ``max_slip`` (m), (N,) bool."""
     peg_pos, _ = peg_in_tool(env)
     nominal = constant((0.0, 0.0, GEOMETRY.grasp_offset), peg_pos.device)
     return (peg_pos - nominal).norm(dim=-1) > max_slip
@@ -111,7 +111,7 @@ class InsertStarts(ArmStarts):
         socket_range: dict[str, tuple[float, float]],
         peg_in_hand: dict[str, tuple[float, float]],
     ) -> None:
-        """Draws and writes the start of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
+        """Draw and write the start of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
         env_ids = env_indices(env, env_ids)
         shape, device = (len(env_ids), 6), env.device
         arm = self.draw(len(env_ids))

@@ -38,7 +38,7 @@ class InsertSceneEnvCfg(InsertEnvCfg):
     """Scene file."""
 
     def validate_config(self) -> None:
-        """Puts the file's objects into the scene; Isaac Lab calls it when the environment is built."""
+        """Put the file's objects into the scene; Isaac Lab calls it when the environment is built."""
         if not self.scene_file:
             raise NoSceneFileError("SCORE-Insert-Scene-v0 needs a scene file: add env.scene_file=FILE.yaml.")
         scene = read_scene(Path(self.scene_file))
@@ -60,7 +60,7 @@ class InsertSceneEnvCfg(InsertEnvCfg):
 
 
 def _require_fit(scene: Scene, peg: SceneObject, socket: SceneObject) -> None:
-    """Checks that the objects are those that the task's geometry, cloud and success term are written for."""
+    """Check that the objects are those that the task's geometry, cloud and success term are written for."""
     for item, wanted in (
         (peg, (GEOMETRY.peg_width, GEOMETRY.peg_width, GEOMETRY.peg_length)),
         (socket, (GEOMETRY.outer_width, GEOMETRY.outer_width, GEOMETRY.rim_height)),

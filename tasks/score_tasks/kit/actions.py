@@ -62,7 +62,7 @@ class SafeJointPositionAction(JointPositionAction):
         return self._processed_actions.clone()
 
     def _offsets(self, cfg: SafeJointPositionActionCfg) -> float | torch.Tensor:
-        """The one offset, or that of each joint (A,) where some have their own."""
+        """Return the one offset, or that of each joint (A,) where some have their own."""
         if not cfg.joint_max_offset:
             return cfg.max_offset
         own = [cfg.joint_max_offset.get(name, cfg.max_offset) for name in self._joint_names]
@@ -72,7 +72,7 @@ class SafeJointPositionAction(JointPositionAction):
         return self._asset.data.joint_pos.torch[:, self._joint_ids]
 
     def process_actions(self, actions: torch.Tensor) -> None:
-        """Clamps the targets (N, A) of a control step: near the measured joint position, then within the limits.
+        """Clamp the targets (N, A) of a control step: near the measured joint position, then within the limits.
 
         Where the limits exclude a target of zeros, a row of zeros is none, and the robot holds.
         """
@@ -87,7 +87,7 @@ class SafeJointPositionAction(JointPositionAction):
         self._physics_step = 0
 
     def apply_actions(self) -> None:
-        """Hands the targets to the robot's drives, the previous ones until the delay of the episode is over."""
+        """Hand the targets to the robot's drives, the previous ones until the delay of the episode is over."""
         # targets stay in the engine's buffers: write them only in physics steps in which one can change
         if self._physics_step <= self.cfg.delay_range[1]:
             target = torch.where(self._physics_step < self._delay, self._previous, self._processed_actions)
@@ -95,7 +95,7 @@ class SafeJointPositionAction(JointPositionAction):
         self._physics_step += 1
 
     def reset(self, env_ids: Sequence[int] | torch.Tensor | None = None) -> None:
-        """Takes the measured joint position as last target, and draws the delay of the episode."""
+        """Take the measured joint position as last target, and draw the delay of the episode."""
         super().reset(env_ids)
         ids = slice(None) if env_ids is None else env_ids
         measured = self._measured()[ids]

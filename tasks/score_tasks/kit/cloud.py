@@ -99,7 +99,7 @@ class SegmentedCloud(ManagerTermBase):
                 self._parts.append(segment.points(env, segment.count))
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Draws the wrong calibration of every camera for a new episode."""
+        """Draw the wrong calibration of every camera for a new episode."""
         ids = slice(None) if env_ids is None else env_ids
         cameras = self.cfg.params["cameras"].values()
         shift_std, turn_std = (
@@ -191,7 +191,7 @@ def pixel_density(points: torch.Tensor, normals: torch.Tensor, eyes: torch.Tenso
 
 
 def systematic_sample(weights: torch.Tensor, count: int, offsets: torch.Tensor) -> torch.Tensor:
-    """Draws indices in proportion to weights, evenly along their order (systematic resampling).
+    """Draw indices in proportion to weights, evenly along their order (systematic resampling).
 
     Args:
         weights: Not negative, (N, M).
@@ -257,6 +257,6 @@ def describe_segments(term: ObservationTermCfg) -> list[dict[str, Any]]:
 
 
 def set_calibration(term: ObservationTermCfg, shift_std: float, turn_std: float) -> None:
-    """Changes how wrong the calibration of a cloud's cameras is, in place; m and rad, along and about each axis."""
+    """Change how wrong the calibration of a cloud's cameras is, in place; m and rad, along and about each axis."""
     for camera in term.params["cameras"].values():
         camera.shift_std, camera.turn_std = shift_std, turn_std

@@ -68,15 +68,15 @@ class PhaseDemonstrator:
         self.reset()
 
     def make_phases(self) -> Sequence[Phase]:
-        """The phases, the first of which begins an episode."""
+        """Return the phases, the first of which begins an episode."""
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Draws the habits of an episode for every environment."""
+        """Draw the habits of an episode for every environment."""
         raise NotImplementedError
 
     def look(self) -> None:
-        """Takes in the state of a control step."""
+        """Take in the state of a control step."""
         raise NotImplementedError
 
     def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
@@ -88,7 +88,7 @@ class PhaseDemonstrator:
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Starts a new episode in every environment; call it after the environments were reset."""
+        """Start a new episode in every environment; call it after the environments were reset."""
         self.phase = torch.zeros(self.num_envs, dtype=torch.long, device=self.device)
         self.steps = torch.zeros(self.num_envs, device=self.device)
         self.tremor = torch.zeros(self.num_envs, self.tremor_axes, device=self.device)
@@ -128,7 +128,7 @@ class PhaseDemonstrator:
         return torch.tensor(values, device=self.device)
 
     def choice(self, weights: object) -> torch.Tensor:
-        """Indices (N,) drawn in proportion to weights."""
+        """Draw indices (N,) in proportion to weights."""
         return torch.multinomial(self.table(weights), self.num_envs, replacement=True, generator=self._generator)
 
     def uniform(self, bounds: tuple[float, float]) -> torch.Tensor:
@@ -141,7 +141,7 @@ class PhaseDemonstrator:
         return self.uniform((0.0, 1.0)) < probability
 
     def normal(self, columns: int) -> torch.Tensor:
-        """Standard normal numbers (N, columns)."""
+        """Draw standard normal numbers (N, columns)."""
         return torch.randn(self.num_envs, columns, generator=self._generator, device=self.device)
 
     def never(self) -> torch.Tensor:

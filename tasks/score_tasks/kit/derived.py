@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def once_a_state[Value](function: Callable[[ManagerBasedRLEnv], Value]) -> Callable[[ManagerBasedRLEnv], Value]:
-    """Computes a function of an environment once for each state of its physics.
+    """Compute a function of an environment once for each state of its physics.
 
     Within a control step the state changes with the physics, and again where environments are reset. The engine counts
     every change of a pose or a joint position, by a step or by a write, for its renderers; the counter is the key, so

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def episode_seeds(count: int, device: torch.device | str) -> torch.Tensor:
-    """Draws the seeds (count,), int64, of the numbers that are drawn in the course of episodes."""
+    """Draw the seeds (count,), int64, of the numbers that are drawn in the course of episodes."""
     return torch.randint(2**62, (count,), device=device)
 
 
 @contextlib.contextmanager
 def drawn_once(env: ManagerBasedEnv) -> Iterator[None]:
-    """Seeds the global generators from the environment's seed for the block, and leaves them as they were."""
+    """Seed the global generators from the environment's seed for the block, and leave them as they were."""
     with preserved_random_state(env.device):
         seed_global_generators(env.cfg.seed or 0, env.device)
         yield

@@ -43,7 +43,7 @@ def write_body_pose(
     quat: torch.Tensor,
     moves: bool = True,
 ) -> None:
-    """Puts a rigid object, or an articulation by its root, somewhere at rest, its joints at their defaults.
+    """Put a rigid object, or an articulation by its root, somewhere at rest, its joints at their defaults.
 
     Args:
         env: The environment.
@@ -83,7 +83,7 @@ class PlaceBodies(ManagerTermBase):
     def __call__(
         self, env: ManagerBasedRLEnv, env_ids: torch.Tensor | slice, bodies: dict[str, dict[str, Any]]
     ) -> None:
-        """Places the bodies of the episodes ``env_ids``.
+        """Place the bodies of the episodes ``env_ids``.
 
         Args:
             env: The environment.
@@ -142,7 +142,7 @@ class ArmStarts(ManagerTermBase):
         positions: torch.Tensor,
         targets: dict[str, float] | None = None,
     ) -> None:
-        """Puts the robot's joints at rest, and lets its drives hold them.
+        """Put the robot's joints at rest, and let its drives hold them.
 
         Args:
             env: The environment.
@@ -178,7 +178,7 @@ class RandomizeGainsTogether(randomize_actuator_gains):
         operation: Literal["scale"] = "scale",
         distribution: Literal["uniform"] = "uniform",
     ) -> None:
-        """Draws the factors of the episodes ``env_ids`` uniformly from the two ranges and writes the gains.
+        """Draw the factors of the episodes ``env_ids`` uniformly from the two ranges and write the gains.
 
         ``operation`` and ``distribution`` stand here because Isaac Lab's term reads them; they have one value.
         """
@@ -212,7 +212,7 @@ class PushBody(ManagerTermBase):
         self.reset()
 
     def reset(self, env_ids: torch.Tensor | slice | None = None) -> None:
-        """Draws the seeds of the pushes of new episodes, and when the first one comes."""
+        """Draw the seeds of the pushes of new episodes, and when the first one comes."""
         ids = env_indices(self._env, slice(None) if env_ids is None else env_ids)
         self._seeds[ids] = episode_seeds(len(ids), self.device)
         self._due[ids] = 0
@@ -226,7 +226,7 @@ class PushBody(ManagerTermBase):
         force: float,
         interval_s: tuple[float, float],
     ) -> None:
-        """Changes the forces whose time has come.
+        """Change the forces whose time has come.
 
         Args:
             env: The environment.

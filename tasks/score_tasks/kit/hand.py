@@ -72,7 +72,7 @@ def hand_poses_p(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def palm_frame_e(env: ManagerBasedRLEnv) -> Pose:
-    """The palm's frame, as the cloud wants it."""
+    """Return the palm's frame, as the cloud wants it."""
     palm = palm_pose_e(env)
     return palm.pos, palm.rot
 
@@ -100,7 +100,7 @@ def hand_segment(env: ManagerBasedRLEnv, count: int) -> Callable[[], torch.Tenso
 def body_true_state(
     env: ManagerBasedRLEnv, entity: SceneEntityCfg, target_pos: tuple[float, float, float]
 ) -> torch.Tensor:
-    """What only the simulator knows of a body and the hand, for the critic, (N, 53), in dm, 0.1 rad, and m/s.
+    """Return what only the simulator knows of a body and the hand, for the critic, (N, 53), in dm, 0.1 rad, and m/s.
 
     Body in the palm's frame (3), two of its axes (6), target minus body (3), its height over where it rested (1), its
     velocity (3), pads minus body in the palm's frame (12), commanded minus measured joints (23), whether it has risen
@@ -190,7 +190,7 @@ class JointSpeedL2(ManagerTermBase):
         self._last = joint_pos(env).clone()
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Starts from the joint positions of the new episode."""
+        """Start from the joint positions of the new episode."""
         ids = slice(None) if env_ids is None else env_ids
         self._last[ids] = joint_pos(self._env)[ids]
 
@@ -219,7 +219,7 @@ class PalmStarts(ArmStarts):
         canonical_probability: float,
         joint_noise: float,
     ) -> None:
-        """Draws and writes the starts of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
+        """Draw and write the starts of the episodes ``env_ids``; ranges in m and rad, a missing key is fixed at 0."""
         env_ids = env_indices(env, env_ids)
         joints = torch.tensor(RESET_JOINT_POS, device=env.device).repeat(len(env_ids), 1)
         other = torch.rand(len(env_ids), device=env.device) >= canonical_probability

@@ -61,7 +61,7 @@ class HandHabits:
 
 
 def without_flaws[AnyHabits: HandHabits](habits: AnyHabits) -> AnyHabits:
-    """The same demonstrator with a good eye and a steady hand: it should nearly always succeed."""
+    """Return the same demonstrator with a good eye and a steady hand: it should nearly always succeed."""
     return type(habits)()
 
 
@@ -98,14 +98,14 @@ class HandDemonstrator(PhaseDemonstrator):
         super().__init__(task, seed, habits or self.habits)
 
     def draw(self) -> None:
-        """Draws care, pace and aim of an episode."""
+        """Draw care, pace and aim of an episode."""
         h = self.habits
         self.care = self.choice(h.care_probability)
         self.pace = self.uniform(h.pace)
         self.aim = self._fresh_aim()
 
     def look(self) -> None:
-        """Takes in joints and palm; a task adds what it sees beside."""
+        """Take in joints and palm; a task adds what it sees beside."""
         self.joints = torch.nan_to_num(joint_pos(self.env))
         palm = palm_pose_e(self.env)
         self.palm: Pose = (torch.nan_to_num(palm.pos), torch.nan_to_num(palm.rot))
@@ -185,7 +185,7 @@ class HandDemonstrator(PhaseDemonstrator):
         return self.table(values)[self.care]
 
     def _fresh_aim(self) -> torch.Tensor:
-        """A fresh mistake (N, 2) of the aim, m."""
+        """Draw a fresh mistake (N, 2) of the aim, m."""
         return self.table(self.habits.aim_bias) + self.habits.aim_std * self.normal(2)
 
 

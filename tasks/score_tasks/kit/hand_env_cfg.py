@@ -183,7 +183,7 @@ class HandEnvCfg(TaskEnvCfg):
         return ()
 
     def read_scene(self) -> Scene:
-        """The scene file; a task that asks more of it says so here."""
+        """Read the scene file; a task that asks more of it says so here."""
         return read_scene(Path(self.scene_file))
 
     def validate_config(self) -> None:
@@ -209,7 +209,7 @@ class HandEnvCfg(TaskEnvCfg):
 
 
 def hand_cloud(segments: Mapping[str, tuple[SceneEntityCfg, int]]) -> ObservationTermCfg:
-    """The cloud of the hand (256 points) and of bodies, in the palm's frame, from two cameras with errors of their own.
+    """Make the cloud of the hand (256 points) and of bodies, in the palm's frame, from two cameras with own errors.
 
     Args:
         segments: Name of a segment -> body and number of points.

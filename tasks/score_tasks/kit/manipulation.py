@@ -34,7 +34,7 @@ class BodiesTrueState(ManagerTermBase):
             entity.resolve(env.scene)
 
     def __call__(self, env: ManagerBasedRLEnv, bodies: dict[str, SceneEntityCfg]) -> torch.Tensor:
-        """True state of this control step.
+        """Return the true state of this control step.
 
         Args:
             env: The environment.
@@ -85,7 +85,7 @@ def rise(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
 
 @once_a_state
 def pads_e(env: ManagerBasedRLEnv) -> torch.Tensor:
-    """Pads (N, 4, 3) of index, middle, ring finger and thumb, environment frame, m."""
+    """Return the pads (N, 4, 3) of index, middle, ring finger and thumb, environment frame, m."""
     return points_from(palm_frame_e(env), pads_of_links(*hand_poses_p(env)))
 
 

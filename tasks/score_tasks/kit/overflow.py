@@ -24,17 +24,17 @@ class OverflowWatch(logging.Handler):
         self._lost = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes a line of the log; the engine calls it from its own threads."""
+        """Take a line of the log; the engine calls it from its own threads."""
         self._lost |= any(words in record.getMessage() for words in _LOST)
 
     def take(self) -> bool:
-        """Tells whether contacts were lost since the last call."""
+        """Tell whether contacts were lost since the last call."""
         lost, self._lost = self._lost, False
         return lost
 
 
 def overflow_watch(env: ManagerBasedRLEnv) -> OverflowWatch:
-    """The watch of an environment, made and connected to the engine when it is first asked for.
+    """Return the watch of an environment, made and connected to the engine when it is first asked for.
 
     Isaac Sim's PhysX writes to Kit's log, which is not watched.
     """

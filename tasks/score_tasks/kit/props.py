@@ -54,14 +54,14 @@ class Prop:
 
 
 def box(low: Sequence[float], high: Sequence[float]) -> BoxPiece:
-    """A box from its lowest to its highest corner [m]."""
+    """Make a box from its lowest to its highest corner [m]."""
     ends = np.array([low, high], dtype=np.float64)
     center, half = ends.mean(axis=0).round(6), (np.diff(ends, axis=0)[0] / 2.0).round(6)
     return BoxPiece(tuple(center.tolist()), tuple(half.tolist()))
 
 
 def cup(radius: float, wall: float, height: float, sides: int, floor: float = 0.004) -> tuple[Primitive, ...]:
-    """An upright cup or bowl on z = 0: a ring of boxes that touch a circle from outside, and a floor.
+    """Make an upright cup or bowl on z = 0: a ring of boxes that touch a circle from outside, and a floor.
 
     Args:
         radius: Radius of the circle inside [m].

@@ -28,7 +28,7 @@ class RandomizeFriction(isaac_mdp.randomize_rigid_body_material):
 
 
 def friction_event(asset_name: str, bounds: Range) -> EventTermCfg:
-    """Draws the friction of an asset anew for every episode, static and dynamic alike."""
+    """Draw the friction of an asset anew for every episode, static and dynamic alike."""
     return EventTermCfg(
         func=RandomizeFriction,
         mode="reset",
@@ -44,7 +44,7 @@ def friction_event(asset_name: str, bounds: Range) -> EventTermCfg:
 
 
 def mass_event(asset_name: str, scale: Range) -> EventTermCfg:
-    """Scales the mass of an asset anew for every episode."""
+    """Scale the mass of an asset anew for every episode."""
     return EventTermCfg(
         func=isaac_mdp.randomize_rigid_body_mass,
         mode="reset",
@@ -53,7 +53,7 @@ def mass_event(asset_name: str, scale: Range) -> EventTermCfg:
 
 
 def set_friction(event: EventTermCfg, bounds: Range) -> None:
-    """Changes the range of a :func:`friction_event` in place."""
+    """Change the range of a :func:`friction_event` in place."""
     event.params["static_friction_range"] = event.params["dynamic_friction_range"] = bounds
 
 
@@ -80,7 +80,7 @@ class Dynamics:
 
 
 def set_dynamics(cfg: ManagerBasedRLEnvCfg, bodies: Sequence[str], gains: str, action: str, domain: Dynamics) -> None:
-    """Gives a task the dynamics of a domain.
+    """Give a task the dynamics of a domain.
 
     Args:
         cfg: Settings of the task, changed in place, with events ``<body>_friction`` and ``<body>_mass`` and the

@@ -56,7 +56,7 @@ def add_objects(cfg: InteractiveSceneCfg, scene: Scene, skip: tuple[str, ...] = 
 
 
 def placed_bodies(scene: Scene, half_turn: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
-    """What :class:`~score_tasks.kit.events.PlaceBodies` needs to know of the bodies of a file that a reset places.
+    """Tell what :class:`~score_tasks.kit.events.PlaceBodies` has to know of the bodies of a file that a reset places.
 
     Args:
         scene: The scene that was read.
@@ -75,7 +75,7 @@ def placed_bodies(scene: Scene, half_turn: tuple[str, ...] = ()) -> dict[str, di
 
 
 def table_cfg(scene: Scene) -> AssetBaseCfg:
-    """The table as a static collider: a kinematic body would cost MuJoCo six degrees of freedom."""
+    """Make the table a static collider: a kinematic body would cost MuJoCo six degrees of freedom."""
     x, y, top = scene.table.position
     return AssetBaseCfg(
         prim_path="{ENV_REGEX_NS}/Table",
@@ -91,7 +91,7 @@ def table_cfg(scene: Scene) -> AssetBaseCfg:
 def object_cfg(
     item: SceneObject, prim_name: str | None = None, placed: bool | None = None
 ) -> RigidObjectCfg | ArticulationCfg | AssetBaseCfg:
-    """An object at its nominal pose, as what it is.
+    """Make an object at its nominal pose, as what it is.
 
     A free object is a rigid body. A ``fixed`` one that resets place is a kinematic body, else colliders alone, which
     cost MuJoCo no degrees of freedom. One with a ``joint`` is an articulation whose body ``body`` moves.
@@ -129,7 +129,7 @@ def asset_surface(
 
 
 def _layer(item: SceneObject, static: bool) -> Path:
-    """The object's USD layer in this process' own temporary folder, one per content."""
+    """Return the object's USD layer in this process' own temporary folder, one per content."""
     asset = item.asset.usd_path
     said = (str(asset), asset.stat().st_mtime_ns, static, repr(item))
     key = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
@@ -140,7 +140,7 @@ def _layer(item: SceneObject, static: bool) -> Path:
 
 
 def _jointed(item: SceneObject, joint: JointCfg, body: Path) -> Path:
-    """A layer in which the object hangs on a joint from a root that stands in the world."""
+    """Make a layer in which the object hangs on a joint from a root that stands in the world."""
     path = body.with_name(f"{item.name}_jointed.usda")
     if path.is_file():
         return path

@@ -43,7 +43,7 @@ class StageReached(_PredicateTerm):
         self._reached = torch.zeros(env.num_envs, dtype=torch.bool, device=env.device)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Forgets that the stage was reached."""
+        """Forget that the stage was reached."""
         self._reached[slice(None) if env_ids is None else env_ids] = False
 
     def __call__(self, env: ManagerBasedRLEnv, when: Predicate, args: dict[str, Any], once: bool) -> torch.Tensor:
@@ -65,7 +65,7 @@ class HeldFor(_PredicateTerm):
         self._held_steps = torch.zeros(env.num_envs, dtype=torch.long, device=env.device)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Starts the count anew."""
+        """Start the count anew."""
         self._held_steps[slice(None) if env_ids is None else env_ids] = 0
 
     def __call__(

@@ -52,7 +52,7 @@ def contact_overflow(env: ManagerBasedRLEnv) -> torch.Tensor:
 def unsound_physics(
     env: ManagerBasedRLEnv, asset_names: tuple[str, ...], max_joint_speed: float = 50.0
 ) -> torch.Tensor:
-    """The guard: non-finite state, absurd joint speed or contact overflow, (N,) bool.
+    """Guard against a non-finite state, an absurd joint speed or a contact overflow, (N,) bool.
 
     Args:
         env: The environment.

@@ -84,7 +84,7 @@ class BallPourDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws where and how far it tips, and the posture for it."""
+        """Draw where and how far it tips, and the posture for it."""
         super().draw()
         h = self.habits
         self._level = self.turned(YAW)
@@ -94,7 +94,7 @@ class BallPourDemonstrator(HandDemonstrator):
         self.rest = self.posture(self._pouring_place(), self._leaning(self._tip), starts=32)
 
     def look(self) -> None:
-        """Sees both cups and how far the palm leans."""
+        """Look at both cups, and at how far the palm leans."""
         super().look()
         self._sees()
         self._lean = torch.acos(self.palm[1][:, 2, 2].clamp(-1.0, 1.0))
@@ -103,11 +103,11 @@ class BallPourDemonstrator(HandDemonstrator):
         self._cup, self._bin = self.see(CUP)[0], self.see(BIN)[0]
 
     def _leaning(self, tilt: torch.Tensor) -> torch.Tensor:
-        """The palm tipped towards the cup's mouth (N, 3, 3)."""
+        """Return the palm tipped towards the cup's mouth (N, 3, 3)."""
         return tilted_palm(torch.full_like(tilt, YAW), tilt, MOUTH)
 
     def _tipping(self, most: float = math.pi) -> torch.Tensor:
-        """The palm on its way to be tipped, at most so far."""
+        """Return the palm on its way to be tipped, at most so far."""
         rate = self.habits.lead * self.habits.tip_rate * self.pace
         return self._leaning(torch.minimum(self._lean + rate, self._tip).clamp(max=most))
 

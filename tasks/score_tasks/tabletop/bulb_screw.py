@@ -43,7 +43,7 @@ def screwed_in(env: ManagerBasedRLEnv, angle: float) -> torch.Tensor:
 
 
 def pads_at_bulb(env: ManagerBasedRLEnv, entity: SceneEntityCfg) -> torch.Tensor:
-    """Published closeness (N,): 1 / (0.1 m + distance) - 2, within 0 and 4.5, mean over the pads."""
+    """Return the published closeness (N,): 1 / (0.1 m + distance) - 2, within 0 and 4.5, mean over the pads."""
     bulb, _ = body_state_e(env, entity)
     distance = (pads_e(env) - bulb[:, None]).norm(dim=-1)
     return torch.nan_to_num((1.0 / (0.1 + distance) - 2.0).clamp(0.0, 4.5)).mean(-1)
@@ -57,7 +57,7 @@ class Turning(ManagerTermBase):
         self._last = torch.zeros(env.num_envs, device=env.device)
 
     def reset(self, env_ids: Sequence[int] | None = None) -> None:
-        """Starts at the joint's zero, where episodes start."""
+        """Start at the joint's zero, where episodes start."""
         self._last[slice(None) if env_ids is None else env_ids] = 0.0
 
     def __call__(self, env: ManagerBasedRLEnv) -> torch.Tensor:

@@ -83,7 +83,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws strokes, force, and whether it leaves after one."""
+        """Draw strokes, force, and whether it leaves after one."""
         super().draw()
         h = self.habits
         self._first = torch.full((self.num_envs,), START, device=self.device)
@@ -93,7 +93,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
         self._leaves = self.uniform((0.0, 1.0)) < self.by_care(h.leaves)
 
     def look(self) -> None:
-        """Sees the bulb, and how far the palm is turned."""
+        """Look at the bulb, and at how far the palm is turned."""
         super().look()
         self._bulb, _ = self.see(ROOT)
         yaw = torch.atan2(self.palm[1][:, 1, 0], self.palm[1][:, 0, 0])
@@ -111,7 +111,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
         return place
 
     def _turn_to(self, yaw: torch.Tensor) -> torch.Tensor:
-        """A level palm on its way to a turn, the way that the wrist can go."""
+        """Return a level palm on its way to a turn, the way that the wrist can go."""
         return self.turned(self._turn + (yaw - self._turn).clamp(-0.25, 0.25))
 
     def _there(self, yaw: torch.Tensor) -> torch.Tensor:

@@ -83,7 +83,7 @@ class CardPickDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws the habits of an episode, and the posture before the edge."""
+        """Draw the habits of an episode, and the posture before the edge."""
         super().draw()
         h = self.habits
         yaw = torch.full((self.num_envs,), YAW, device=self.device)
@@ -95,7 +95,7 @@ class CardPickDemonstrator(HandDemonstrator):
         self._fly = self.rest = self.posture(self._place() + 0.09 * self._rot[:, :, 2], self._rot)
 
     def look(self) -> None:
-        """Sees card and shelf."""
+        """Look at card and shelf."""
         super().look()
         self._sees()
 
@@ -115,7 +115,7 @@ class CardPickDemonstrator(HandDemonstrator):
         return self.near(self._place(), self._rot, 0.004) | (self.steps > 25)
 
     def _closing(self) -> torch.Tensor:
-        """The fingers press the card down on the thumb, which presses back then: before, it would throw the card up."""
+        """Press the card down on the thumb, which presses back only then: before, it would throw the card up."""
         squeezed = self.table(PINCH.squeezed(self.habits.force)).expand(self.num_envs, -1)
         thumb = torch.where(self._fingers_down()[:, None], squeezed, self._opened)[:, 12:]
         return torch.cat((squeezed[:, :12], thumb), dim=-1)

@@ -84,7 +84,7 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws where it lets go, and whether it waits until the thumb is out."""
+        """Draw where it lets go, and whether it waits until the thumb is out."""
         super().draw()
         h = self.habits
         yaw = torch.full((self.num_envs,), YAW, device=self.device)
@@ -94,12 +94,12 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         self._hurries = self.uniform((0.0, 1.0)) < self.by_care(h.rises_at_once)
 
     def look(self) -> None:
-        """Sees bowl and rack."""
+        """Look at bowl and rack."""
         super().look()
         self._bowl, self._rack = self.see(BOWL)[0], self.see(RACK)[0]
 
     def _rim(self, hover: float = 0.0) -> torch.Tensor:
-        """The far side of the rim as it seems to be, 13 mm under its edge, m."""
+        """Return the far side of the rim as it seems to be, 13 mm under its edge, m."""
         place = self._bowl + self.table((0.0, RIM, HALF_HEIGHT - 0.013 + hover))
         place[:, :2] += self.aim
         return place

@@ -50,7 +50,7 @@ class TabletopEnvCfg(HandEnvCfg):
     """Bodies whose friction and mass are drawn."""
 
     def begin(self, scene: str, segments: dict[str, tuple[SceneEntityCfg, int]]) -> None:
-        """Names the scene, and what cameras and critic see of it.
+        """Name the scene, and what cameras and critic see of it.
 
         Args:
             scene: Name of the scene that ships with the project.
@@ -65,30 +65,30 @@ class TabletopEnvCfg(HandEnvCfg):
         self.observations.critic.true_state = ObservationTermCfg(func=BodiesTrueState, params={"bodies": bodies})
 
     def handle(self, name: str, friction: Range, mass: Range | None = SIM_MASS) -> None:
-        """Draws friction and, unless None, mass (a factor) of a body anew in every episode."""
+        """Draw friction and, unless None, mass (a factor) of a body anew in every episode."""
         setattr(self.events, f"{name}_friction", friction_event(name, friction))
         if mass is not None:
             setattr(self.events, f"{name}_mass", mass_event(name, mass))
         self.handled = (*self.handled, name)
 
     def succeed(self, when: Predicate, hold_steps: int = 5, **args: Any) -> None:
-        """Says what success is: a predicate that has held for some control steps in a row."""
+        """Say what success is: a predicate that has held for some control steps in a row."""
         self.terminations.success.params |= {"when": when, "args": args, "hold_steps": hold_steps}
 
     def pay(self, name: str, weight: float, func: Any, **params: Any) -> None:
-        """Adds a reward term."""
+        """Add a reward term."""
         setattr(self.rewards, name, RewardTermCfg(func=func, weight=weight, params=params))
 
     def stage(self, name: str, weight: float, when: Predicate, **args: Any) -> None:
-        """Pays for a stage: the first time that a predicate holds."""
+        """Pay for a stage: the first time that a predicate holds."""
         self.pay(name, weight, kit_mdp.StageReached, when=when, args=args, once=True)
 
     def end(self, name: str, func: Any, **params: Any) -> None:
-        """Adds a termination term: something after which an episode cannot succeed."""
+        """Add a termination term: something after which an episode cannot succeed."""
         setattr(self.terminations, name, TerminationTermCfg(func=func, params=params))
 
     def lose(self, name: str, entity: SceneEntityCfg, max_distance: float = 1.0, min_height: float = -0.05) -> None:
-        """Ends an episode whose body is this far from the base, or this low, m."""
+        """End an episode whose body is this far from the base, or this low, m."""
         self.end(f"{name}_lost", kit_mdp.body_lost, entity=entity, max_distance=max_distance, min_height=min_height)
 
     def validate_config(self) -> None:

@@ -112,7 +112,7 @@ PROPS: dict[str, tuple[Prop, ...]] = {
 
 
 def main() -> None:
-    """Writes the asset folders of the scenes."""
+    """Write the asset folders of the scenes."""
     parser = argparse.ArgumentParser(description="Write the asset folders of the tabletop tasks.", allow_abbrev=False)
     parser.add_argument("--output", type=Path, default=ASSETS_DIR / "scenes", help="folder of the scenes")
     output = parser.parse_args().output

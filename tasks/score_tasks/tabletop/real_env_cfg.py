@@ -20,7 +20,7 @@ from score_tasks.tabletop.soccer_push import SoccerPushEnvCfg
 
 
 def make_real(cfg: TabletopEnvCfg, **friction: Range) -> None:
-    """Turns a task's settings into those of its stand-in.
+    """Turn a task's settings into those of its stand-in.
 
     Args:
         cfg: Settings of the task, changed in place.

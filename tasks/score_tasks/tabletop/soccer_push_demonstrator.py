@@ -67,7 +67,7 @@ class SoccerPushDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draws which side of the ball it stands, and whether it leaves early."""
+        """Draw which side of the ball it stands, and whether it leaves early."""
         super().draw()
         side = torch.where(self.chance(0.5), 1.0, -1.0)
         self._beside = side * self.by_care(self.habits.beside)
@@ -75,7 +75,7 @@ class SoccerPushDemonstrator(HandDemonstrator):
         self._short = self.uniform((0.3, 1.0)) * self.by_care(self.habits.short)
 
     def look(self) -> None:
-        """Sees the ball, relative to the goal, and the way to it."""
+        """Look at the ball, relative to the goal, and at the way to it."""
         super().look()
         self._goal, _ = self.see(GOAL)
         self._ball = self.see(BALL)[0] - self._goal
@@ -88,7 +88,7 @@ class SoccerPushDemonstrator(HandDemonstrator):
         return self.turned(torch.atan2(-self._way[:, 1], -self._way[:, 0]))
 
     def _behind(self, height: float, gap: float) -> torch.Tensor:
-        """A place behind the ball as it seems to be, at a height over the table."""
+        """Return a place behind the ball as it seems to be, at a height over the table."""
         place = self._seen() - self._way * (RADIUS + gap)
         return torch.cat((place, torch.full_like(place[:, :1], height)), dim=-1)
 
@@ -108,7 +108,7 @@ class SoccerPushDemonstrator(HandDemonstrator):
         return self._leaves & (self._ball[:, 1] > LINE - self._short)
 
     def _pushing(self) -> torch.Tensor:
-        """A place beyond the blade's edge of the ball: what is off to the side is put right before it goes on."""
+        """Aim beyond the blade's edge of the ball: what is off to the side is put right before it goes on."""
         ahead = torch.where(self._crossed, -RADIUS - 0.002, -RADIUS + 0.03)
         offset = self.grip[:, :2] - self._seen()
         sideways = offset - self._way * (offset * self._way).sum(-1, keepdim=True)

@@ -53,7 +53,7 @@ def measure(mesh: trimesh.Trimesh, truth: trimesh.Trimesh, seed: int = 0) -> Acc
 def registration(
     mesh: trimesh.Trimesh, truth: trimesh.Trimesh, rotation: NDArray[np.float64], seed: int = 0
 ) -> NDArray[np.float64]:
-    """The rigid motion that lays a reconstruction onto the truth, by nearest points from a known start.
+    """Return the rigid motion that lays a reconstruction onto the truth, by nearest points from a known start.
 
     Args:
         mesh: The reconstruction [m].

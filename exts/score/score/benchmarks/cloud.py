@@ -21,7 +21,7 @@ def benchmark_cloud(
     seconds: float = 5.0,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Times one control step.
+    """Time one control step.
 
     Args:
         move: Poses, as positions (N, 3) and rotations (N, 3, 3), and points (N, P, 3) to moved points (N, P, 3).

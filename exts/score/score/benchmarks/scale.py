@@ -75,7 +75,7 @@ class ScaleCfg:
     """Seconds that the suite may take; None for as long as it takes."""
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
             UserError: One is out of range.
@@ -105,7 +105,7 @@ def measure_scale(
     keep: Callable[[dict[str, Any]], None],
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measures one cell.
+    """Measure one cell.
 
     Args:
         env: The chunked environment around the task.
@@ -142,7 +142,7 @@ def run_cells(
     path: Path,
     progress: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Measures all cells that the report does not have, and writes it after each.
+    """Measure all cells that the report does not have, and write it after each.
 
     Args:
         cfg: Settings.

@@ -29,7 +29,7 @@ of the networks; and the rest (accounting, forward passes of actor and critic, s
 
 
 def synchronizer(device: torch.device | str) -> Callable[[], None]:
-    """What waits for a device; nothing on a CPU."""
+    """Return what waits for a device; nothing on a CPU."""
     return torch.cuda.synchronize if torch.device(device).type == "cuda" else (lambda: None)
 
 
@@ -44,7 +44,7 @@ class PartClock:
 
     @contextlib.contextmanager
     def watch(self, owner: Any, method: str, part: str) -> Iterator[None]:
-        """Counts the calls of a method of one object while the context lasts."""
+        """Count the calls of a method of one object while the context lasts."""
         original = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -63,7 +63,7 @@ class PartClock:
 
     @contextlib.contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Counts what is done while the context lasts."""
+        """Count what is done while the context lasts."""
         self._synchronize()
         started = time.perf_counter()
         self._inner.append(0.0)
@@ -90,7 +90,7 @@ def watched_methods(env: ChunkedVecEnv, runner: SteeringRunner) -> list[tuple[An
 
 
 def make_runner(env: ChunkedVecEnv, cfg: SteeringRunnerCfg, decisions: int | None) -> SteeringRunner:
-    """A runner that writes nothing and does not evaluate.
+    """Make a runner that writes nothing and does not evaluate.
 
     Args:
         env: The environment.
@@ -130,7 +130,7 @@ def measure_parts(env: ChunkedVecEnv, runner: SteeringRunner) -> dict[str, float
 
 
 def count_synchronizations(env: ChunkedVecEnv) -> float | None:
-    """Times per control step that torch makes the host wait for the GPU; None on a CPU, where nothing waits.
+    """Count how often in a control step torch makes the host wait for the GPU; None on a CPU, where nothing waits.
 
     What the engine waits for by itself is not seen.
     """

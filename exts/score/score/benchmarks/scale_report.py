@@ -33,7 +33,7 @@ _LINES = {"engine": ":", "task": "-.", "steering": "--", "training": "-"}
 def scale_report(
     cfg: ScaleCfg, *, task: str, domain: str, seed: int, overrides: Sequence[str], commit: str, command: str
 ) -> dict[str, Any]:
-    """Begins a report without rows.
+    """Begin a report without rows.
 
     Args:
         cfg: Settings.
@@ -60,7 +60,7 @@ def scale_report(
 
 
 def resume_report(new: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Takes over the rows of an earlier report of the same suite.
+    """Take over the rows of an earlier report of the same suite.
 
     Args:
         new: The report that was begun.
@@ -92,7 +92,7 @@ def resume_report(new: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def scale_table(report: Mapping[str, Any]) -> Table:
-    """Renders the report for the console."""
+    """Render the report for the console."""
     gpus = ", ".join(report["machine"]["gpus"]) or "no GPU"
     errors = [f"{_place(row)}: {row['error']}" for row in report["rows"] if "error" in row]
     table = Table(
@@ -131,7 +131,7 @@ def _or_none(value: float | None, form: str) -> str:
 
 
 def save_scale_picture(report: Mapping[str, Any], path: Path) -> None:
-    """Draws rates against environments, and where the time of a training goes, as a PNG."""
+    """Draw rates against environments, and where the time of a training goes, as a PNG."""
     rows = [row for row in report["rows"] if "parts" in row]
     places = sorted({(row["physics"], row["device"]) for row in rows})
     figure = Figure(figsize=(12.0, 4.6), dpi=110, layout="constrained")

@@ -89,7 +89,7 @@ def benchmark_seating(
 
 
 def seating_table(rows: Iterable[SeatingRow]) -> Table:
-    """The numbers as a table."""
+    """Render the numbers as a table."""
     table = Table("shape", "clearance", "engine", "seated", "tip from the floor, worst")
     for row in rows:
         clearance, worst = f"{row.clearance_mm:g} mm", f"{row.worst_gap_mm:.2f} mm"

@@ -39,7 +39,7 @@ class SoakReport:
     """Wall time."""
 
     def summary(self) -> str:
-        """The report as one line."""
+        """Return the report as one line."""
         return (
             f"{self.mode}: {self.env_steps} environment steps, {self.episodes} episodes, guard resets"
             f" {self.guard_resets}, not finite: caught {self.nonfinite_caught}, reached the learner"
@@ -51,7 +51,7 @@ class SoakReport:
 def soak_latents(
     env: ChunkedVecEnv, steps: int, seed: int, progress: Callable[[SoakReport], None] | None = None
 ) -> SoakReport:
-    """Steers with N(0, I) codes.
+    """Steer with N(0, I) codes.
 
     Args:
         env: The chunked environment.
@@ -93,7 +93,7 @@ def soak_latents(
 def soak_actions(
     task: Any, steps: int, seed: int, progress: Callable[[SoakReport], None] | None = None, std: float = 0.05
 ) -> SoakReport:
-    """Sends a random walk of joint targets, as far from the measured angles as the action term allows.
+    """Send a random walk of joint targets, as far from the measured angles as the action term allows.
 
     Args:
         task: The opened task.

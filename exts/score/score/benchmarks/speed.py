@@ -48,7 +48,7 @@ class SpeedCfg:
     """Least time of one measurement in seconds."""
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
             UserError: One is out of range.
@@ -87,7 +87,7 @@ class SpeedRow:
 def measure_rate(
     step: Callable[[], int], seconds: float, synchronize: Callable[[], None] = lambda: None
 ) -> tuple[float, int]:
-    """Measures how fast something steps.
+    """Measure how fast something steps.
 
     Args:
         step: Does some steps and returns their number.
@@ -107,7 +107,7 @@ def measure_rate(
 
 
 def engine_stepper(env: Any) -> Callable[[], int]:
-    """Steps the physics of a managed Isaac Lab environment for one control step, and nothing else.
+    """Step the physics of a managed Isaac Lab environment for one control step, and nothing else.
 
     Args:
         env: The unwrapped ``ManagerBasedRLEnv``.
@@ -130,7 +130,7 @@ def engine_stepper(env: Any) -> Callable[[], int]:
 
 
 def task_stepper(task: Task) -> Callable[[], int]:
-    """Steps a task whose environments all wait: a robot holds still."""
+    """Step a task whose environments all wait: a robot holds still."""
     everyone = torch.ones(task.num_envs, dtype=torch.bool, device=task.device)
     nothing = torch.zeros(task.num_envs, len(task.spec.actions.names), device=task.device)
 
@@ -142,7 +142,7 @@ def task_stepper(task: Task) -> Callable[[], int]:
 
 
 def steering_stepper(env: ChunkedVecEnv, seed: int = 0) -> Callable[[], int]:
-    """Steps a chunked environment by one decision with N(0, I) codes."""
+    """Step a chunked environment by one decision with N(0, I) codes."""
     generator = torch.Generator(device=env.device).manual_seed(seed)
 
     def step() -> int:
@@ -155,7 +155,7 @@ def steering_stepper(env: ChunkedVecEnv, seed: int = 0) -> Callable[[], int]:
 
 @torch.inference_mode()
 def measure_speed(env: ChunkedVecEnv, engine: Callable[[], int], cfg: SpeedCfg, seed: int = 0) -> SpeedRow:
-    """Measures engine, task and steering in turns.
+    """Measure engine, task and steering in turns.
 
     Args:
         env: The chunked environment around the task.
@@ -201,7 +201,7 @@ def peak_memory_mb() -> float:
 def run_workers(
     command: Callable[[int, Path], Sequence[str]], cfg: SpeedCfg, progress: Callable[[str], None] = lambda text: None
 ) -> list[dict[str, Any]]:
-    """Measures each number of environments in a process of its own.
+    """Measure each number of environments in a process of its own.
 
     Args:
         command: Makes the command of a worker from the number of environments and the file that it is to write.
@@ -220,14 +220,14 @@ def run_workers(
 
 
 def write_row(row: SpeedRow, path: Path, **facts: Any) -> None:
-    """Writes a worker's row, with facts that only it knows, such as the physics engine."""
+    """Write a worker's row, with facts that only it knows, such as the physics engine."""
     save_json(asdict(row) | facts, path)
 
 
 def speed_report(
     rows: Sequence[Mapping[str, Any]], cfg: SpeedCfg, *, task: str, domain: str, commit: str, command: str
 ) -> dict[str, Any]:
-    """Builds the report of the suite.
+    """Build the report of the suite.
 
     Args:
         rows: What :func:`run_workers` returned.
@@ -254,7 +254,7 @@ def speed_report(
 
 
 def speed_table(report: Mapping[str, Any]) -> Table:
-    """Renders the report of the suite for the console."""
+    """Render the report of the suite for the console."""
     first: Mapping[str, Any] = next((row for row in report["rows"] if "error" not in row), {})
     table = Table(
         title=f"{report['task']}  domain {report['domain']}  physics {first.get('physics', '?')}  device"

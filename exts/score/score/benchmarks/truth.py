@@ -117,7 +117,7 @@ def benchmark_truth(
 
 
 def truth_table(rows: Iterable[Row]) -> Table:
-    """The numbers as a table."""
+    """Render the numbers as a table."""
     table = Table("object", "scan", "stage", "chamfer", "H95", "volume", "closed", "mass by density", "s")
     for row in rows:
         if row.error:
@@ -139,7 +139,7 @@ def truth_table(rows: Iterable[Row]) -> Table:
 
 
 def row_dict(row: Row) -> dict[str, Any]:
-    """A row for a JSON report, which has no NaN."""
+    """Make a row for a JSON report, which has no NaN."""
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
 
 
@@ -244,7 +244,7 @@ def _mass_error(closed: trimesh.Trimesh, upright: Upright, cfg: AssetCfg, truth:
 
 
 def _decimated(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The same with about 6,000 faces by quadrics, as is usual for display; not always closed any more."""
+    """Return the same with about 6,000 faces by quadrics, as is usual for display; not always closed any more."""
     if len(mesh.faces) <= _DECIMATED:
         return mesh
     points, faces = fast_simplification.simplify(

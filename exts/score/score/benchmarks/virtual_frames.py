@@ -147,7 +147,7 @@ def write_virtual_frames(
 
 
 def _measure(depth: NDArray[np.float64], cfg: RecordingCfg, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """What a depth camera reports of true depth (0: nothing), as counts."""
+    """Return what a depth camera reports of true depth (0: nothing), as counts."""
     jump = np.zeros(depth.shape, dtype=bool)
     for axis in (0, 1):
         step = np.abs(np.diff(depth, axis=axis)) > 0.01

@@ -122,7 +122,7 @@ def _noisy(mesh: trimesh.Trimesh, noise: float, rng: np.random.Generator) -> tri
 
 
 def _table(truth: trimesh.Trimesh, cfg: MeshScanCfg) -> trimesh.Trimesh:
-    """A sheet around the object's footprint, without what the object hides."""
+    """Make a sheet around the object's footprint, without what the object hides."""
     low, high = truth.bounds[0, :2] - cfg.table, truth.bounds[1, :2] + cfg.table
     counts = np.maximum(np.ceil((high - low) / (1.5 * cfg.edge)).astype(int), 2)
     x, y = (np.linspace(a, b, n + 1) for a, b, n in zip(low, high, counts, strict=True))

@@ -16,7 +16,7 @@ _ERROR_LINES = 5
 
 
 def run_worker(command: Callable[[Path], Sequence[str]], timeout: float | None = None) -> dict[str, Any]:
-    """Runs a worker in a process of its own.
+    """Run a worker in a process of its own.
 
     Args:
         command: Makes its command from the JSON file that it is to write.

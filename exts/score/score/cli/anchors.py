@@ -53,7 +53,7 @@ def demonstrated_conditions(path: Path, base_policy: BasePolicy) -> torch.Tensor
 
 
 def windows_cfg(spec: PolicySpec) -> PretrainCfg:
-    """Settings by which demonstrations become the windows that a policy observes."""
+    """Return the settings by which demonstrations become the windows that a policy observes."""
     past = PretrainCfg.past_actions or ""
     vectors = {name: facts for name, facts in spec.observations.items() if len(facts.shape) == 1}
     clouds = [name for name, facts in spec.observations.items() if len(facts.shape) == 2]

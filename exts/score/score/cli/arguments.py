@@ -180,7 +180,7 @@ def require_host(host: str) -> None:
 
 
 def task_options(args: argparse.Namespace, overrides: Sequence[str], **changes: Any) -> dict[str, Any]:
-    """What :func:`score.open_task.open_task` takes from a command line.
+    """Return what :func:`score.open_task.open_task` takes from a command line.
 
     Args:
         args: Flags of :meth:`Command.add_task`, and the domain where there is one.

@@ -30,7 +30,7 @@ LOG_ROOT = Path("logs") / "rsl_rl"
 def find_inputs(
     args: argparse.Namespace, overrides: Sequence[str], *, resume: bool = False
 ) -> tuple[Path, Path | None]:
-    """Finds what a command works with, and refuses what is wrong with it before a simulator is started.
+    """Find what a command works with, and refuse what is wrong with it before a simulator is started.
 
     Args:
         args: Flags ``--task``, ``--base_policy`` and ``--checkpoint`` (None: none), maybe ``--domain``.
@@ -52,7 +52,7 @@ def find_inputs(
 
 
 def find_checkpoint(selector: str, task: str, experiment: str, *, resume: bool = False) -> Path | None:
-    """Finds a steering checkpoint and refuses a wrong file before a simulator is started for it.
+    """Find a steering checkpoint and refuse a wrong file before a simulator is started for it.
 
     Args:
         selector: ``latest``, ``best``, ``shipped``, a file, or ``none``.
@@ -87,7 +87,7 @@ def find_checkpoint(selector: str, task: str, experiment: str, *, resume: bool =
 
 
 def _shipped_instead(task: str) -> str:
-    """What to do where nothing was trained yet: some tasks come with a steering policy."""
+    """Return what to do where nothing was trained yet: some tasks come with a steering policy."""
     try:
         shipped_checkpoint(task)
     except UserError:
@@ -122,7 +122,7 @@ def experiment_name(task: str, overrides: Sequence[str], domain: str = "sim") ->
 
 
 def shipped_base_policy(task: str) -> Path:
-    """Finds the base policy that a task ships with.
+    """Find the base policy that a task ships with.
 
     Args:
         task: Gym id of the task.
@@ -147,7 +147,7 @@ def shipped_base_policy(task: str) -> Path:
 
 
 def check_policies(bundle: Path, checkpoint: Path | None) -> None:
-    """Finds what is wrong with base policy and steering checkpoint before there is a task.
+    """Find what is wrong with base policy and steering checkpoint before there is a task.
 
     Raises:
         UserError: A file is unsound, or the checkpoint steers another base policy; whether it steers one
@@ -163,7 +163,7 @@ def check_policies(bundle: Path, checkpoint: Path | None) -> None:
 
 
 def load_policies(bundle: Path, checkpoint: Path | None, task: Any) -> tuple[BasePolicy, SteeringHead | None]:
-    """Reads the base policy and the steering policy that was trained for it.
+    """Read the base policy and the steering policy that was trained for it.
 
     Args:
         bundle: Folder of the base policy, or of a LeRobot checkpoint.
@@ -201,7 +201,7 @@ def basis_of(task: Any, steering: SteeringHead | None) -> tuple[str, int]:
 def open_steered(
     args: argparse.Namespace, overrides: Sequence[str], *, num_envs: int
 ) -> Iterator[tuple[Any, ChunkedVecEnv]]:
-    """Opens a task and puts it under the steering of its own settings.
+    """Open a task and put it under the steering of its own settings.
 
     Args:
         args: Flags of :meth:`.arguments.Command.add_task`, with ``--base_policy``.
@@ -226,7 +226,7 @@ def open_steered(
 
 
 def default_output(args: argparse.Namespace, task: str, checkpoint: Path | None) -> Path:
-    """Names the report if the user does not: in the run's folder, or below ``logs`` where there is no run."""
+    """Name the report if the user does not: in the run's folder, or below ``logs`` where there is no run."""
     if checkpoint is None or args.checkpoint == SHIPPED:
         name = f"{task}_{SHIPPED if checkpoint else 'base'}"
     else:
@@ -236,7 +236,7 @@ def default_output(args: argparse.Namespace, task: str, checkpoint: Path | None)
 
 
 def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tuple[EvaluationCfg, Path, Path | None]:
-    """Makes the settings of an evaluation from the flags of ``evaluate.py``, and finds its files.
+    """Make the settings of an evaluation from the flags of ``evaluate.py``, and find its files.
 
     Args:
         args: The flags.

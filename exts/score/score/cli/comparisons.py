@@ -70,7 +70,7 @@ class Comparison:
 
 
 def plan_comparison(args: argparse.Namespace, overrides: Sequence[str]) -> Comparison:
-    """Reads the flags, and refuses what can be refused before hours of training.
+    """Read the flags, and refuse what can be refused before hours of training.
 
     Raises:
         UserError: A flag, method, seed, domain or override does not fit, or the folder holds something else.
@@ -99,7 +99,7 @@ def plan_comparison(args: argparse.Namespace, overrides: Sequence[str]) -> Compa
 
 
 def iterations_of(args: argparse.Namespace, overrides: Sequence[str], method: str, bundle: Path) -> int:
-    """Iterations of a method that its budget makes, with the settings that it is trained with, for a base policy.
+    """Return the iterations of a method that its budget makes, with the settings that it is trained with.
 
     Raises:
         UserError: There is no such method, a setting does not fit, or the budget is less than one iteration.
@@ -145,7 +145,7 @@ def run_comparison(
     say: Callable[[str], None] = print,
     run: Callable[[str, Sequence[str]], None] = run_script,
 ) -> dict[str, Any]:
-    """Trains and evaluates what is not done yet, and writes the comparison.
+    """Train and evaluate what is not done yet, and write the comparison.
 
     Args:
         comparison: What is compared.
@@ -200,7 +200,7 @@ class _Steps:
         self._number = 0
 
     def train(self, method: str, seed: int) -> Path:
-        """Trains a run to its end, from where an interruption left it; returns its best checkpoint."""
+        """Train a run to its end, from where an interruption left it; return its best checkpoint."""
         from score.cli.artefacts import LOG_ROOT
         from score.steering.checkpoint import BEST_NAME, iteration_of
 
@@ -222,7 +222,7 @@ class _Steps:
         return last.with_name(BEST_NAME)
 
     def evaluate(self, name: str, report: Path, domain: str, flags: Sequence[str]) -> None:
-        """Evaluates, if there is no report."""
+        """Evaluate, if there is no report."""
         if self._announce(f"evaluate {name}", report.exists()):
             args = self._comparison.args
             of_all = ["--domain", domain, "--episodes", str(args.episodes), "--starts", args.starts]
@@ -245,7 +245,7 @@ class _Steps:
 
 
 def keep_settings(folder: Path, present: dict[str, Any], what: str) -> None:
-    """Keeps settings beside the reports that depend on them, and refuses to go on with others.
+    """Keep settings beside the reports that depend on them, and refuse to go on with others.
 
     Args:
         folder: Folder of the reports; made if it is missing.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def require_demonstrations(path: Path, flag: str = "--dataset", interface: Path | None = None) -> None:
-    """Reads demonstrations without their observations, whose names only the opened task knows.
+    """Read demonstrations without their observations, whose names only the opened task knows.
 
     Raises:
         UserError: There are none, or they are unsound.
@@ -30,7 +30,7 @@ def require_demonstrations(path: Path, flag: str = "--dataset", interface: Path 
 
 
 def check_flags(args: argparse.Namespace) -> None:
-    """Finds what is wrong with files before a simulator is started.
+    """Find what is wrong with files before a simulator is started.
 
     Raises:
         UserError: There are no demonstrations, or no sound base policy to leave the mark in.
@@ -43,7 +43,7 @@ def check_flags(args: argparse.Namespace) -> None:
 
 
 def read_data(args: argparse.Namespace, task: PolicySpec) -> DemonstrationSet:
-    """Reads the observations of demonstrations that are to be compared.
+    """Read the observations of demonstrations that are to be compared.
 
     Raises:
         UserError: The task has no such observation, or the data are unsound.
@@ -70,7 +70,7 @@ def read_data(args: argparse.Namespace, task: PolicySpec) -> DemonstrationSet:
 
 
 def report(args: argparse.Namespace, data: DemonstrationSet, findings: Sequence[Finding]) -> int:
-    """Prints the findings and leaves the mark; returns the exit code, 1 if something is red."""
+    """Print the findings and leave the mark; return the exit code, 1 if something is red."""
     from score.policies.contract_mark import MARK_FILE, write_mark
 
     for finding in findings:

@@ -19,7 +19,7 @@ _RUN_FACTS = ("run", "checkpoint", "seed", "git_commit", "versions", "physics")
 
 
 def training_of(checkpoint: Path) -> tuple[str, dict[str, Any]]:
-    """Method of a steering checkpoint, and its training: iterations, and what is known of the run."""
+    """Return the method of a steering checkpoint, and its training: iterations, and what is known of the run."""
     from score.steering.checkpoint import load_checkpoint
 
     state = load_checkpoint(checkpoint)
@@ -43,7 +43,7 @@ def run_facts(checkpoint: Path) -> dict[str, Any]:
 
 
 def export_cfg(args: argparse.Namespace, bundle: Path, checkpoint: Path, training: dict[str, Any]) -> ExportCfg:
-    """Makes the settings of an export from the flags of ``export.py``.
+    """Make the settings of an export from the flags of ``export.py``.
 
     Args:
         args: The flags.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_flags(args: argparse.Namespace) -> None:
-    """Finds what is wrong with flags and files before a simulator is started.
+    """Find what is wrong with flags and files before a simulator is started.
 
     Raises:
         UserError: An action is unknown, a flag is missing, or the folder does not hold a valid base policy.
@@ -44,7 +44,7 @@ def check_flags(args: argparse.Namespace) -> None:
 
 
 def check(args: argparse.Namespace, task: Task) -> int:
-    """Prints what a base policy is and what does not fit the task; returns the exit code, 1 if it cannot be steered."""
+    """Print what a base policy is and what does not fit the task; return the exit code, 1 if it cannot be steered."""
     from score.policies import require_match
     from score.policies.examine import examine, proposed_interface
     from score.policies.interface import INTERFACE_FILE
@@ -102,7 +102,7 @@ def _success(policy: BasePolicy, task: Any, args: argparse.Namespace) -> str:
 
 
 def convert(args: argparse.Namespace, task: Task) -> int:
-    """Writes a checkpoint as a base policy."""
+    """Write a checkpoint as a base policy."""
     from score.policies.bundle import save_bundle
     from score.policies.contract import contract_problems
     from score.policies.contract_mark import MARK_FILE

@@ -160,7 +160,7 @@ def _endings(folder: str) -> dict[int, dict[str, Any]]:
 
 @contextlib.contextmanager
 def _surroundings(folder: str) -> Iterator[None]:
-    """What the processes are told beside their numbers; and the launcher's own log is kept off the console."""
+    """Return what the processes are told beside their numbers; and keep the launcher's own log off the console."""
     # All talk stays on this machine.
     told = {ENDINGS: folder, "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", "lo")}
     names = (*told, "TORCHELASTIC_SIGNALS_TO_HANDLE")

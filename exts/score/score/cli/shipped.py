@@ -47,7 +47,7 @@ def shipped_checkpoint(task: str) -> Path:
 
 
 def evaluation_lines(checkpoint: Path) -> list[str]:
-    """What the evaluations of a shipped steering policy say, one line each."""
+    """Return what the evaluations of a shipped steering policy say, one line each."""
     from score.evaluation.schema import read_report
 
     lines = []

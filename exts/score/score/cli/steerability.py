@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def steerability_inputs(
     args: argparse.Namespace, bundle: Path, overrides: Sequence[str]
 ) -> tuple[SteerabilityCfg, Path, dict[str, Any]]:
-    """Makes settings from flags.
+    """Make settings from flags.
 
     Args:
         args: The flags.
@@ -53,7 +53,7 @@ def steerability_inputs(
 def open_store(
     cfg: SteerabilityCfg, task: Any, output: Path, facts: dict[str, Any]
 ) -> tuple[SteerabilityCfg, PartialResults]:
-    """Completes the settings with what the opened task knows, and opens the file of what is done.
+    """Complete the settings with what the opened task knows, and open the file of what is done.
 
     Raises:
         UserError: That file was made with other settings.

@@ -135,7 +135,7 @@ def export_capsule(pieces: CapsulePieces, episode: GoldenEpisode, directory: Pat
 
 
 def describe(pieces: CapsulePieces, files: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest's content: names, order, shapes, units, frames, rates, limits, latent rule, versions, origin."""
+    """Make the manifest: names, order, shapes, units, frames, rates, limits, latent rule, versions, origin."""
     spec, head, actions = pieces.spec, pieces.head, pieces.spec.actions
     free = pieces.max_offset is None
     seed = NoiseTable(head, pieces.sampled, pieces.seed).seed

@@ -75,7 +75,7 @@ _INPUT_SCHEMA = {"name": str, "shape": list, "dtype": str, "units": str, "frame"
 
 
 def latency_budgets(rate: float, late: int) -> dict[str, float]:
-    """What control steps may take on one CPU core: without a decision, and of a decision.
+    """Return what control steps may take on one CPU core: without a decision, and of a decision.
 
     Args:
         rate: Control steps a second [Hz].
@@ -144,7 +144,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _loosened(manifest: Mapping[str, Any]) -> str:
-    """What the manifest would allow itself, in words: a capsule may be held to less, never to more."""
+    """Return what the manifest would allow itself, in words: a capsule may be held to less, never to more."""
     latency, chunk = manifest["latency"], manifest["chunk"]
     if not 0.0 < manifest["parity_tolerance"] <= PARITY_TOLERANCE:
         return f"states parity_tolerance {manifest['parity_tolerance']:g}, and at most {PARITY_TOLERANCE:g} is allowed"
@@ -168,7 +168,7 @@ def _format_message(path: Path, found: object) -> str:
 
 
 def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> str:
-    """The first entry that is missing or of a wrong type, in words; empty if all is well."""
+    """Return the first entry that is missing or of a wrong type, in words; empty if all is well."""
     for key, kind in schema.items():
         name = f"{where}{key}"
         if key not in value:

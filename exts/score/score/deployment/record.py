@@ -107,13 +107,13 @@ def export_policy(task: Task, head: SteeringHead, cfg: ExportCfg, report: Callab
 
 
 def with_limits(spec: PolicySpec, low: torch.Tensor, high: torch.Tensor) -> PolicySpec:
-    """The base policy's specification with the limits (A,) that the task really holds its targets to."""
+    """Return the base policy's specification with the limits (A,) that the task really holds its targets to."""
     actions = dataclasses.replace(spec.actions, low=tuple(low.tolist()), high=tuple(high.tolist()))
     return dataclasses.replace(spec, actions=actions)
 
 
 def golden_arm(head: SteeringHead, *, sampled: bool, seed: int) -> Arm:
-    """The steering policy as the simulator runs it, with the noise that its capsule will use."""
+    """Return the steering policy as the simulator runs it, with the noise that its capsule will use."""
     table = NoiseTable(head, sampled, seed)
 
     def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor]:
@@ -187,7 +187,7 @@ def record_golden(
 
 
 def plain_offset(offset: float | torch.Tensor) -> float | tuple[float, ...]:
-    """The largest offset of a task as a manifest holds it: one number, or one for each action."""
+    """Return the largest offset of a task as a manifest holds it: one number, or one for each action."""
     if isinstance(offset, torch.Tensor) and offset.dim() > 0:
         return tuple(round(value, 6) for value in offset.tolist())  # as it was set, not as float32 keeps it
     return float(offset)

@@ -46,7 +46,7 @@ def stop_robot(manifest: dict) -> None:
 
 
 def load(folder: Path) -> tuple[torch.jit.ScriptModule, dict]:
-    """The policy, compiled and reset, and its manifest."""
+    """Return the policy, compiled and reset, and its manifest."""
     manifest = json.loads((folder / "manifest.json").read_text())
     if hashlib.sha256((folder / "policy.pt").read_bytes()).hexdigest() != manifest["files"]["policy.pt"]["sha256"]:
         raise SystemExit("error: policy.pt is not the file that the manifest describes: copy the capsule again.")
@@ -73,7 +73,7 @@ class Steps:
         self.began = 0
 
     def __call__(self, step: int, observations: dict[str, torch.Tensor]) -> tuple[torch.Tensor, str]:
-        """The target of a control step, and what is wrong with it."""
+        """Return the target of a control step, and what is wrong with it."""
         if self.pool is None:
             return self.policy(observations), ""
         if self.policy.observe(observations):
@@ -144,7 +144,7 @@ def run(
     log: Path | None = None,
     unfamiliar: float = math.inf,
 ) -> None:
-    """The control loop: measure, decide, send, wait for the next tick. However it ends, the robot is told to stop.
+    """Run the control loop: measure, decide, send, wait for the next tick. However it ends, the robot is told to stop.
 
     A control step is faulty if its observation is older than a period, if its target is further from the measured
     position than manifest["output"]["max_offset"], if it was decided on what is more than ``unfamiliar`` times as far
@@ -250,7 +250,7 @@ def write_safetensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def inputs_of(tensors: dict[str, torch.Tensor]) -> dict[str, list[torch.Tensor]]:
-    """Inputs of a recorded episode or a log, by name, one a step."""
+    """Return the inputs of a recorded episode or a log, by name, one a step."""
     found = {}
     for name in [name.removeprefix("inputs.") for name in tensors if name.startswith("inputs.")]:
         lengths = tensors.get("lengths." + name)
@@ -260,7 +260,7 @@ def inputs_of(tensors: dict[str, torch.Tensor]) -> dict[str, list[torch.Tensor]]
 
 
 def replay(policy: torch.jit.ScriptModule, manifest: dict, episode: Path, repeats: int = 3) -> dict:
-    """Feeds a recorded episode several times: worst difference, milliseconds of every step, and those of its core."""
+    """Feed a recorded episode several times: worst difference, milliseconds of every step, and those of its core."""
     golden = read_safetensors(episode)
     inputs = inputs_of(golden)
     difference, milliseconds, busy, decided = [], [], [], []

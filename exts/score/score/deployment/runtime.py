@@ -177,7 +177,7 @@ class CapsulePolicy(nn.Module):
 
     @torch.jit.export
     def decide(self) -> Tensor:
-        """The chunk (H, A) of the decision that has begun.
+        """Return the chunk (H, A) of the decision that has begun.
 
         It changes nothing but what :meth:`unfamiliarity` says, and may run beside everything else.
         """
@@ -199,7 +199,7 @@ class CapsulePolicy(nn.Module):
 
     @torch.jit.export
     def act(self) -> Tensor:
-        """The target (A,) of this control step, once; see :meth:`forward`."""
+        """Return the target (A,) of this control step, once; see :meth:`forward`."""
         if self.pending.shape[0] > 0 and self.pending_age >= self.late_steps:
             self.chunk = self.pending
             self.pending = self.pending[:0]

@@ -93,7 +93,7 @@ class CapsuleReport:
         return found
 
     def summary(self) -> str:
-        """The findings for the console."""
+        """Return the findings for the console."""
         took = self.latency_ms
         lines = [
             f"Capsule {self.capsule} ({self.task}), {self.steps} recorded control steps, torch alone:",

@@ -32,7 +32,7 @@ SILHOUETTE = 0.5
 def summarise_behaviour(
     paths: Mapping[str, Mapping[int, Path]], key: str, rate_hz: float, positions: bool
 ) -> dict[str, Any]:
-    """What a report says of the behaviour of arms.
+    """Return what a report says of the behaviour of arms.
 
     Args:
         paths: Arm -> episode -> path.
@@ -77,7 +77,7 @@ def loads_of(paths: Sequence[Path], rate_hz: float, positions: bool) -> dict[str
 
 
 def shape_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A path as :data:`POINTS` points at equal distances along it, counted from its beginning.
+    """Return a path as :data:`POINTS` points at equal distances along it, counted from its beginning.
 
     Args:
         points: (T, D), T at least 1.

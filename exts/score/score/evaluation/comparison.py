@@ -35,7 +35,7 @@ class Cell:
 
 
 def compare_methods(cells: Sequence[Cell], free: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Puts evaluations side by side.
+    """Put evaluations side by side.
 
     Args:
         cells: Evaluations of all methods, seeds and domains, each method with the same seeds in every domain.

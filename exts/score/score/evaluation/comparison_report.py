@@ -23,7 +23,7 @@ _METHODS = ("#0f766e", "#b91c1c", "#1d4ed8", "#a16207", "#be185d", "#4b5563", "#
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> RenderableType:
-    """Renders a comparison for the console: a table of rates, and one of difficulty for each domain that has it."""
+    """Render a comparison for the console: a table of rates, and one of difficulty for each domain that has it."""
     domains = comparison["domains"]
     table = Table(title=f"{comparison['task']}: success, mean over seeds (interval of the starts; each seed)",
                   box=box.SIMPLE, title_justify="left")  # fmt: skip
@@ -39,7 +39,7 @@ def comparison_table(comparison: Mapping[str, Any]) -> RenderableType:
 
 
 def save_comparison_picture(comparison: Mapping[str, Any], path: Path) -> None:
-    """Draws a comparison as a PNG: success in one domain against the other, or bars where there is one domain.
+    """Draw a comparison as a PNG: success in one domain against the other, or bars where there is one domain.
 
     Args:
         comparison: What :func:`~.comparison.compare_methods` made, with ``task`` and ``budget``.

@@ -48,7 +48,7 @@ class SearchCfg:
     """Seed of candidates and starts, inside the block of searches."""
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
             UserError: One is out of range.
@@ -83,7 +83,7 @@ class SearchResult:
 
 
 def parse_searches(text: str) -> tuple[str, ...]:
-    """Reads ``--search``: names of strategies joined by commas, ``all`` or ``none``.
+    """Read ``--search``: names of strategies joined by commas, ``all`` or ``none``.
 
     Raises:
         UserError: A name is unknown.
@@ -95,7 +95,7 @@ def parse_searches(text: str) -> tuple[str, ...]:
 
 
 def search_spaces(base_policy: BasePolicy, basis: tuple[str, int]) -> dict[str, LatentBasis]:
-    """The spaces that there are to search.
+    """Return the spaces that there are to search.
 
     Args:
         base_policy: The base policy.
@@ -122,7 +122,7 @@ def find_constant_latent(
     progress: Progress | None = None,
     store: ResultStore | None = None,
 ) -> SearchResult:
-    """Searches the constant latent with the highest success rate.
+    """Search the constant latent with the highest success rate.
 
     Args:
         task: The task.

@@ -48,7 +48,7 @@ class TriesCfg(Protocol):
 
 
 def count_solved(task: Task, base_policy: BasePolicy, cfg: TriesCfg, **options: Any) -> NDArray[np.int64]:
-    """Lets the base policy try every start of an evaluation several times, each time with noise of its own.
+    """Let the base policy try every start of an evaluation several times, each time with noise of its own.
 
     None of the tries has the noise of the arms: a start is not called easy because the arm ``base`` solved it.
 
@@ -76,7 +76,7 @@ def count_solved(task: Task, base_policy: BasePolicy, cfg: TriesCfg, **options: 
 
 
 def split_by_difficulty(results: Mapping[str, EpisodeResults], solved: NDArray[np.int64], tries: int) -> dict[str, Any]:
-    """Splits the successes of all arms by the difficulty of their starts.
+    """Split the successes of all arms by the difficulty of their starts.
 
     Args:
         results: Episodes of each arm over the same E starts.

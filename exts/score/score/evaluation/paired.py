@@ -56,7 +56,7 @@ def evaluate_paired(
     cfg: EvaluationCfg,
     progress: ArmProgress | None = None,
 ) -> PairedEvaluation:
-    """Runs all arms on the same starts and the same noise, and writes the report.
+    """Run all arms on the same starts and the same noise, and write the report.
 
     Args:
         task: The task.
@@ -157,7 +157,7 @@ def _evaluate(
 
 
 def _arms(base_policy: BasePolicy, actor: SteeringActor | None, cfg: EvaluationCfg) -> list[Arm]:
-    """The arms in the order of reports, but for constants, which are searched for last."""
+    """Return the arms in the order of reports, but for constants, which are searched for last."""
     arms = [base_arm()]
     if actor is not None:
         arms.append(steered_arm(actor))

@@ -28,7 +28,7 @@ class PartialResults:
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any], *, resume: bool = True) -> None:
-        """Opens the file, or makes it.
+        """Open the file, or make it.
 
         Args:
             path: The file, ``FILE.json.partial``; None keeps results in memory only.
@@ -56,11 +56,11 @@ class PartialResults:
             self._write([self._settings])
 
     def get(self, arm: str, episode: int) -> Outcome | None:
-        """Returns how an episode ended, None if it has not been run."""
+        """Return how an episode ended, None if it has not been run."""
         return self._results.get((arm, episode))
 
     def put(self, arm: str, outcomes: Mapping[int, Outcome]) -> None:
-        """Keeps how episodes ended, by their indices; on the disk before it returns."""
+        """Keep how episodes ended, by their indices; on the disk before it returns."""
         self._results |= {(arm, episode): outcome for episode, outcome in outcomes.items()}
         if self._path is None:
             return
@@ -71,7 +71,7 @@ class PartialResults:
             os.fsync(stream.fileno())
 
     def remove(self) -> None:
-        """Removes the file: the report is written."""
+        """Remove the file: the report is written."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
@@ -110,7 +110,7 @@ class PartialResults:
 
 
 def _own_path(path: Path, index: int) -> Path:
-    """The file of a process; the first has the plain name."""
+    """Return the file of a process; the first has the plain name."""
     return path if index == 0 else path.with_name(f"{path.name}.{index}")
 
 

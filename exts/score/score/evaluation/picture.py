@@ -35,7 +35,7 @@ _DPI = 110
 
 
 def save_picture(report: Mapping[str, Any], results: Mapping[str, EpisodeResults], path: Path) -> None:
-    """Draws an evaluation as a PNG of under 200 kB.
+    """Draw an evaluation as a PNG of under 200 kB.
 
     Args:
         report: A valid report.
@@ -114,7 +114,7 @@ def _draw_difficulty(axes: Axes, difficulty: Mapping[str, Any], names: list[str]
 
 
 def _draw_table(axes: Axes, paired: Mapping[str, Any]) -> None:
-    """The 2x2 table of outcomes on the same starts; columns are the steered policy, rows the base policy."""
+    """Draw the 2x2 table of outcomes on the same starts; columns are the steered policy, rows the base policy."""
     counts = np.array([[paired["both"], paired["base_only"]], [paired["steered_only"], paired["neither"]]])
     axes.imshow(counts, cmap="Greens", vmin=0, vmax=max(1, counts.max()) * 1.6)
     for (row, column), count in np.ndenumerate(counts):
@@ -130,7 +130,7 @@ def _draw_table(axes: Axes, paired: Mapping[str, Any]) -> None:
 
 
 def clean(axes: Axes, grid: str) -> None:
-    """Takes away what a reader does not need; ``grid`` is ``x`` or ``both``."""
+    """Take away what a reader does not need; ``grid`` is ``x`` or ``both``."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
     axes.set_axisbelow(True)

@@ -17,7 +17,7 @@ from .behaviour import PERCENTILES
 
 
 def report_table(report: Mapping[str, Any]) -> RenderableType:
-    """Renders a report for the console.
+    """Render a report for the console.
 
     Args:
         report: A valid report.
@@ -50,7 +50,7 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
 
 
 def search_sentence(arm: str, facts: Mapping[str, Any]) -> str:
-    """Says where a constant latent comes from, and how it did on search starts that did not choose it."""
+    """Say where a constant latent comes from, and how it did on search starts that did not choose it."""
     confirmed, best = facts["confirmed"], facts["last_round_best"]
     where = "the full latent" if facts["space"] == "full" else f"the steering basis ({facts['basis']})"
     return (
@@ -60,7 +60,7 @@ def search_sentence(arm: str, facts: Mapping[str, Any]) -> str:
 
 
 def support_sentence(support: Mapping[str, Any]) -> str:
-    """Says whether the steered policy did what the base policy could have done."""
+    """Say whether the steered policy did what the base policy could have done."""
     text = (
         f"Support: {100 * support['outside']:.1f} % of {support['decisions']} chunks of the steered policy lie outside"
         f" of what the base policy would do (of its own, {100 * support['expected']:.1f} %)"
@@ -75,7 +75,7 @@ def support_sentence(support: Mapping[str, Any]) -> str:
 
 
 def behaviour_sentences(behaviour: Mapping[str, Any]) -> list[str]:
-    """Says how many ways the arms have, and how hard they move the robot."""
+    """Say how many ways the arms have, and how hard they move the robot."""
     lines, modes = [], behaviour["modes"]
     if modes is not None:
         spread = ", ".join(f"{arm} {number:.1f}" for arm, number in modes["effective"].items())
@@ -109,7 +109,7 @@ def ordered_arms(arms: Mapping[str, Any]) -> list[str]:
 
 
 def paired_sentence(paired: Mapping[str, Any]) -> str:
-    """Says in words how base and steered policy compare on the same starts."""
+    """Say in words how base and steered policy compare on the same starts."""
     text = (
         f"Same starts: both {paired['both']}, base only {paired['base_only']}, steered only {paired['steered_only']},"
         f" neither {paired['neither']}; exact McNemar p = {paired['mcnemar_p']:.2g}."

@@ -26,7 +26,7 @@ PAIRED_KEYS = (
 
 
 def validate_report(report: Mapping[str, Any]) -> None:
-    """Checks a report.
+    """Check a report.
 
     Args:
         report: The report.
@@ -52,7 +52,7 @@ def validate_report(report: Mapping[str, Any]) -> None:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Reads and checks a report.
+    """Read and check a report.
 
     Args:
         path: A file that ``evaluate.py`` wrote.

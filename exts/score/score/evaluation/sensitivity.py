@@ -58,7 +58,7 @@ class Sensitivity:
 def measure_sensitivity(
     base_policy: BasePolicy, condition: torch.Tensor, chunk_steps: int, generator: torch.Generator
 ) -> Sensitivity:
-    """Moves every number of the latent by itself, and looks at the executed actions.
+    """Move every number of the latent by itself, and look at the executed actions.
 
     Args:
         base_policy: The frozen base policy.

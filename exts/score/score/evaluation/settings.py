@@ -59,7 +59,7 @@ class EvaluationCfg:
     """Command, for the report."""
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
             UserError: One is out of range.
@@ -78,11 +78,11 @@ class EvaluationCfg:
             raise UserError(f"--output must name a .json file, got {self.output}.")
 
     def with_task(self, *, physics: str, chunk_steps: int, basis: tuple[str, int]) -> EvaluationCfg:
-        """Returns these settings with what is known only once the task is open."""
+        """Return these settings with what is known only once the task is open."""
         return replace(self, physics=physics, chunk_steps=chunk_steps, basis=basis)
 
     def search_cfgs(self, spaces: Iterable[str]) -> list[SearchCfg]:
-        """The searches, seeded as the evaluation is, in the spaces that there are."""
+        """Return the searches, seeded as the evaluation is, in the spaces that there are."""
         names = self.searches
         if names is None:
             names = DEFAULT_SEARCHES if self.all_arms else ()

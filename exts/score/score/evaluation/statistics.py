@@ -56,7 +56,7 @@ class PairedTable:
 
     @classmethod
     def from_outcomes(cls, base: NDArray[np.bool_], steered: NDArray[np.bool_]) -> PairedTable:
-        """Counts the outcomes of two arms, (E,) bool each, over the same starts in the same order.
+        """Count the outcomes of two arms, (E,) bool each, over the same starts in the same order.
 
         Raises:
             ValueError: The arms have different numbers of episodes.
@@ -85,7 +85,7 @@ class StepsSummary:
 
 
 def steps_summary(success: NDArray[np.bool_], steps: NDArray[np.int64], horizon: int) -> StepsSummary:
-    """Summarises the steps to success.
+    """Summarise the steps to success.
 
     An episode that failed never succeeds, whenever it ended: it is censored at ``horizon``, not at its own end.
     (Censored at its end, an early failure would drop out of the risk set and the others would speak for it.)
@@ -146,7 +146,7 @@ def steps_ratio(
     steered_steps: NDArray[np.int64],
     seed: int = 0,
 ) -> StepsRatio:
-    """Compares the steps of two arms on the starts that both solve.
+    """Compare the steps of two arms on the starts that both solve.
 
     Args:
         base_success: Outcomes of the base policy, (E,).

@@ -57,7 +57,7 @@ class SteerabilityCfg:
     """Control steps executed of every chunk."""
 
     def __post_init__(self) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
             UserError: One is out of range.
@@ -80,7 +80,7 @@ def measure_steerability(
     progress: Callable[[str, int, int], None] | None = None,
     store: ResultStore | None = None,
 ) -> dict[str, Any]:
-    """Runs the base policy in all the ways that cost no training, and says what follows.
+    """Run the base policy in all the ways that cost no training, and say what follows.
 
     Args:
         task: The task.
@@ -152,7 +152,7 @@ def measure_steerability(
 
 
 def advice(report: dict[str, Any]) -> str:
-    """Says what to do with a base policy.
+    """Say what to do with a base policy.
 
     Args:
         report: What :func:`measure_steerability` measured, without its advice.
@@ -190,7 +190,7 @@ def advice(report: dict[str, Any]) -> str:
 
 
 def _inside(basis: LatentBasis, name: str) -> Arm:
-    """The base policy's own noise inside a basis, and nothing outside of it."""
+    """Make an arm of the base policy's own noise inside a basis, and nothing outside of it."""
     return latent_arm(name, lambda decision: basis.to(decision.noise.device).expand(basis.project(decision.noise)))
 
 

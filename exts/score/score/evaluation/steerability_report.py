@@ -13,7 +13,7 @@ from rich.text import Text
 
 
 def steerability_table(report: Mapping[str, Any]) -> RenderableType:
-    """Renders a report of :func:`~.steerability.measure_steerability` with its ``task`` and ``domain``."""
+    """Render a report of :func:`~.steerability.measure_steerability` with its ``task`` and ``domain``."""
     title = (
         f"{report['task']}  domain {report['domain']}  physics {report['physics']}  {report['episodes']} search starts"
     )

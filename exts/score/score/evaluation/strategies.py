@@ -33,11 +33,11 @@ class Strategy(Protocol):
         ...
 
     def ask(self) -> Candidates | None:
-        """Returns what to try next; None at the end, with at least a sixteenth of the budget left."""
+        """Return what to try next; None at the end, with at least a sixteenth of the budget left."""
         ...
 
     def tell(self, successes: NDArray[np.int64], steps: NDArray[np.int64]) -> None:
-        """Takes in how the candidates did: successes and steps of each, summed over its starts, (C,) both."""
+        """Take in how the candidates did: successes and steps of each, summed over its starts, (C,) both."""
         ...
 
 
@@ -50,7 +50,7 @@ class Racing:
     """
 
     def __init__(self, dimension: int, budget: int, generator: torch.Generator) -> None:
-        """Draws the candidates.
+        """Draw the candidates.
 
         Args:
             dimension: Numbers of a code, d.
@@ -102,7 +102,7 @@ class CrossEntropy:
     """Starts that each candidate meets."""
 
     def __init__(self, dimension: int, budget: int, generator: torch.Generator, *, std: float) -> None:
-        """Starts around zero.
+        """Start around zero.
 
         Args:
             dimension: Numbers of a code, d.

@@ -34,7 +34,7 @@ def make_report(
     support: Mapping[str, Any] | None = None,
     behaviour: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Builds the report.
+    """Build the report.
 
     Args:
         results: Episodes of each arm over the same starts.
@@ -76,7 +76,7 @@ def make_report(
 
 
 def summarise_arm(results: EpisodeResults) -> dict[str, Any]:
-    """Summarises one arm: success with its interval, steps to success, failures by name, guard resets, starts."""
+    """Summarise one arm: success with its interval, steps to success, failures by name, guard resets, starts."""
     successes, episodes = int(results.success.sum()), results.episodes
     return {
         "success": {
@@ -93,7 +93,7 @@ def summarise_arm(results: EpisodeResults) -> dict[str, Any]:
 
 
 def compare_arms(base: EpisodeResults, steered: EpisodeResults, bootstrap_seed: int = 0) -> dict[str, Any]:
-    """Compares two arms start by start: table of outcomes, exact McNemar p, ratio of steps where both succeed."""
+    """Compare two arms start by start: table of outcomes, exact McNemar p, ratio of steps where both succeed."""
     table = PairedTable.from_outcomes(base.success, steered.success)
     ratio = steps_ratio(base.success, base.steps, steered.success, steered.steps, bootstrap_seed)
     return {
@@ -105,6 +105,6 @@ def compare_arms(base: EpisodeResults, steered: EpisodeResults, bootstrap_seed: 
 
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:
-    """Writes a report, whole or not at all."""
+    """Write a report, whole or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")

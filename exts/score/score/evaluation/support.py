@@ -52,7 +52,7 @@ class SupportMeter:
         self._distances: list[torch.Tensor] = []
 
     def watch(self, arm: Arm) -> Arm:
-        """The same arm, watched."""
+        """Return the same arm, watched."""
 
         def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor | None]:
             latent, chunk = arm.act(decision)
@@ -80,7 +80,7 @@ class SupportMeter:
         return self._ranks[-1].mean().item(), norm, self._distances[-1].mean().item() if self._distances else None
 
     def summary(self) -> dict[str, Any] | None:
-        """What was seen; None for nothing.
+        """Return what was seen; None for nothing.
 
         Returns:
             ``decisions``, ``outside`` (their share), ``expected`` (that of the base policy itself), ``left`` (whether

@@ -48,7 +48,7 @@ class AugmentationCfg:
 
 
 def feature_noise_scale(policy: WindowPolicy, cfg: AugmentationCfg) -> Tensor:
-    """Standard deviation of the noise on each entry of a condition, shape (C,) [normalised units].
+    """Return the standard deviation of the noise on each entry of a condition, shape (C,) [normalised units].
 
     Zero for the cloud's embedding, whose noise is on the points, and for observations that are fed as they are.
     """
@@ -100,7 +100,7 @@ def augment_cloud(
 
 
 def _subset(batch: int, sizes: list[int], ends: list[int], generator: torch.Generator) -> Tensor:
-    """Indices of a random subset of every segment, in the order of segments, shape (B, P)."""
+    """Draw the indices of a random subset of every segment, in the order of segments, shape (B, P)."""
     first, parts = 0, []
     for size, wanted in zip(sizes, [end - start for start, end in zip([0, *ends], ends, strict=False)], strict=True):
         # The largest of random keys are a uniform subset without repetition, and another one for each window.

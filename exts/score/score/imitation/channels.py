@@ -103,7 +103,7 @@ def _error(candidate: Tensor, theirs: Tensor, spread: Tensor) -> float:
 
 
 def _lag(demonstrated: Sequence[Tensor], replayed: Sequence[Tensor]) -> int:
-    """Steps by which the demonstrations run behind; 0 if that explains nothing."""
+    """Return the steps by which the demonstrations run behind; 0 if that explains nothing."""
     errors = {}
     for lag in range(-_MOST_LAG, _MOST_LAG + 1):
         ours, theirs = _aligned(demonstrated, replayed, lag)
@@ -136,7 +136,7 @@ def _turned(mine: Tensor, other: Tensor) -> float:
 
 
 def _column(ours: Tensor, theirs: Tensor, column: int, labels: Sequence[str], units: str) -> str:
-    """What is wrong with a channel, in words; empty if it follows."""
+    """Return what is wrong with a channel, in words; empty if it follows."""
     wanted, spread, given = theirs[:, column], _spread(theirs)[column], ours[:, column]
     now = _error(given, wanted, spread)
     if now <= _CLOSE:

@@ -70,7 +70,7 @@ def check_contract(
 
 
 def static_findings(data: DemonstrationSet, task: PolicySpec) -> list[Finding]:
-    """What can be seen without a replay: names, units, rate, and actions far beyond the task's limits."""
+    """Find what can be seen without a replay: names, units, rate, and actions far beyond the task's limits."""
     actions, findings = task.actions, []
     if data.action_names != actions.names:
         theirs = ", ".join(f"'{name}'{near_names(name, actions.names)}" for name in data.action_names[:8])

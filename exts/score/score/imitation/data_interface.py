@@ -50,7 +50,7 @@ class DataInterface:
     """Segments of point clouds."""
 
     def column(self, key: str, path: Path) -> Column:
-        """The column of an observation.
+        """Return the column of an observation.
 
         Raises:
             UserError: The page does not name it.

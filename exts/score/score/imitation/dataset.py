@@ -199,7 +199,7 @@ def _read_env_args(data: h5py.Group, path: Path) -> dict[str, Any]:
 
 
 def _facts(data: h5py.Group, interface: DataInterface, path: Path) -> dict[str, Any]:
-    """What an interface says, in the words of ``env_args``; of the rate also what robomimic writes there."""
+    """Return what an interface says, in the words of ``env_args``; of the rate also what robomimic writes there."""
     rate = interface.control_rate_hz
     if rate is None:
         try:

@@ -75,7 +75,7 @@ def _mapped(path: Path, numbers: int) -> np.memmap:
 
 
 def first_not_finite(frames: np.ndarray) -> int | None:
-    """The first step of float32 frames (T, ...) with a number that is not finite; None if there is none.
+    """Return the first step of float32 frames (T, ...) with a number that is not finite; None if there is none.
 
     By sums, which cannot overflow as float64: arrays of truth values as large as clouds, between small ones that stay,
     would leave holes in the heap as large as all of the clouds.
@@ -103,7 +103,7 @@ class CloudFrames:
         return sum(frames.numel() for frames in self._episodes)
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        """The clouds of the steps ``indices`` (B,), shape (B, P, 3)."""
+        """Return the clouds of the steps ``indices`` (B,), shape (B, P, 3)."""
         if len(self._episodes) == 1:
             return self._episodes[0][indices]
         return torch.stack([self._step(index) for index in indices.tolist()])
@@ -114,7 +114,7 @@ class CloudFrames:
             yield from frames.split(_PIECE)
 
     def to(self, device: torch.device) -> CloudFrames:
-        """The clouds on a device where half of its memory holds them; else they stay, and batches go there."""
+        """Return the clouds on a device where half of its memory holds them; else they stay, and batches go there."""
         if device.type != "cuda" or 4 * self.numbers > _MEMORY_SHARE * torch.cuda.mem_get_info(device)[0]:
             return self
         return CloudFrames([torch.cat([frames.to(device) for frames in self._episodes])])

@@ -46,7 +46,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def child(group: h5py.Group, key: str, where: str) -> h5py.Group | h5py.Dataset:
-    """What lies at a path below a group, in this file.
+    """Return what lies at a path below a group, in this file.
 
     Args:
         group: The group.
@@ -69,7 +69,7 @@ def child(group: h5py.Group, key: str, where: str) -> h5py.Group | h5py.Dataset:
 
 
 def numbers_at(group: h5py.Group, key: str, where: str) -> h5py.Dataset:
-    """A dataset of numbers that lie in this file.
+    """Return a dataset of numbers that lie in this file.
 
     Args:
         group: The group that it lies in.
@@ -95,7 +95,7 @@ def numbers_at(group: h5py.Group, key: str, where: str) -> h5py.Dataset:
 
 
 def text_of(group: h5py.Group, name: str, default: str, where: str) -> str:
-    """A text attribute.
+    """Read a text attribute.
 
     Raises:
         UserError: It is no text, or a very long one.

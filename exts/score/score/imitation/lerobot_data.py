@@ -87,7 +87,7 @@ def described_set(
     segments: Mapping[str, tuple[CloudSegment, ...]],
     notes: tuple[str, ...] = (),
 ) -> DemonstrationSet:
-    """A set whose numbers a page describes: ``wanted``, ``names`` of actions and observations by the task's names."""
+    """Make a set whose numbers a page describes: ``wanted``, ``names`` of actions, observations by the task's names."""
     every = torch.cat([episode.actions for episode in episodes])
     return DemonstrationSet(
         path=path,
@@ -133,7 +133,7 @@ def _rate(settings: DataInterface, info: dict[str, Any], page: Path) -> float:
 
 
 def _pick(features: dict[str, Any], column: Column, where: str) -> tuple[list[int], tuple[str, ...]]:
-    """Indices of the numbers to read (empty for all), and their names."""
+    """Return the indices of the numbers to read (empty for all), and their names."""
     if column.column not in features:
         near = near_names(column.column, features) or f" It has {', '.join(features)}."
         raise UserError(f"{where}: the data set has no feature '{column.column}'.{near}")
@@ -195,7 +195,7 @@ def _read_tables(
 
 
 def _flat(values: Any, pyarrow: Any) -> np.ndarray:
-    """The numbers of a column of lists of lists in a row."""
+    """Return the numbers of a column of lists of lists in a row."""
     while True:
         values = getattr(values, "storage", values)  # two-dimensional features are of an extension type
         if values.null_count:

@@ -139,7 +139,7 @@ def _state_key(data: DemonstrationSet) -> str:
 
 
 def _columns(data: DemonstrationSet, episode: Episode) -> dict[str, np.ndarray]:
-    """The numbers of an episode by LeRobot's names, one row a step."""
+    """Return the numbers of an episode by LeRobot's names, one row a step."""
     columns = {STATE: episode.observations[_state_key(data)].numpy()}
     cloud_key = _cloud_key(data)
     if cloud_key is not None:

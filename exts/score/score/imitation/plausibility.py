@@ -93,7 +93,7 @@ def _still(episodes: Sequence[Tensor], label: Callable[[int], str]) -> list[str]
 
 
 def _permuted(data: DemonstrationSet, key: str) -> list[str]:
-    """An action follows the joint of its own name; if it follows another much closer, names or order are in doubt.
+    """Find actions that follow another joint much closer than that of their own name: names or order are in doubt.
 
     One that hardly moves follows nothing: what is near it only stands still as well. And where the order is wrong,
     another action follows the joint that it left: joints that only move alike, as those of fingers do, have none.

@@ -32,7 +32,7 @@ class Demonstrator(Protocol):
     """Acts with privileged state on all environments of a task."""
 
     def reset(self) -> None:
-        """Draws the habits of a new batch of episodes; called after the environments were reset."""
+        """Draw the habits of a new batch of episodes; called after the environments were reset."""
 
     def act(self) -> torch.Tensor:
         """Raw actions (N, A) of this control step."""
@@ -44,7 +44,7 @@ def newest_frames(observations: dict[str, torch.Tensor], histories: dict[str, in
 
 
 def describe_recording(task: Any, keys: tuple[str, ...]) -> dict[str, Any]:
-    """What the numbers of a recording are: the ``env_args`` that ``score.imitation.dataset`` reads."""
+    """Return what the numbers of a recording are: the ``env_args`` that ``score.imitation.dataset`` reads."""
     spec = task.spec
     return {
         "domain": task.domain,
@@ -72,7 +72,7 @@ def record_demonstrations(
     progress: Callable[[int, int], None] | None = None,
     keys: tuple[str, ...] = ("joint_pos", "point_cloud"),
 ) -> dict[str, float]:
-    """Records the first episode of every environment, batch after batch, failures kept.
+    """Record the first episode of every environment, batch after batch, failures kept.
 
     Several processes share the episodes; the file holds those of the first, then those of the second, and so on.
 
@@ -167,7 +167,7 @@ def _record_share(
     progress: Callable[[int], None] | None,
     keys: tuple[str, ...],
 ) -> _Tally:
-    """Records the episodes of this process, in batches whose seeds no other process uses."""
+    """Record the episodes of this process, in batches whose seeds no other process uses."""
     histories = {key: spec.history for key, spec in task.spec.observations.items()}
     tally = _Tally()
     handler = HDF5DatasetFileHandler()
@@ -230,7 +230,7 @@ def _record_batch(
 
 
 def _clamped(task: Any, action: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
-    """The targets that the action term will send for ``action`` from ``measured``."""
+    """Return the targets that the action term will send for ``action`` from ``measured``."""
     low, high, max_offset = task.command_limits
     return clamp_target(action, low, high, measured, torch.as_tensor(max_offset, device=action.device))
 

@@ -119,7 +119,7 @@ def parse_histories(words: Sequence[str]) -> dict[str, int]:
 
 
 def updates_for_epochs(epochs: int, steps: int, batch_size: int) -> int:
-    """Updates that show each of ``steps`` windows ``epochs`` times on average.
+    """Return the updates that show each of ``steps`` windows ``epochs`` times on average.
 
     Raises:
         UserError: ``epochs`` is less than 1.

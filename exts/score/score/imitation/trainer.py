@@ -189,7 +189,7 @@ class Trainer:
         view: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
-        """The policy's loss with several draws of noise and time for each window.
+        """Compute the policy's loss with several draws of noise and time for each window.
 
         The cloud's encoder costs as much as the rest, and draws are free of it. Times are stratified over the draws.
         """
@@ -202,7 +202,7 @@ class Trainer:
 
 
 def make_policy(spec: PolicySpec, train: WindowSet, cfg: PretrainCfg) -> WindowPolicy:
-    """A policy with random weights from the global generator, and the statistics of the training windows.
+    """Make a policy with random weights from the global generator, and the statistics of the training windows.
 
     Raises:
         UserError: The data cannot be normalised, or network and data do not fit together.
@@ -217,7 +217,7 @@ def make_policy(spec: PolicySpec, train: WindowSet, cfg: PretrainCfg) -> WindowP
 
 
 def segmented_network(spec: PolicySpec, cfg: PretrainCfg) -> FlowNetworkCfg | DiffusionNetworkCfg:
-    """The network's settings with the segments of the cloud, where the demonstrations name any.
+    """Return the network's settings with the segments of the cloud, where the demonstrations name any.
 
     Raises:
         UserError: A random subset of the cloud would leave a segment empty.
@@ -242,7 +242,7 @@ def learning_rate_factor(update: int, cfg: PretrainCfg) -> float:
 
 
 def training_identity(cfg: PretrainCfg, data_sha256: str) -> dict[str, Any]:
-    """What two trainings must share to be the same one: every setting that shapes the result, and the data."""
+    """Return what two trainings must share to be the same one: every setting that shapes the result, and the data."""
     settings = asdict(cfg)
     # How often it is written and where it runs may change; what it computes may not.
     for name in ("device", "checkpoint_every"):

@@ -45,7 +45,7 @@ class WindowSet:
         return windows | clouds, self.actions[indices]
 
     def to(self, device: str | torch.device) -> WindowSet:
-        """The same windows on another device."""
+        """Return the same windows on another device."""
         return WindowSet(
             {key: window.to(device) for key, window in self.observations.items()},
             self.actions.to(device),
@@ -128,7 +128,7 @@ def observation_windows(frames: Tensor, history: int) -> Tensor:
 
 
 def past_action_windows(actions: Tensor, before: Tensor, history: int) -> Tensor:
-    """The actions sent before each step.
+    """Return the actions sent before each step.
 
     Args:
         actions: Shape (T, A).
@@ -143,7 +143,7 @@ def past_action_windows(actions: Tensor, before: Tensor, history: int) -> Tensor
 
 
 def action_chunks(actions: Tensor, horizon: int) -> Tensor:
-    """The actions sent from each step on, (T, horizon, A). After the end the last of ``actions`` (T, A) repeats."""
+    """Return the actions sent from each step on, (T, horizon, A). After the end the last of ``actions`` repeats."""
     steps = torch.arange(len(actions)).unsqueeze(1) + torch.arange(horizon)
     return actions[steps.clamp(max=len(actions) - 1)]
 

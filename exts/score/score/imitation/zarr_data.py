@@ -143,7 +143,7 @@ def _members(path: Path, prefix: str) -> Iterator[str]:
 
 
 def _read(path: Path, name: str) -> bytes | None:
-    """A small member; None if there is none."""
+    """Return a small member; None if there is none."""
     if path.is_dir():
         file = path / name
         return file.read_bytes() if file.is_file() and file.stat().st_size < _LARGEST_FACTS else None

@@ -70,7 +70,7 @@ def _repeat(rate: float | None, task_rate: float, where: str) -> int:
 def _default_part(
     key: str, shape: tuple[int, ...], task: PolicySpec, used: dict[str, ObservationSpec], where: str
 ) -> InputPart:
-    """The only observation of the task that can be meant; for what a robot measures of itself, joint_pos."""
+    """Return the only observation of the task that can be meant; for what a robot measures of itself, joint_pos."""
     fitting = [name for name, entry in task.observations.items() if entry.shape == shape and name not in used]
     for name in (key, "joint_pos") if key == "observation.state" else (key,):
         fitting = [name] if name in fitting else fitting
@@ -157,7 +157,7 @@ def _columns(names: Sequence[str], entry: ObservationSpec, width: int, where: st
 
 
 def _ordered[T](items: tuple[T, ...], part: InputPart | ActionPart, where: str) -> tuple[T, ...]:
-    """What a part is made of, in the checkpoint's order of a quaternion."""
+    """Return what a part is made of, in the checkpoint's order of a quaternion."""
     if part.quaternion and len(items) != 4:
         raise UserError(f"{where}: a quaternion has four numbers, and this part {len(items)}: name those, x y z w.")
     return tuple(items[index] for index in QUATERNIONS[part.quaternion]) if part.quaternion else items

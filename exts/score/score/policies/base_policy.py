@@ -73,7 +73,7 @@ class BasePolicy(torch.nn.Module):
 
     @torch.jit.export
     def features(self, condition: Tensor) -> Tensor:
-        """What the steering policy sees of a condition (B, C), shape (B, F): by default all of it."""
+        """Return what the steering policy sees of a condition (B, C), shape (B, F): by default all of it."""
         return condition
 
     @torch.jit.export

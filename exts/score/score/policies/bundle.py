@@ -149,7 +149,7 @@ def bundle_sha256(directory: Path) -> str:
 
 
 def read_spec(directory: Path) -> PolicySpec:
-    """What a bundle reads and gives, by its settings alone.
+    """Return what a bundle reads and gives, by its settings alone.
 
     Raises:
         UserError: The settings are missing or unsound.

@@ -201,7 +201,7 @@ def _of_maniskill(content: dict[str, Any], path: Path, inference_steps: int | No
 
 
 def _maniskill_args(path: Path) -> dict[str, Any]:
-    """The arguments of the training, beside the checkpoint or in the folder above."""
+    """Return the arguments of the training, beside the checkpoint or in the folder above."""
     places = [folder / _MANISKILL_ARGS for folder in (path.parent, path.parent.parent)]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
@@ -213,7 +213,7 @@ def _maniskill_args(path: Path) -> dict[str, Any]:
 
 
 def _sampler(schedule: dict[str, Any], name: str, inference_steps: int | None, path: Path) -> DdimCfg:
-    """What a scheduler of diffusers does, under DDIM."""
+    """Return what a scheduler of diffusers does, under DDIM."""
     if not name.startswith("DDIM") and inference_steps is None:
         raise UserError(
             f"{path}: its sampler {name[:40]} draws fresh noise at every step, so the latent does not decide the"

@@ -46,7 +46,7 @@ def contract_problems(policy: BasePolicy, batches: Sequence[int] = (1, 2, 7)) ->
 
 
 def random_inputs(policy: BasePolicy, batch: int, seed: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Standard normal windows and latents for a policy, on its device, drawn from a generator of their own."""
+    """Draw standard normal windows and latents for a policy, on its device, from a generator of their own."""
     generator, device = torch.Generator().manual_seed(seed), _device(policy)
     windows = {
         name: torch.randn(batch, *entry.window_shape, generator=generator).to(device)

@@ -32,7 +32,7 @@ class MlpDenoiser(torch.nn.Module):
         self.levels = float(levels)
 
     def forward(self, point: Tensor, level: Tensor, condition: Tensor) -> Tensor:
-        """What the network predicts (B, rows, columns) of points of that shape at levels (B,) and conditions (B, C)."""
+        """Predict, (B, rows, columns), from points of that shape, at levels (B,) and conditions (B, C)."""
         return self.network(point, (level + 1.0) / self.levels, condition)
 
     @torch.jit.export

@@ -84,7 +84,7 @@ def _costs(policy: BasePolicy) -> list[str]:
 
 
 def proposed_interface(foreign: ForeignPolicy, task: PolicySpec) -> str:
-    """An interface file to begin with, as text: what fits by its size, and marks where only the user knows."""
+    """Return an interface file to begin with, as text: what fits by its size, and marks where only the user knows."""
     inner, lines = foreign.policy.spec, [f"control_rate_hz: {task.control_rate_hz:g}  # of the checkpoint", "inputs:"]
     for key, entry in inner.observations.items():
         lines.append(f"  {key}:  # {' x '.join(map(str, entry.shape))} numbers, {entry.history} frames")

@@ -100,11 +100,11 @@ class WindowFeatures(torch.nn.Module):
 
     @torch.jit.export
     def cloud(self, observations: dict[str, Tensor]) -> Tensor:
-        """The point cloud (B, P, 3), checked like the other windows."""
+        """Return the point cloud (B, P, 3), checked like the other windows."""
         return self._window(observations, self.cloud_key)
 
     def labels(self, spec: PolicySpec) -> list[str]:
-        """A name for each feature, for messages: ``joint_pos[-1] panda_joint1`` is one step before the newest frame."""
+        """Name each feature, for messages: ``joint_pos[-1] panda_joint1`` is one step before the newest frame."""
         labels: list[str] = []
         if self.frame_by_frame:
             steps = range(1 - self.histories[self.plain_keys[0]], 1)

@@ -125,7 +125,7 @@ def in_own_words(policy: BasePolicy) -> bool:
 
 
 def foreign_of(policy: BasePolicy, origin: dict[str, Any]) -> ForeignPolicy:
-    """A policy in its own words that has its normalisation inside, so that nothing is known of its numbers."""
+    """Wrap a policy in its own words that has its normalisation inside, so that nothing is known of its numbers."""
     inputs = {name: identity(entry.shape[-1]) for name, entry in policy.spec.observations.items()}
     return ForeignPolicy(policy, inputs, identity(len(policy.spec.actions.names)), origin)
 
@@ -175,7 +175,7 @@ _LARGEST_WEIGHT = 1e8
 
 
 def _require_finite_actions(policy: DiffusionPolicy, where: str) -> None:
-    """A checkpoint has no hash of its weights: one flipped bit may make a sound number a huge one."""
+    """Refuse damaged weights: a checkpoint has no hash, and one flipped bit may make a sound number a huge one."""
     if any(float(weight.abs().amax()) > _LARGEST_WEIGHT for weight in policy.parameters() if weight.numel()):
         raise UserError(f"{where}: it has weights over {_LARGEST_WEIGHT:.0e}: copy it again.")
     windows, latent = random_inputs(policy, 2, seed=0)

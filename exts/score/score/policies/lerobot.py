@@ -199,7 +199,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _normaliser(folder: Path, name: str) -> Callable[[str, str, int, bool], Columns]:
-    """What a pipeline does to a feature: (its name, type, numbers, whether it is an action) -> statistics."""
+    """Return what a pipeline does to a feature: (its name, type, numbers, whether it is an action) -> statistics."""
     path = folder / name
     step = _normalising_step(_read_mapping(path), path)
     file, options = step.get("state_file"), step.get("config")

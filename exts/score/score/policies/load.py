@@ -60,7 +60,7 @@ def is_foreign(path: Path) -> bool:
 
 
 def _has_interface(folder: Path) -> bool:
-    """A file is for ``policy.py`` alone; whatever else takes one says so."""
+    """Tell whether a folder holds a policy in its own words; a file is for ``policy.py`` alone."""
     return folder.is_dir() and is_foreign(folder)
 
 

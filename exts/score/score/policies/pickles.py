@@ -55,7 +55,7 @@ class Inert:
             self.state[key] = value
 
     def append(self, item: Any) -> None:
-        """Lists of unknown classes are not kept."""
+        """Keep nothing: lists of unknown classes are of no use."""
 
     def extend(self, items: Any) -> None:
         """See :meth:`append`."""
@@ -136,7 +136,7 @@ def read_pickled(path: Path) -> Any:
 
 
 def tensors_of(content: Any, *keys: str) -> dict[str, Tensor]:
-    """The tensors of a state dict somewhere in the content, by their names.
+    """Return the tensors of a state dict somewhere in the content, by their names.
 
     Args:
         content: What :func:`read_pickled` returned.
@@ -167,7 +167,7 @@ def _require_few(nodes: Iterator[int]) -> None:
 
 
 def plain_settings(content: Any) -> Any:
-    """Settings as plain values: also those of OmegaConf, with references like ``${horizon}`` followed.
+    """Return settings as plain values: also those of OmegaConf, with references like ``${horizon}`` followed.
 
     What is no plain value becomes None.
 

@@ -79,7 +79,7 @@ class ObservationSpec:
         return (self.history, *self.shape) if self.history > 1 else self.shape
 
     def newest(self, window: Tensor) -> Tensor:
-        """The newest frames (N, *shape) of windows (N, *window_shape)."""
+        """Return the newest frames (N, *shape) of windows (N, *window_shape)."""
         return window[:, -1] if self.history > 1 else window
 
 
@@ -150,7 +150,7 @@ class PolicySpec:
         whole_number("horizon", self.horizon, 1, MOST_STEPS)
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as plain dicts, lists, strings and numbers, ready for YAML or JSON."""
+        """Return the spec as plain dicts, lists, strings and numbers, ready for YAML or JSON."""
         return plain(dataclasses.asdict(self))
 
     @classmethod

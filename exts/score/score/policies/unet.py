@@ -100,7 +100,7 @@ class Stage(torch.nn.Module):
         self.resample = resample
 
     def forward(self, stream: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """The stream before and after the number of rows changes."""
+        """Return the stream before and after the number of rows changes."""
         stream = self.second(self.first(stream, condition), condition)
         return stream, self.resample(stream)
 
@@ -134,7 +134,7 @@ class UnetDenoiser(torch.nn.Module):
         self.leave = torch.nn.Conv1d(dims[0], columns, 1)
 
     def forward(self, point: Tensor, level: Tensor, condition: Tensor) -> Tensor:
-        """What the network predicts, where each row of the batch may have its own level.
+        """Predict, where each row of the batch may have its own level.
 
         Args:
             point: Noisy chunks, shape (B, rows, columns).
@@ -159,7 +159,7 @@ class UnetDenoiser(torch.nn.Module):
 
     @torch.jit.export
     def prepare(self, condition: Tensor) -> Tensor:
-        """The condition itself: what it does to the blocks is little beside the convolutions."""
+        """Return the condition itself: what it does to the blocks is little beside the convolutions."""
         return condition
 
     @torch.jit.export
@@ -170,5 +170,5 @@ class UnetDenoiser(torch.nn.Module):
 
 
 def row_factor(cfg: DiffusionNetworkCfg) -> int:
-    """What the rows of a chunk must be a multiple of: each stage but the last halves them."""
+    """Return what the rows of a chunk must be a multiple of: each stage but the last halves them."""
     return 2 ** (len(cfg.down_dims) - 1)

@@ -90,7 +90,7 @@ class VelocityNetwork(torch.nn.Module):
         torch.nn.init.zeros_(self.leave.bias)
 
     def forward(self, point: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        """What the network predicts (end point or velocity), for training, where each row has its own time.
+        """Predict the end point or the velocity, for training, where each row has its own time.
 
         Args:
             point: Shape (B, H, A).
@@ -104,13 +104,13 @@ class VelocityNetwork(torch.nn.Module):
 
     @torch.jit.export
     def prepare(self, condition: Tensor) -> Tensor:
-        """The condition's share of all modulations, shape (B, depth * 2 * width)."""
+        """Compute the condition's share of all modulations, shape (B, depth * 2 * width)."""
         bounded = condition.clamp(-self.condition_limit, self.condition_limit)
         return self.condition_modulation(self.condition_mlp(bounded))
 
     @torch.jit.export
     def output(self, point: Tensor, time: float, prepared: Tensor) -> Tensor:
-        """What the network predicts (B, H, A) at one time, given what :meth:`prepare` returned."""
+        """Predict (B, H, A) at one time, given what :meth:`prepare` returned."""
         times = torch.full((1,), time, dtype=point.dtype, device=point.device)
         return self._predict(point, prepared + self._time(times))
 

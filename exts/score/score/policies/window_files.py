@@ -49,7 +49,7 @@ class WindowFiles:
         return "network", self.sampler_key
 
     def write(self, policy: Any, metadata: dict[str, str]) -> tuple[dict[str, Any], bytes]:
-        """The policy's own settings, and its weights as the content of a safetensors file with some metadata."""
+        """Return the policy's own settings, and its weights as the content of a safetensors file with some metadata."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _saved(policy).items()}
         settings = {
             "network": plain(dataclasses.asdict(policy.network_cfg)),

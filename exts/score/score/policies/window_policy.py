@@ -106,7 +106,7 @@ class WindowPolicy(BasePolicy):
         return torch.cat([embedding, self.feature_normaliser(self.windows(observations))], dim=-1)
 
     def sample(self, condition: Tensor, latent: Tensor) -> Tensor:
-        """What the sampler makes of a latent: a normalised chunk, shape (B, H, A)."""
+        """Return what the sampler makes of a latent: a normalised chunk, shape (B, H, A)."""
         raise NotImplementedError
 
     def squared_error(self, end: Tensor, noise: Tensor, time: Tensor, condition: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class Decision:
     """Seed of the evaluation."""
 
     def own_noise(self, size: int) -> torch.Tensor:
-        """Draws N(0, 1) numbers (N, size) that an arm needs beside the noise, from a stream of their own."""
+        """Draw N(0, 1) numbers (N, size) that an arm needs beside the noise, from a stream of their own."""
         return latent_noise((size,), self.seed, self.episodes, self.indices, self.noise.device, Stream.OWN)
 
 
@@ -61,7 +61,7 @@ class SteeringActor(Protocol):
     def __call__(
         self, condition: torch.Tensor, noise: torch.Tensor, own: torch.Tensor, sample: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Makes one decision.
+        """Make one decision.
 
         Args:
             condition: Condition of the base policy, (N, C).
@@ -88,12 +88,12 @@ class Arm:
 
 
 def latent_arm(name: str, latent: Callable[[Decision], torch.Tensor]) -> Arm:
-    """An arm whose latents the base policy decodes."""
+    """Make an arm whose latents the base policy decodes."""
     return Arm(name, lambda decision: (latent(decision), None))
 
 
 def base_arm(temperature: float = 1.0) -> Arm:
-    """The base policy with its noise scaled: 1 is the policy as cloned, 0 the latent zero.
+    """Make the arm of the base policy with its noise scaled: 1 is the policy as cloned, 0 the latent zero.
 
     Args:
         temperature: Standard deviation of the noise, at least 0.
@@ -106,7 +106,7 @@ def base_arm(temperature: float = 1.0) -> Arm:
 
 
 def random_map_arm(features: Callable[[torch.Tensor], torch.Tensor], seed: int) -> Arm:
-    """A steering policy that nobody trained: a random network from the features to latents of about unit variance.
+    """Make a steering policy that nobody trained: a random network from the features to latents of about unit variance.
 
     Args:
         features: Condition (N, C) -> features (N, F).
@@ -150,7 +150,7 @@ def grid_arm(candidates: torch.Tensor, name: str, first: int) -> Arm:
 
 
 def steered_arm(actor: SteeringActor, *, sample: bool = False) -> Arm:
-    """The steered policy with its mean code (``steered``) or a sampled one (``steered_sampled``)."""
+    """Make the arm of the steered policy with its mean code (``steered``) or a sampled one (``steered_sampled``)."""
 
     def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor]:
         return actor(decision.condition, decision.noise, decision.own_noise(actor.own_dim), sample)

@@ -50,11 +50,11 @@ class ResultStore(Protocol):
     """Keeps the results of finished episodes, so that interrupted work continues."""
 
     def get(self, arm: str, episode: int) -> Outcome | None:
-        """Returns how an episode ended, None if it has not been run."""
+        """Return how an episode ended, None if it has not been run."""
         ...
 
     def put(self, arm: str, outcomes: Mapping[int, Outcome]) -> None:
-        """Keeps how episodes ended, by their indices."""
+        """Keep how episodes ended, by their indices."""
         ...
 
 
@@ -74,7 +74,7 @@ def run_episodes(
     recorder: Recorder | None = None,
     paths: PathRecorder | None = None,
 ) -> EpisodeResults:
-    """Runs episodes of one arm; as soon as one has ended, its environment takes the next.
+    """Run episodes of one arm; as soon as one has ended, its environment takes the next.
 
     Args:
         task: The task; results do not depend on its number of environments.
@@ -155,7 +155,7 @@ class _Run:
         self._latents: dict[int, list[torch.Tensor]] | None = {} if trace else None
 
     def outcomes(self, queue: EpisodeQueue) -> Iterator[dict[int, Outcome]]:
-        """Runs all episodes; yields those that have ended, once a decision."""
+        """Run all episodes; yield those that have ended, once a decision."""
         if queue.idle:
             return
         everyone = torch.ones(self.task.num_envs, dtype=torch.bool)
@@ -174,7 +174,7 @@ class _Run:
         return torch.stack(latents) if latents else torch.empty(0, *self.base_policy.latent_shape)
 
     def _decide(self, observations: TaskObservations, queue: EpisodeQueue) -> torch.Tensor:
-        """Makes the chunks (N, H, A) of all environments; what free ones get nobody looks at."""
+        """Make the chunks (N, H, A) of all environments; what free ones get nobody looks at."""
         windows, count = observations["policy"], self.task.num_envs
         rows = torch.arange(max(count, _ROWS)) % count
         if count < _ROWS:
@@ -208,7 +208,7 @@ class _Run:
     def _run_chunk(
         self, observations: TaskObservations, chunk: torch.Tensor, queue: EpisodeQueue
     ) -> tuple[TaskObservations, dict[int, Outcome]]:
-        """Runs a chunk, and in its last step begins the next episodes; returns observations and what has ended."""
+        """Run a chunk, and in its last step begin the next episodes; return observations and what has ended."""
         task, running = self.task, self.running
         for offset in range(self.chunk_steps):
             active = running.active.cpu()  # this waits for the device

@@ -32,7 +32,7 @@ class PathRecorder:
     """
 
     def __init__(self, spec: PolicySpec, relative_to: str | None = None) -> None:
-        """Prepares a recording.
+        """Prepare a recording.
 
         Args:
             spec: Interface of the task.
@@ -48,7 +48,7 @@ class PathRecorder:
         return self._observation.newest(windows[self.key]).flatten(1).to("cpu", copy=True)
 
     def record(self, measured: torch.Tensor, targets: torch.Tensor, episodes: torch.Tensor, keep: torch.Tensor) -> None:
-        """Keeps a control step.
+        """Keep a control step.
 
         Args:
             measured: :meth:`newest` before it, (N, D).

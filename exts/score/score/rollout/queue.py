@@ -27,7 +27,7 @@ class EpisodeQueue:
     """
 
     def __init__(self, episodes: Sequence[int], num_envs: int, start_seed: Callable[[int], int]) -> None:
-        """Queues episodes.
+        """Queue episodes.
 
         Args:
             episodes: Their indices, at least 0.
@@ -46,7 +46,7 @@ class EpisodeQueue:
         return not self.waiting and not bool((self.episodes != NOBODY).any())
 
     def offer(self, free: torch.Tensor) -> torch.Tensor:
-        """Offers the next episodes, to free environments (N,), bool, first.
+        """Offer the next episodes, to free environments (N,), bool, first.
 
         Returns:
             The seed from which each environment would begin, (N,), int64; :data:`NOBODY` without an offer.
@@ -60,7 +60,7 @@ class EpisodeQueue:
         return seeds
 
     def begin(self, ready: torch.Tensor) -> torch.Tensor:
-        """Begins what was offered where the environment is at a start, and takes the other offers back.
+        """Begin what was offered where the environment is at a start, and take the other offers back.
 
         Args:
             ready: Environments that were reset from the seed of their offer, if they had one, (N,), bool.
@@ -77,7 +77,7 @@ class EpisodeQueue:
         return begun
 
     def collect(self, active: torch.Tensor, outcomes: Sequence[Outcome]) -> dict[int, Outcome]:
-        """Frees the environments whose episode has ended.
+        """Free the environments whose episode has ended.
 
         Args:
             active: Environments whose episode is still running, (N,), bool.

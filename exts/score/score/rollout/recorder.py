@@ -18,19 +18,19 @@ class Recorder(Protocol):
     """Is told what happens in the environments, as :class:`EpisodeRecorder` is."""
 
     def record_decision(self, latent: torch.Tensor) -> None:
-        """Takes the latents (N, H, A) of a decision."""
+        """Take the latents (N, H, A) of a decision."""
         ...
 
     def record_observations(self, windows: Mapping[str, torch.Tensor]) -> None:
-        """Takes the observation windows before a control step."""
+        """Take the observation windows before a control step."""
         ...
 
     def record_actions(self, action: torch.Tensor, commanded: torch.Tensor) -> None:
-        """Takes actions and targets (N, A) of a control step."""
+        """Take actions and targets (N, A) of a control step."""
         ...
 
     def finish(self, steps: int) -> None:
-        """Takes the number of control steps of the first episode, when it has ended."""
+        """Take the number of control steps of the first episode, when it has ended."""
         ...
 
 
@@ -42,7 +42,7 @@ class EpisodeRecorder:
     """
 
     def __init__(self, observations: Mapping[str, _Observation]) -> None:
-        """Prepares a recording.
+        """Prepare a recording.
 
         Args:
             observations: The base policy's observations, ``spec.observations``: which keys to keep, and which are
@@ -54,12 +54,12 @@ class EpisodeRecorder:
         self._length: int | None = None
 
     def record_decision(self, latent: torch.Tensor) -> None:
-        """Keeps the latent (N, H, A) of a decision."""
+        """Keep the latent (N, H, A) of a decision."""
         if self._length is None:
             self._latents.append(latent[0].clone())
 
     def record_observations(self, windows: Mapping[str, torch.Tensor]) -> None:
-        """Keeps the newest frames before a control step.
+        """Keep the newest frames before a control step.
 
         Args:
             windows: Observation windows, key -> (N, history, *shape), or (N, *shape) without history.
@@ -69,7 +69,7 @@ class EpisodeRecorder:
             self._keep(f"observations/{key}", window[-1] if history > 1 else window)
 
     def record_actions(self, action: torch.Tensor, commanded: torch.Tensor) -> None:
-        """Keeps what a control step did.
+        """Keep what a control step did.
 
         Args:
             action: Actions of the policy, (N, A), in action units.
@@ -79,12 +79,12 @@ class EpisodeRecorder:
         self._keep("commanded", commanded[0])
 
     def finish(self, steps: int) -> None:
-        """Cuts the recording at the end of the episode, of ``steps`` control steps; what is told later is not kept."""
+        """Cut the recording at the end of the episode, of ``steps`` control steps; what is told later is not kept."""
         if self._length is None:
             self._length = steps - 1
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The recording, on the CPU, time first.
+        """Return the recording, on the CPU, time first.
 
         Returns:
             ``observations/<key>`` (T, *shape): newest frame before each step; ``actions`` (T, A): what the policy

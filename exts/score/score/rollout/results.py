@@ -44,7 +44,7 @@ class EpisodeResults:
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome], horizon: int, traces: Sequence[torch.Tensor] = ()) -> EpisodeResults:
-        """Puts outcomes side by side."""
+        """Put outcomes side by side."""
         names = tuple(outcome.ended_by for outcome in outcomes)
         success = np.array([name == SUCCESS for name in names], dtype=np.bool_)
         steps = np.array([outcome.steps for outcome in outcomes], dtype=np.int64)
@@ -61,7 +61,7 @@ class EpisodeResults:
         return np.array([name == GUARD for name in self.ended_by], dtype=np.bool_)
 
     def failures(self) -> dict[str, int]:
-        """Counts of what ended the episodes that did not succeed, most frequent first."""
+        """Return the counts of what ended the episodes that did not succeed, most frequent first."""
         return dict(Counter(name for name in self.ended_by if name != SUCCESS).most_common())
 
 
@@ -69,7 +69,7 @@ class RunningEpisodes:
     """Follows the episode of each environment until it ends; what an environment does then is not looked at."""
 
     def __init__(self, num_envs: int, limit: int, device: torch.device | str) -> None:
-        """Starts with no episode.
+        """Start with no episode.
 
         Args:
             num_envs: Number of environments, N.
@@ -84,14 +84,14 @@ class RunningEpisodes:
         self._terms: dict[str, torch.Tensor] = {}
 
     def begin(self, begun: torch.Tensor) -> None:
-        """Follows the new episodes of some environments (N,), bool."""
+        """Follow the new episodes of some environments (N,), bool."""
         self.active = self.active | begun
         self._steps = self._steps.masked_fill(begun, 0)
         for fired in (self._unsound, self._overdue, *self._terms.values()):
             fired &= ~begun
 
     def update(self, done: torch.Tensor, ended_by: Mapping[str, torch.Tensor]) -> None:
-        """Takes in one control step; runs without host synchronisation.
+        """Take in one control step, without host synchronisation.
 
         Args:
             done: Environments that ended in this step, (N,) bool.
@@ -111,12 +111,12 @@ class RunningEpisodes:
         self.active = self.active & ~self._overdue
 
     def require(self, sound: torch.Tensor) -> None:
-        """Ends by the guard, after the steps done so far, the episodes that are running and are not sound (N,) bool."""
+        """End by the guard, after the steps done so far, the episodes that are running and are not sound (N,) bool."""
         self._unsound |= self.active & ~sound
         self.active = self.active & sound
 
     def outcomes(self) -> list[Outcome]:
-        """Reads how the episode of each environment ended; of those that are running it means nothing."""
+        """Read how the episode of each environment ended; of those that are running it means nothing."""
         everyone = torch.ones_like(self.active)
         fired = torch.stack([self._unsound, *self._terms.values(), self._overdue, everyone]).cpu().numpy()
         names = (GUARD, *self._terms, TIME_OUT, UNKNOWN)

@@ -59,7 +59,7 @@ class Stream(enum.IntEnum):
 
 
 def seed_of(space: SeedSpace, number: int) -> int:
-    """The seed of a use that a user's number stands for.
+    """Return the seed of a use that a user's number stands for.
 
     Args:
         space: The use.
@@ -81,7 +81,7 @@ def seed_of(space: SeedSpace, number: int) -> int:
 
 
 def report_seed(starts: str, number: int) -> int:
-    """The seed of a reported evaluation: ``--starts`` and ``--seed``.
+    """Return the seed of a reported evaluation: ``--starts`` and ``--seed``.
 
     Args:
         starts: A name of :data:`REPORTED`.
@@ -97,7 +97,7 @@ def report_seed(starts: str, number: int) -> int:
 
 
 def derive_seed(seed: int, episode: int, stream: Stream, index: int = 0) -> int:
-    """Derives the seed of one random stream.
+    """Derive the seed of one random stream.
 
     Args:
         seed: Seed of the evaluation, at least 0.
@@ -113,7 +113,7 @@ def derive_seed(seed: int, episode: int, stream: Stream, index: int = 0) -> int:
 
 
 def start_seeds(seed: int, avoid: Collection[int] = frozenset()) -> Callable[[int], int]:
-    """The starts of one use.
+    """Return the starts of one use.
 
     Blocks keep apart the seeds of uses; what is derived from them is a hash of 31 bits, and two of those may be equal.
 
@@ -140,7 +140,7 @@ def latent_noise(
     device: torch.device | str,
     stream: Stream = Stream.LATENT,
 ) -> torch.Tensor:
-    """The N(0, I) noise of decisions, each of its own episode and index alone.
+    """Draw the N(0, I) noise of decisions, each of its own episode and index alone.
 
     Args:
         shape: Shape of one decision's noise, usually ``latent_shape``.

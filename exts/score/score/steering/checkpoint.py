@@ -171,7 +171,7 @@ def resolve_checkpoint(selector: str, root: Path | str, task: str) -> Path:
 
 
 def _runs_of(task: str, root: Path) -> list[Path]:
-    """The folders of a task's runs, the newest first."""
+    """Return the folders of a task's runs, the newest first."""
     runs = []
     for file in root.glob(f"*/{RUN_FILE}"):
         try:

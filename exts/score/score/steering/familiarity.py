@@ -122,7 +122,7 @@ class FeatureRecorder:
         self._episodes: list[Tensor] = []
 
     def watch(self, arm: Arm) -> Arm:
-        """The same arm, watched."""
+        """Return the same arm, watched."""
 
         def act(decision: Decision) -> tuple[Tensor, Tensor | None]:
             rows = decision.episodes != NOBODY
@@ -144,7 +144,7 @@ class FeatureRecorder:
 
 
 def familiarity_state(familiarity: Familiarity | None) -> dict[str, Tensor] | None:
-    """What a checkpoint keeps of it."""
+    """Return what a checkpoint keeps of it."""
     return None if familiarity is None else dict(familiarity.state_dict())
 
 

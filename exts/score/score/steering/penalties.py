@@ -119,7 +119,7 @@ class Penalties:
 
 
 def base_motion(plan: Plan, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """What the base policy makes of its own noise, less the chunk at rest: (B, H, A), for conditions (B, C)."""
+    """Return what the base policy makes of its own noise, less the chunk at rest: (B, H, A), for conditions (B, C)."""
     return plan.base.decode_all(condition, noise) - plan.rest(condition)
 
 

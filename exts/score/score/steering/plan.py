@@ -98,13 +98,13 @@ class Plan(torch.nn.Module):
 
     @torch.jit.export
     def rest(self, condition: Tensor) -> Tensor:
-        """The chunk that does not move (B, H, A), see the class."""
+        """Return the chunk that does not move (B, H, A), see the class."""
         start = self.base.reference(condition) if self.base.relative else self.centre.expand(condition.shape[0], -1)
         return start.unsqueeze(1).expand(-1, self.horizon, -1)
 
     @torch.jit.export
     def motion(self, code: Tensor) -> Tensor:
-        """What the own part of codes (B, d) adds to a chunk, shape (B, H, A)."""
+        """Return what the own part of codes (B, d) adds to a chunk, shape (B, H, A)."""
         return self.gain * self.chunk_basis.expand(code[:, self.latent_dim :])
 
     @torch.jit.export
@@ -114,7 +114,7 @@ class Plan(torch.nn.Module):
 
     @torch.jit.export
     def features(self, condition: Tensor) -> Tensor:
-        """What a network that chooses codes sees of a condition (B, C), shape (B, F)."""
+        """Return what a network that chooses codes sees of a condition (B, C), shape (B, F)."""
         return self.base.features(condition)
 
     @torch.jit.export

@@ -87,12 +87,12 @@ class EvaluationScore:
         return self.rate > highest or (self.rate >= highest - error and self.mean_steps < best.mean_steps)
 
     def after(self, best: EvaluationScore | None) -> EvaluationScore:
-        """This one as the new best, which remembers the highest rate before it."""
+        """Return this one as the new best, which remembers the highest rate before it."""
         return self if best is None else replace(self, highest=max(best.rate, best.highest))
 
 
 def _smoothed(successes: float, episodes: int) -> tuple[float, float]:
-    """A rate and its variance, with a success and a failure added so that none is certain."""
+    """Return a rate and its variance, with a success and a failure added so that none is certain."""
     share = (successes + 1) / (episodes + 2)
     return share, share * (1 - share) / (episodes + 2)
 

@@ -40,7 +40,7 @@ def read_fields(kind: type, data: Any, where: str) -> dict[str, Any]:
 
 
 def brief(value: Any, most: int = 60) -> str:
-    """What a file holds, for a message: on one line, cut to ``most`` letters; an error stands for what it says."""
+    """Tell what a file holds, for a message: on one line, cut to ``most`` letters; an error stands for what it says."""
     try:
         text = str(value) if isinstance(value, Exception) else repr(value)
     except (ValueError, RecursionError):  # Python refuses to print an integer of some thousand digits

@@ -60,7 +60,7 @@ def file_kind(path: Path) -> FileKind:
 
 
 def newest_model(run: Path) -> Path | None:
-    """The ``model_<i>.pt`` of the greatest i in the folder of a training run; None if it holds no model."""
+    """Return the ``model_<i>.pt`` of the greatest i in the folder of a training run; None if it holds no model."""
     return max(run.glob("model_*.pt"), key=iteration_of, default=None)
 
 

@@ -111,7 +111,7 @@ def _require_field(settings: Any, name: str, key: str) -> Any:
 
 
 def _field_types(settings: Any, name: str) -> tuple[type, ...]:
-    """The types that a field may have, without what they hold: (float, NoneType) for ``float | None``."""
+    """Return the types that a field may have, without what they hold: (float, NoneType) for ``float | None``."""
     try:
         hint = typing.get_type_hints(type(settings))[name]
     except (NameError, TypeError):  # a name that exists for type checkers only
@@ -122,7 +122,7 @@ def _field_types(settings: Any, name: str) -> tuple[type, ...]:
 
 
 def _fitting(present: Any, allowed: tuple[type, ...], value: Any, override: str) -> Any:
-    """The value as one of the field's types. Where those are not known it takes the type of the present value."""
+    """Read the value as one of the field's types. Where those are not known it takes the type of the present value."""
     if isinstance(value, int) and not isinstance(value, bool):
         whole = int in allowed or isinstance(present, int)
         if not whole and (float in allowed or isinstance(present, float)):

@@ -26,7 +26,7 @@ def source_commit() -> str:
 
 
 def command_line() -> str:
-    """The command of this process, as the README writes it, or that of an installed wheel.
+    """Return the command of this process, as the README writes it, or that of an installed wheel.
 
     Of paths outside the working folder only the name is kept: folders of a machine say nothing to others.
     """

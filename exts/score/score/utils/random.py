@@ -58,7 +58,7 @@ def seed_everything(seed: int, latent: torch.Generator) -> None:
 
 
 def seed_global_generators(seed: int, device: torch.device | str) -> None:
-    """Seeds torch's global generators of the CPU and of one device.
+    """Seed torch's global generators of the CPU and of one device.
 
     ``torch.manual_seed`` would do, but where CUDA is not in use it keeps every call, with a formatted stack, for the
     day it is.
@@ -76,7 +76,7 @@ def seed_global_generators(seed: int, device: torch.device | str) -> None:
 
 @contextlib.contextmanager
 def preserved_random_state(device: torch.device | str = "cpu") -> Iterator[None]:
-    """Restores the global random state of torch, NumPy and Python at the end of the block.
+    """Restore the global random state of torch, NumPy and Python at the end of the block.
 
     An evaluation seeds them again for every episode; training that calls it must not notice.
 
@@ -94,7 +94,7 @@ def preserved_random_state(device: torch.device | str = "cpu") -> Iterator[None]
 
 
 def counter_keys(*counters: torch.Tensor | int) -> torch.Tensor:
-    """Mixes counters, such as seed, episode, step and stream, to keys: SplitMix64 (Steele et al. 2014), one by one.
+    """Mix counters, such as seed, episode, step and stream, to keys: SplitMix64 (Steele et al. 2014), one by one.
 
     Args:
         counters: Numbers or int64 tensors that broadcast; at least one tensor, whose device is used.

@@ -27,12 +27,12 @@ TIMEOUT = datetime.timedelta(minutes=30)
 
 
 def index() -> int:
-    """Number of this process, from 0; the first one prints and writes."""
+    """Return the number of this process, from 0; the first one prints and writes."""
     return int(os.environ.get("RANK", "0"))
 
 
 def count() -> int:
-    """Number of processes of this job."""
+    """Return the number of processes of this job."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -60,7 +60,7 @@ def own_seed(seed: int) -> int:
 
 
 def share[T](items: Sequence[T]) -> Sequence[T]:
-    """This process' part of the items: every one in ``count()``, beginning with its own number."""
+    """Return this process' part of the items: every one in ``count()``, beginning with its own number."""
     return items[index() :: count()]
 
 

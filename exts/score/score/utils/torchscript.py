@@ -114,7 +114,7 @@ def load_checked(
 
 
 def one_line(error: Exception) -> str:
-    """The beginning of an error's message in one line."""
+    """Return the beginning of an error's message in one line."""
     return " ".join(str(error).split())[:200].rstrip(".")
 
 

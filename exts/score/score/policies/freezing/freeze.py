@@ -182,7 +182,7 @@ def draw(policy: Any, batch: int, seed: int) -> tuple[dict[str, Tensor], Tensor]
 
 
 def run(policy: Any, windows: dict[str, Tensor], noise: Tensor) -> Tensor:
-    """The actions (B, H, A) of windows and noise."""
+    """Return the actions (B, H, A) of windows and noise."""
     shapes = {name: tuple(window.shape) for name, window in windows.items()}
     with refusing(f"the policy, given {shapes} and noise {tuple(noise.shape)},"):
         condition = policy.encode(dict(windows))
@@ -222,7 +222,7 @@ def check(policy: nn.Module, frozen: Any) -> float:
 
 
 def difference(found: Tensor, wanted: Tensor, problem: str) -> float:
-    """The largest difference of actions, relative to the largest; above :data:`TOLERANCE` it is a problem."""
+    """Return the largest difference of actions, relative to the largest; above :data:`TOLERANCE` it is a problem."""
     worst = float((found - wanted).abs().max() / wanted.abs().max())
     if not worst <= TOLERANCE:
         refuse(f"{problem}, by {worst:.1e} of the largest.")
@@ -230,7 +230,7 @@ def difference(found: Tensor, wanted: Tensor, problem: str) -> float:
 
 
 def describe(policy: Any) -> dict[str, Any]:
-    """What policy.yaml says, in JSON: torch alone brings no YAML."""
+    """Return what policy.yaml says, in JSON: torch alone brings no YAML."""
     horizon, count = run(policy, *draw(policy, 1, 0)).shape[1:]
     units, first = {"units": "unknown"}, getattr(policy, "first", 0)
     observations = {name: {"shape": size, "history": frames, **units} for name, (size, frames) in policy.inputs.items()}

@@ -28,7 +28,7 @@ _STYLE = (
 
 
 def batch_table(output: Path, results: Sequence[BatchResult]) -> Table:
-    """The results as a table for the console."""
+    """Return the results as a table for the console."""
     table = Table()
     for column in ("asset", "result", "size mm", "mass kg", "collision", "rest mm", "s", "CPU s", "what is wrong"):
         table.add_column(column, justify="right" if column in ("mass kg", "s", "CPU s") else "left")
@@ -108,7 +108,7 @@ def _facts(report: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _report(output: Path, result: BatchResult) -> dict[str, Any]:
-    """The passport of an asset; empty where none was made."""
+    """Return the passport of an asset; empty where none was made."""
     if result.status not in ("passed", "failed"):
         return {}
     try:

@@ -175,7 +175,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _key(item: BatchItem, drop: bool) -> str:
-    """What the asset depends on; a scan that is not there has a key too, so that its message is kept."""
+    """Return what the asset depends on; a scan that is not there has a key too, so that its message is kept."""
     content = sha256_of(item.scan) if item.scan.is_file() else "missing"
     text = json.dumps([str(item.scan), content, dict(item.options), drop], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

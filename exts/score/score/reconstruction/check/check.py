@@ -230,7 +230,7 @@ def _check_rest(
 
 
 def _closed(visual: trimesh.Trimesh) -> trimesh.Trimesh | None:
-    """The visual mesh closed, for its volume and hollow; None where that is not possible."""
+    """Return the visual mesh closed, for its volume and hollow; None where that is not possible."""
     try:
         surface = cleaning.repaired(
             np.asarray(visual.vertices), cleaning.weld(np.asarray(visual.vertices), np.asarray(visual.faces))

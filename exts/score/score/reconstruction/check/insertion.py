@@ -80,7 +80,7 @@ def check_insertion(socket: Asset, peg: Asset, drops: int, passport: Passport) -
 
 
 def hole_of(pieces: Sequence[Piece]) -> Hole:
-    """The hole that collision pieces leave.
+    """Find the hole that collision pieces leave.
 
     Raises:
         UserError: They leave none.

@@ -53,7 +53,7 @@ class Passport:
         self.checks.append(Check(name, bool(passed), detail))
 
     def summary(self) -> str:
-        """The passport as lines of text."""
+        """Return the passport as lines of text."""
         width = max((len(check.name) for check in self.checks), default=0)
         lines = [f"Passport of {self.name} ({self.directory})"]
         lines += [f"  {note}" for note in self.steps.get("notes", [])]

@@ -73,7 +73,7 @@ def _render_scan(visual: Scan) -> Image.Image:
 
 
 def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> Image.Image:
-    """A perspective view from the front, the right and above; ``look`` gives colours by face, texture or vertex."""
+    """Draw a perspective view from the front, right and above; ``look`` gives colours by face, texture or vertex."""
     center = mesh.bounds.mean(axis=0)
     eye = center + _DISTANCE * _radius(mesh.vertices) * np.array([0.45, -0.72, 0.53])
     forward = (center - eye) / np.linalg.norm(center - eye)
@@ -132,7 +132,7 @@ def surface_colors(
 
 
 def _section(visual: Scan, pieces: Sequence[Piece], axis_xy: tuple[float, float]) -> tuple[Image.Image, float]:
-    """The plane y = constant, x to the right, z up; and the pixels of a metre."""
+    """Draw the plane y = constant, x to the right, z up; and return the pixels of a metre."""
     mesh = trimesh.Trimesh(visual.vertices, visual.faces, process=False)
     (x0, _, z0), (x1, _, z1) = mesh.bounds
     scale = 0.8 * TILE / max(x1 - x0, z1 - z0)
@@ -155,7 +155,7 @@ def _section(visual: Scan, pieces: Sequence[Piece], axis_xy: tuple[float, float]
 
 
 def bar_length(longest: float) -> float:
-    """The longest length that a scale bar may show, m: 1, 2 or 5 times a power of ten.
+    """Return the longest length that a scale bar may show, m: 1, 2 or 5 times a power of ten.
 
     Args:
         longest: Room for the bar, m, above 0.
@@ -165,7 +165,7 @@ def bar_length(longest: float) -> float:
 
 
 def _labelled(picture: Image.Image, text: str, scale: float) -> Image.Image:
-    """A picture with a line of text below and a scale bar above; ``scale`` is in pixels per metre."""
+    """Make a picture with a line of text below and a scale bar above; ``scale`` is in pixels per metre."""
     labelled = picture.copy()
     draw = ImageDraw.Draw(labelled)
     draw.text((10, TILE - 22), text, fill=_INK, font_size=14)

@@ -93,7 +93,7 @@ def _unit(color: NDArray[np.floating] | NDArray[np.uint8]) -> tuple[float, float
 
 
 def _write_obj(path: Path, mesh: Scan, material: str | None = None) -> None:
-    """An OBJ file with nine digits, so that it holds what the engines keep; a texture gets a library beside it."""
+    """Write an OBJ file with nine digits, so that it holds what engines keep; a texture gets a library beside it."""
     colors = None if mesh.colors is None or material is not None else mesh.colors / 255.0
     rows = mesh.vertices if colors is None else np.hstack([mesh.vertices, colors])
     lines = []

@@ -81,7 +81,7 @@ def _textured(parts: Sequence[trimesh.Trimesh], pictures: Sequence[Image.Image |
 
 
 def _picture(part: trimesh.Trimesh) -> Image.Image | None:
-    """The picture on a mesh; None without one, or without coordinates on it."""
+    """Return the picture on a mesh; None without one, or without coordinates on it."""
     if part.visual.kind != "texture":
         return None
     material = part.visual.material
@@ -122,7 +122,7 @@ def _colors(part: trimesh.Trimesh) -> NDArray[np.uint8] | None:
 
 
 def _rgb(color: Any) -> NDArray[np.float64]:
-    """A colour, 0 to 255, shape (3,)."""
+    """Return a colour, 0 to 255, shape (3,)."""
     return np.asarray(trimesh.visual.color.to_rgba(color), dtype=np.float64).ravel()[:3]
 
 

@@ -145,13 +145,13 @@ def _places(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[
 
 
 def _compact(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The vertices that some faces use, and the faces with their new numbers."""
+    """Return the vertices that some faces use, and the faces with their new numbers."""
     used, inverse = np.unique(faces, return_inverse=True)
     return vertices[used], inverse.reshape(-1, 3)
 
 
 def _region_text(mine: NDArray[np.float64], other: NDArray[np.float64]) -> str:
-    """A box around an object as arguments of ``--roi``: with room for table around it, and without the other object."""
+    """Suggest a box around an object, for ``--roi``: with room for table around it, and without the other object."""
     low, high = mine.min(axis=0), mine.max(axis=0)
     size = float((high - low).max())
     margin = size
@@ -187,7 +187,7 @@ def repaired(vertices: NDArray[np.float64], welded: NDArray[np.int64]) -> trimes
 
 
 def _pieces(num_vertices: int, faces: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Connected piece of each face, shape (F,), and their number; faces that share an edge are connected."""
+    """Return the connected piece of each face, shape (F,), and their number; faces that share an edge are connected."""
     edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
     owner = np.repeat(np.arange(len(faces)), 3)
     _, edge = np.unique(edges[:, 0] * np.int64(num_vertices) + edges[:, 1], return_inverse=True)

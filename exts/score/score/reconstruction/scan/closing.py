@@ -76,7 +76,7 @@ def close_mesh(surface: trimesh.Trimesh, *, on_table: bool, voxel: float | None 
 
 
 def as_manifold(mesh: trimesh.Trimesh) -> manifold3d.Manifold | None:
-    """The mesh as a solid; None if it is no closed manifold."""
+    """Return the mesh as a solid; None if it is no closed manifold."""
     solid = manifold3d.Manifold(
         manifold3d.Mesh64(
             np.array(mesh.vertices, dtype=np.float64, order="C"), np.array(mesh.faces, dtype=np.uint64, order="C")
@@ -86,13 +86,13 @@ def as_manifold(mesh: trimesh.Trimesh) -> manifold3d.Manifold | None:
 
 
 def as_trimesh(solid: manifold3d.Manifold) -> trimesh.Trimesh:
-    """The surface of a solid."""
+    """Return the surface of a solid."""
     mesh = solid.to_mesh64()
     return trimesh.Trimesh(np.asarray(mesh.vert_properties)[:, :3], np.asarray(mesh.tri_verts), process=False)
 
 
 def boundary_loops(faces: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Closed loops of edges that only one face has, in the direction in which that face runs.
+    """Find the closed loops of edges that only one face has, in the direction in which that face runs.
 
     Args:
         faces: Triangles, shape (F, 3).

@@ -36,7 +36,7 @@ class CompanionFiles(Resolver):
     """
 
     def __init__(self, scan: Path) -> None:
-        """Remembers the folder.
+        """Remember the folder.
 
         Args:
             scan: The scan.
@@ -65,7 +65,7 @@ class CompanionFiles(Resolver):
         return data
 
     def find(self, name: str) -> Path | None:
-        """The file that a name means; None where there is none."""
+        """Return the file that a name means; None where there is none."""
         readings = _readings(name[:_LONGEST_NAME])
         for text in readings:
             path = self._inside(text) or self._inside(text.rpartition("/")[2])
@@ -83,11 +83,11 @@ class CompanionFiles(Resolver):
         return (str(path.relative_to(self._folder)) for paths in self._below().values() for path in paths)
 
     def namespaced(self, namespace: str) -> CompanionFiles:
-        """The same folder: names are searched in all of it."""
+        """Return the same folder: names are searched in all of it."""
         return self
 
     def write(self, name: str, data: object) -> None:
-        """Refuses.
+        """Refuse.
 
         Raises:
             PermissionError: Always: a scan is only read.
@@ -132,13 +132,13 @@ class CompanionFiles(Resolver):
 
 
 def _readings(name: str) -> list[str]:
-    """What a name may mean, the likeliest first: as it is, without escapes, without options; slashes forward."""
+    """Return what a name may mean, the likeliest first: as it is, without escapes, without options; slashes forward."""
     plain = [name, unquote(name), _without_options(name), unquote(_without_options(name))]
     return list(dict.fromkeys(text.replace("\\", "/").strip().strip('"') for text in plain))
 
 
 def _without_options(name: str) -> str:
-    """A texture's name without the options of a material library before it: ``-o 0 0 0 -clamp on my skin.png``."""
+    """Return a texture's name without a material library's options before it: ``-o 0 0 0 -clamp on my skin.png``."""
     words = name.split()
     while len(words) > 1 and _OPTION.fullmatch(words[0]):
         words.pop(0)

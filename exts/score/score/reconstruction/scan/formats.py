@@ -73,12 +73,12 @@ def require_mesh_file(path: Path) -> None:
 
 
 def no_surface(path: Path, points: int) -> UserError:
-    """What to say of a file with points and no faces."""
+    """Return what to say of a file with points and no faces."""
     return UserError(f"load: {path} holds {points} points and no faces: it is {_CLOUD}.")
 
 
 def gltf_notes(path: Path) -> list[str]:
-    """What in a .gltf or .glb cannot be kept."""
+    """Return what in a .gltf or .glb cannot be kept."""
     if path.suffix.lower() not in (".glb", ".gltf"):
         return []
     textures = _list(_gltf_tree(path).get("textures"))
@@ -123,7 +123,7 @@ def _require_readable_gltf(path: Path) -> None:
 
 
 def _gltf_tree(path: Path) -> dict[str, Any]:
-    """The description of a .gltf or .glb; empty where it is damaged, which reading the meshes says better."""
+    """Return the description of a .gltf or .glb; empty where it is damaged, which reading the meshes says better."""
     with path.open("rb") as stream:
         head = stream.read(20)
         if head[:4] == b"glTF" and len(head) == 20:

@@ -66,7 +66,7 @@ class Intrinsics:
         object.__setattr__(self, "distortion", finite_numbers("intrinsics.distortion", bent, len(bent)))
 
     def scaled(self, width: int, height: int) -> Intrinsics:
-        """The same camera with pictures of another size.
+        """Return the same camera with pictures of another size.
 
         Args:
             width: Width [pixels].
@@ -122,7 +122,7 @@ class FrameSet:
     """What was assumed or left out."""
 
     def camera(self, frame: Frame) -> Intrinsics:
-        """The camera of a frame's depth."""
+        """Return the camera of a frame's depth."""
         return frame.camera or self.intrinsics
 
 

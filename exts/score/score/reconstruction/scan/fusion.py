@@ -94,7 +94,7 @@ class FusedMesh:
     """What was assumed, left out or refined."""
 
     def summary(self) -> str:
-        """What was fused and how well the frames agree, a few lines."""
+        """Return what was fused and how well the frames agree, a few lines."""
         size = " x ".join(f"{1e3 * extent:.0f}" for extent in self.region.high - self.region.low)
         lines = [
             f"Box {size} mm, voxel {self.voxel * 1e3:g} mm, band {self.truncation * 1e3:.1f} mm, depth noise"
@@ -187,7 +187,7 @@ def _truncation(cfg: FuseCfg, noise: float) -> float:
 
 
 def _region(frames: FrameSet, look: Survey, cfg: FuseCfg, device: torch.device, notes: list[str]) -> Region:
-    """The box to fuse: that of the user, or around what stands where the cameras look."""
+    """Return the box to fuse: that of the user, or around what stands where the cameras look."""
     if cfg.roi is not None:
         return Region(np.array(cfg.roi[::2]), np.array(cfg.roi[1::2]), 0)
     radius = 0.5 * look.distance
@@ -217,7 +217,7 @@ def _fused(
     device: torch.device,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[TsdfGrid, float]:
-    """The grid, and the share of what each frame measured in the box that the others do not contradict."""
+    """Return the grid, and the share of what each frame measured in the box that the others do not contradict."""
     grid = _fuse_box(frames, region, cfg.voxel, truncation, look.noise, device, progress)
     return grid, _agreement(grid, frames, region)
 

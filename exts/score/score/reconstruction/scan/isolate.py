@@ -152,7 +152,7 @@ def _size_message(extents: NDArray[np.float64], cfg: AssetCfg) -> str:
 
 
 def _object_faces(scan: Scan, table: Plane | None, scale: float) -> tuple[Scan, int]:
-    """The faces of the object, in the scan's own appearance, and the number of dropped pieces."""
+    """Return the faces of the object, in the scan's own appearance, and the number of dropped pieces."""
     if table is not None:
         cut = float(np.clip(_TABLE_CLEARANCE * table.residual * scale, *_CLEARANCE_RANGE))
         # By its middle: a coarse face may reach from the table to the top, a spike of the table's noise does not count.

@@ -120,7 +120,7 @@ def decode_picture(
 
 
 def undistorted(values: NDArray[Any], camera: Intrinsics, *, smooth: bool) -> NDArray[Any]:
-    """A picture as a pinhole camera of the same intrinsics would have taken it.
+    """Return a picture as a pinhole camera of the same intrinsics would have taken it.
 
     Args:
         values: Picture, shape (height, width, ...).

@@ -100,7 +100,7 @@ def survey(frames: FrameSet, *, find: bool = True) -> Survey:
 
 
 def _looked_at(poses: NDArray[np.float64], measured: float) -> tuple[NDArray[np.float64], float]:
-    """The point that the cameras look at and their distance from it, where the depth pictures agree."""
+    """Return the point that the cameras look at and their distance from it, where the depth pictures agree."""
     center, distance = attention(poses)
     if not distance / _DISTANCE_RATIO < measured < distance * _DISTANCE_RATIO:
         raise UserError(
@@ -119,7 +119,7 @@ def _shared(points: Sequence[NDArray[np.float32]], measured: float) -> float:
 
 
 def attention(poses: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """The point nearest to all optical axes.
+    """Return the point nearest to all optical axes.
 
     Args:
         poses: Poses of the cameras (OpenCV), shape (N, 4, 4) [m].
@@ -146,7 +146,7 @@ def attention(poses: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
 
 
 def depth_noise(depth: NDArray[np.float32]) -> float:
-    """Standard deviation of depth between neighbours [m]; NaN where too little is measured.
+    """Return the standard deviation of depth between neighbours [m]; NaN where too little is measured.
 
     Flat slopes cancel: each pixel is compared with the mean of its four neighbours.
     """

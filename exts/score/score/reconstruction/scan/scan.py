@@ -117,7 +117,7 @@ def read_scan(path: Path) -> Scan:
 
 
 def _load(path: Path, companions: CompanionFiles) -> list[trimesh.Trimesh]:
-    """The meshes of a file, where its own graph puts them."""
+    """Return the meshes of a file, where its own graph puts them."""
     scene = trimesh.load_scene(str(path), process=False, resolver=companions)
     meshes = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not meshes:
@@ -129,7 +129,7 @@ def _load(path: Path, companions: CompanionFiles) -> list[trimesh.Trimesh]:
 
 
 def _bare(part: trimesh.Trimesh) -> trimesh.Trimesh:
-    """A mesh without its look, which need not be joined with the others' to join the shapes."""
+    """Return a mesh without its look, which need not be joined with the others' to join the shapes."""
     return trimesh.Trimesh(part.vertices, part.faces, process=False)
 
 
@@ -160,7 +160,7 @@ def _check_geometry(mesh: trimesh.Trimesh, path: Path) -> None:
 
 
 def _check_obj_is_whole(path: Path, faces: int) -> None:
-    """An .obj cut at the end of a line still parses; many writers state the number of faces in a comment."""
+    """Refuse an .obj that is cut: it may still parse, but many writers state the number of faces in a comment."""
     if path.suffix.lower() != ".obj":
         return
     with path.open("rb") as stream:

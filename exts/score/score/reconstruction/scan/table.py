@@ -38,14 +38,14 @@ class Plane:
 
 
 def axis_vector(name: str) -> NDArray[np.float64]:
-    """Unit vector of an axis named ``x``, ``-x``, ``y``, ..."""
+    """Return the unit vector of an axis named ``x``, ``-x``, ``y``, ..."""
     vector = np.zeros(3)
     vector["xyz".index(name[-1])] = -1.0 if name.startswith("-") else 1.0
     return vector
 
 
 def rotation_to_up(up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest rotation that turns a unit vector to +z, as a matrix (3, 3)."""
+    """Return the smallest rotation that turns a unit vector to +z, as a matrix (3, 3)."""
     return np.asarray(trimesh.geometry.align_vectors(up, [0.0, 0.0, 1.0])[:3, :3], dtype=np.float64)
 
 

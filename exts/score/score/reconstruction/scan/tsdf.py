@@ -108,7 +108,7 @@ class TsdfGrid:
         support: float,
         device: torch.device,
     ) -> None:
-        """Reserves the grid.
+        """Reserve the grid.
 
         Args:
             low: Lower corner of the box [m], world frame, shape (3,).
@@ -184,7 +184,7 @@ class TsdfGrid:
         return (free / (free + near).clamp_min(1.0)).cpu().numpy()
 
     def field(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The fused field.
+        """Return the fused field.
 
         Returns:
             Signed distance [m], negative in solid, and whether anything is known about each voxel; both of the
@@ -266,7 +266,7 @@ def _rays(camera: Intrinsics, rows: slice, columns: slice, device: torch.device)
 
 
 def _embedded(values: Tensor, camera: Intrinsics, rows: slice, columns: slice) -> Tensor:
-    """A window's values in a picture of zeros, flattened to (height * width, ...)."""
+    """Return a window's values in a picture of zeros, flattened to (height * width, ...)."""
     full = values.new_zeros((camera.height, camera.width, *values.shape[2:]))
     full[rows, columns] = values
     return full.flatten(0, 1)

@@ -64,7 +64,7 @@ class Stand:
 
 
 def stand_of(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64]) -> Stand:
-    """The face of a convex hull on which a body comes to rest when it is set down as it is (z up).
+    """Return the face of a convex hull on which a body comes to rest when it is set down as it is (z up).
 
     Args:
         hull: Convex hull of the body.
@@ -79,7 +79,7 @@ def stand_of(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64]) -> Stan
 
 
 def firmest_up(surface: trimesh.Trimesh) -> NDArray[np.float64]:
-    """What is up for a body that stands on the face on which it has to be tipped furthest to fall over.
+    """Return what is up for a body that stands on the face on which it has to be tipped furthest to fall over.
 
     Args:
         surface: Surface in any unit and frame.
@@ -102,7 +102,7 @@ def firmest_up(surface: trimesh.Trimesh) -> NDArray[np.float64]:
 
 
 def standing_face(hull: trimesh.Trimesh, center_of_mass: NDArray[np.float64], turn: NDArray[np.float64]) -> Stand:
-    """The face on which a body stands as it is.
+    """Return the face on which a body stands as it is.
 
     Args:
         hull: Convex hull of the body (z up).
@@ -156,7 +156,7 @@ def guessed_up(surface: trimesh.Trimesh, default: str) -> tuple[str, str]:
 
 
 def stands_otherwise(surface: trimesh.Trimesh, axis: str) -> str:
-    """The other one of y and z where a body stands along both, and much higher or lower; empty where it does not.
+    """Return the other one of y and z where a body stands along both, and much higher or lower; else nothing.
 
     Args:
         surface: Welded surface in any unit, in the file's frame.

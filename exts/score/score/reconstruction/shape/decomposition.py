@@ -124,7 +124,7 @@ def coacd_pieces(mesh: trimesh.Trimesh, threshold: float, timeout: float) -> lis
 
 
 def _band_costs(mesh: trimesh.Trimesh, cavity: Cavity) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What a band between two heights would fill, judged on the outline that the object has when turned about the axis.
+    """Compute what a band between two heights would fill, by the outline of the object turned about the axis.
 
     Returns:
         Volume of the turned hull of the outline between heights i and j [m^3], shape (K, K), infinite for i >= j; and
@@ -160,7 +160,7 @@ def _promising(costs: NDArray[np.float64], hollow: float) -> list[tuple[int, lis
 
 
 def _cheapest_bands(costs: NDArray[np.float64], bands: int) -> tuple[float, list[int]]:
-    """The split of the whole height into bands of least cost, by dynamic programming over the end of the last band."""
+    """Split the whole height into bands of least cost, by dynamic programming over the end of the last band."""
     count = len(costs)
     best = [(float(costs[0, end]), [0, end]) for end in range(count)]
     for _ in range(bands - 1):
@@ -197,7 +197,7 @@ def _cut(solid: manifold3d.Manifold, cavity: Cavity, sectors: int, heights: NDAr
 
 
 def _whole(band: manifold3d.Manifold) -> ConvexPiece | None:
-    """The hull of a band where it is nearly convex: a solid floor, for example."""
+    """Return the hull of a band where it is nearly convex: a solid floor, for example."""
     if band.is_empty() or band.volume() < 0.9 * band.hull().volume():
         return None
     return convex_piece(np.asarray(as_trimesh(band).vertices))

@@ -132,7 +132,7 @@ def _solid(mesh: trimesh.Trimesh, mass: float) -> tuple[NDArray[np.float64], NDA
 
 
 def _shell(mesh: trimesh.Trimesh, mass: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A thin even wall: each triangle's mass sits at the middles of its edges, which is exact to second order."""
+    """Weigh a thin even wall: each triangle's mass sits at the middles of its edges, which is exact to second order."""
     triangles = np.asarray(mesh.triangles)
     points = (triangles + np.roll(triangles, 1, axis=1)).reshape(-1, 3) / 2.0
     weights = np.repeat(np.asarray(mesh.area_faces), 3)

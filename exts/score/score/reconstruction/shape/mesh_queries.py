@@ -45,7 +45,7 @@ class MeshQueries:
     """Answers questions about one mesh; building it costs one hierarchy, a query a few microseconds."""
 
     def __init__(self, vertices: NDArray[np.floating], faces: NDArray[np.integer], device: str | None = None) -> None:
-        """Builds the hierarchy.
+        """Build the hierarchy.
 
         Args:
             vertices: Vertices [m], shape (V, 3).

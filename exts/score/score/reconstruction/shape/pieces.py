@@ -43,7 +43,7 @@ class BoxPiece:
     """Orientation (x, y, z, w)."""
 
     def mesh(self) -> trimesh.Trimesh:
-        """The surface."""
+        """Return the surface."""
         return trimesh.creation.box(2.0 * np.asarray(self.half_size), transform=_pose(self))
 
 
@@ -61,7 +61,7 @@ class CylinderPiece:
     """Orientation (x, y, z, w)."""
 
     def mesh(self) -> trimesh.Trimesh:
-        """The surface, with 64 sides."""
+        """Return the surface, with 64 sides."""
         return trimesh.creation.cylinder(self.radius, self.height, sections=64, transform=_pose(self))
 
 
@@ -77,7 +77,7 @@ class SpherePiece:
     """Unused; every piece has a pose."""
 
     def mesh(self) -> trimesh.Trimesh:
-        """The surface, as an icosphere."""
+        """Return the surface, as an icosphere."""
         sphere = trimesh.creation.icosphere(subdivisions=3, radius=self.radius)
         sphere.apply_translation(self.center)
         return sphere
@@ -93,7 +93,7 @@ class ConvexPiece:
     """Outward triangles, shape (F, 3)."""
 
     def mesh(self) -> trimesh.Trimesh:
-        """The surface."""
+        """Return the surface."""
         return trimesh.Trimesh(self.vertices, self.faces, process=False)
 
 
@@ -195,7 +195,7 @@ def depth(piece: Piece, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def combined_mesh(pieces: Sequence[Piece]) -> trimesh.Trimesh:
-    """The surfaces of all pieces as one mesh, overlaps kept."""
+    """Return the surfaces of all pieces as one mesh, overlaps kept."""
     return trimesh.util.concatenate([piece.mesh() for piece in pieces])
 
 

@@ -72,7 +72,7 @@ def fit_primitive(mesh: trimesh.Trimesh, measures: Mapping[str, float] | None = 
 
 
 def slot_pieces(mesh: trimesh.Trimesh, cavity: Cavity | None, measures: Mapping[str, float]) -> list[Piece]:
-    """A blind rectangular hole as five boxes, its place and direction from the scan, its size from callipers.
+    """Make a blind rectangular hole of five boxes, its place and direction from the scan, its size from callipers.
 
     Args:
         mesh: Closed mesh [m], upright.
@@ -107,7 +107,7 @@ def slot_pieces(mesh: trimesh.Trimesh, cavity: Cavity | None, measures: Mapping[
 
 
 def ring_pieces(mesh: trimesh.Trimesh, cavity: Cavity | None, measures: Mapping[str, float]) -> list[Piece]:
-    """A blind round hole as a ring of boxes whose inner faces touch the hole's circle from outside, and a floor.
+    """Make a blind round hole of a ring of boxes whose inner faces touch the hole's circle from outside, and a floor.
 
     Args:
         mesh: Closed mesh [m], upright.
@@ -165,7 +165,7 @@ def _face_places(local: NDArray[np.float64], facing: NDArray[np.float64], sign: 
 
 
 def _cylinder(mesh: trimesh.Trimesh, points: NDArray[np.float64], normals: NDArray[np.float64]) -> CylinderPiece:
-    """The best of three cylinders, along the axes of the box."""
+    """Return the best of three cylinders, along the axes of the box."""
     axes = _box_axes(mesh)
     queries = MeshQueries(mesh.vertices, mesh.faces, "cpu")
     fits = []

@@ -77,7 +77,7 @@ def body_radius(
 def resistance(
     mesh: trimesh.Trimesh, pieces: Sequence[Piece], center: NDArray[np.float64], material: str | None
 ) -> ResistanceCfg | None:
-    """What resists the rolling of a body.
+    """Return what resists the rolling of a body.
 
     Args:
         mesh: Its closed mesh [m], as it stands.

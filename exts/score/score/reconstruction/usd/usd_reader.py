@@ -106,7 +106,7 @@ def read_usd(path: Path) -> UsdAsset:
 
 
 def _piece(prim: Usd.Prim, transform: NDArray[np.float64]) -> Piece | str:
-    """The collision piece of a prim, or why it is none."""
+    """Return the collision piece of a prim, or why it is none."""
     linear, center = transform[:3, :3], tuple(transform[:3, 3].tolist())
     scale = np.linalg.norm(linear, axis=0)
     if prim.IsA(UsdGeom.Mesh):

@@ -67,7 +67,7 @@ def rigid_pose(value: Any, where: str) -> NDArray[np.float64]:
 
 
 def pose_of(translation: Sequence[float], quaternion: Sequence[float], where: str) -> NDArray[np.float64]:
-    """A pose from a translation and a quaternion (x, y, z, w).
+    """Make a pose from a translation and a quaternion (x, y, z, w).
 
     Raises:
         UserError: The quaternion is none.
@@ -82,7 +82,7 @@ def pose_of(translation: Sequence[float], quaternion: Sequence[float], where: st
 
 
 def picture_path(name: Any, root: Path, where: str) -> Path:
-    """The file that a recording names.
+    """Return the file that a recording names.
 
     Raises:
         UserError: It is missing, or outside the folder.
@@ -104,7 +104,7 @@ def picture_path(name: Any, root: Path, where: str) -> Path:
 
 
 def beside(root: Path, stem: str, suffixes: Sequence[str] = _PICTURES) -> Path | None:
-    """A file of a name and one of some endings, inside the folder; None where there is none."""
+    """Return a file of a name and one of some endings, inside the folder; None where there is none."""
     for suffix in suffixes:
         path = (root / f"{stem}{suffix}").resolve()
         if path.is_file() and path.is_relative_to(root.resolve()):

@@ -200,7 +200,7 @@ def read_seven_scenes(directory: Path) -> FrameSet:
 
 
 def _stamped(directory: Path, name: str) -> list[tuple[float, Path]]:
-    """Times [s] and files of a list of the TUM benchmark."""
+    """Read the times [s] and files of a list of the TUM benchmark."""
     path = directory / name
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -225,7 +225,7 @@ def _nearest(times: NDArray[np.float64], time: float) -> int | None:
 
 
 def _matrix(path: Path) -> NDArray[np.float64] | None:
-    """A pose of a text of four rows; None where it is missing or says that tracking was lost."""
+    """Read a pose from a text of four rows; None where it is missing or says that tracking was lost."""
     if not path.is_file():
         return None
     rows = number_lines(path)
