@@ -122,7 +122,7 @@ class MetaWorld(gym.Env):
 
 
 def base_policy() -> Path:
-    """Refuses: a base policy is made by ``run.py``, and named with ``--base_policy``."""
+    """Refuse: a base policy is made by ``run.py``, and named with ``--base_policy``."""
     raise FileNotFoundError("Meta-World comes without base policies: examples/metaworld/run.py makes them.")
 
 
