@@ -1,5 +1,8 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Pages of the site hold what they promise: every page is in the menu, every curve of a training in its table."""
+"""Pages of the site hold what they promise: every page is in the menu, every curve of a training in its table.
+
+Their lines are short, their Python is tested, and they show without a network.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,18 @@ from score.steering.diagnostics import IterationTimes, RolloutSummary, iteration
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    *sorted(DOCS.rglob("*.md")),
+    *sorted((REPOSITORY / "examples").rglob("*.md")),
+]
+TESTED = {
+    "docs/NEW_TASK.md": "tests/tasks/test_new_task_page.py",
+    "docs/OWN_POLICY.md": "tests/imitation/test_own_policy_page.py",
+}
+"""Pages with Python, and the test that runs it or holds it to the sources."""
+WIDTH = 120
 ROOMS = ("steering", "policies", "rollout", "evaluation", "imitation", "deployment", "reconstruction")
 
 
@@ -40,3 +55,45 @@ def test_every_curve_is_in_the_table() -> None:
         found |= {first, *(first.rpartition("_")[0] + name if name.startswith("_") else name for name in others)}
     assert tags - found == set()
     assert {"Ended_by/<term>", "Evaluation/success", "Evaluation/mean_steps"} <= found
+
+
+def long_lines(page: str) -> list[str]:
+    """Lines over :data:`WIDTH` that could be broken: no table, no code, and more than one link, code or word."""
+    found, fenced, code, before = [], False, False, ""
+    for line in page.splitlines():
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        code = line.startswith("    ") and (code or not before.strip())
+        if len(line) > WIDTH and not (fence or fenced or code or line.lstrip().startswith("|")):
+            words = re.findall(r"(?:!?\[[^\[\]]*\]\(\S*?\)|`[^`]*`|\S)+", line)
+            found += [line] if len(words) > 1 else []
+        before = line
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_lines_are_at_most_120_letters(page: Path) -> None:
+    assert long_lines(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "is_long"),
+    [
+        ("word " * 25, True),
+        ("- " + "word " * 25, True),
+        ("text\n    " + "goes on " * 20, True),  # no code: a paragraph goes on
+        ("word " * 23, False),
+        ("text\n\n    " + "command " * 20, False),
+        ("```python\n" + "x = 1 " * 25 + "\n```", False),
+        ("| " + "cell " * 30 + "|", False),
+        (f"![{'word ' * 25}](picture.png)", False),
+    ],
+)
+def test_a_long_line_is_seen(page: str, is_long: bool) -> None:
+    assert bool(long_lines(page)) is is_long
+
+
+def test_every_page_with_python_has_a_test() -> None:
+    pages = [str(page.relative_to(REPOSITORY)) for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
+    assert pages == sorted(TESTED)
+    assert [test for test in TESTED.values() if not (REPOSITORY / test).is_file()] == []
