@@ -97,3 +97,12 @@ def test_every_page_with_python_has_a_test() -> None:
     pages = [str(page.relative_to(REPOSITORY)) for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
     assert pages == sorted(TESTED)
     assert [test for test in TESTED.values() if not (REPOSITORY / test).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_pictures_are_files_of_the_project(page: Path) -> None:
+    # Diagrams that a script of another host draws, or pictures that lie there, do not show without a network.
+    text = page.read_text(encoding="utf-8")
+    assert "```mermaid" not in text
+    names = re.findall(r"!\[[^\]]*\]\((.*?)\)", text)
+    assert [name for name in names if not (page.parent / name).is_file()] == []
