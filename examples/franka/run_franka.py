@@ -35,7 +35,7 @@ def load_program(capsule: Path) -> ModuleType:
     """
     file = capsule / "run_policy.py"
     if not file.is_file():
-        raise SystemExit(f"error: {file} is missing: {capsule} is no capsule")
+        raise SystemExit(f"error: {file} is missing: {capsule} is not a capsule")
     spec = importlib.util.spec_from_file_location("run_policy", file)
     assert spec is not None
     assert spec.loader is not None

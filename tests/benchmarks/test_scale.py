@@ -182,8 +182,8 @@ def test_every_cell_is_written_before_the_next_begins(tmp_path: Path) -> None:
     ("written", "message"),
     [
         (None, "there is nothing to resume"),
-        ("{", "is no report of the scale suite"),
-        ('{"rows": 3}', "is no report of the scale suite"),
+        ("{", "is not a report of the scale suite"),
+        ('{"rows": 3}', "is not a report of the scale suite"),
         ({"task": "Other-v0"}, r"measured with another task \(Other-v0, now Line-v0\)"),
         ({"commit": "older"}, "measured with another commit"),
         ({"settings": {"rounds": 1, "seconds": 9.0, "decisions": None}}, "measured with --seconds 9.0, now 2.0"),

@@ -93,7 +93,7 @@ def test_other_settings_are_told() -> None:
     [
         ({"methods": "score,pppo"}, "Unknown method 'pppo'. Did you mean 'ppo'"),
         ({"methods": "score,score"}, "--methods 'score,score': give one or more, joined by commas, none twice"),
-        ({"seeds": "1,x"}, "--seeds: 'x' is no seed"),
+        ({"seeds": "1,x"}, "--seeds: 'x' is not a seed"),
         ({"domains": "sim,real"}, "'Detour-v0' has no 'real' domain"),
         ({"episodes": 0}, "--episodes must be at least 1, got 0"),
         ({"search": "race"}, "--search: 'race' is unknown"),

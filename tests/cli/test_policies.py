@@ -128,7 +128,7 @@ def test_a_frozen_policy_that_speaks_of_the_tasks_observations_is_steered_as_it_
     [
         (["chek", "."], r"Action 'chek' is unknown. Did you mean 'check'"),
         (["convert", "."], r"--output is missing"),
-        (["convert", ".", "--output", "new"], r"is no checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill"),
+        (["convert", ".", "--output", "new"], r"is not a checkpoint of LeRobot, diffusion_policy, robomimic or Man"),
         (["check", ".", "--interface", "none.yaml"], r"--interface none.yaml does not exist"),
         (["check", "nowhere"], r"nowhere does not exist"),
     ],

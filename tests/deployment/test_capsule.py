@@ -197,7 +197,7 @@ def test_a_log_of_the_robot_is_verified_as_the_recorded_episode_is(capsule: Path
     with pytest.raises(UserError, match=r"log\.txt is damaged or no safetensors file"):
         (tmp_path / "log.txt").write_text("no log")
         verify_capsule(capsule, log=tmp_path / "log.txt")
-    with pytest.raises(UserError, match=r"--log .*is no log of run_policy\.py --log"):
+    with pytest.raises(UserError, match=r"--log .*is not a log of run_policy\.py --log"):
         run_policy.write_safetensors(tmp_path / "log.txt", {"other": torch.zeros(2)})
         verify_capsule(capsule, log=tmp_path / "log.txt")
     with pytest.raises(UserError, match="has 3 actions a step, this capsule others"):
@@ -362,7 +362,7 @@ def test_run_folder_instead_of_a_capsule_names_its_newest_checkpoint(tmp_path: P
 
 
 def test_bundle_empty_folder_and_foreign_file_instead_of_a_capsule(tmp_path: Path) -> None:
-    assert "is no capsule: it has no manifest.json" in message_of(tmp_path)
+    assert "is not a capsule: it has no manifest.json" in message_of(tmp_path)
     (tmp_path / "notes.txt").write_text("hello")
     assert "is a file, and a capsule is a folder" in message_of(tmp_path / "notes.txt")
     (tmp_path / "policy.yaml").touch()
@@ -454,7 +454,7 @@ def test_reformatted_manifest_is_not_edited(capsule: Path) -> None:
         (lambda m: m.update(parity_tolerance=True), "has a wrong value at 'parity_tolerance': True"),
         (lambda m: m.update(chunk=3), "has no table at 'chunk'"),
         (lambda m: m["inputs"][0].pop("units"), "lacks the entry 'inputs[0].units'"),
-        (lambda m: m["output"].update(offset_from="q"), "clamps to 'q', which is no input (joint_pos, point_cloud)"),
+        (lambda m: m["output"].update(offset_from="q"), "clamps to 'q', which is not an input (joint_pos, point_"),
         (lambda m: m["output"].update(offset_from=None), "names only one of 'output.max_offset' and 'output.offset_"),
         (lambda m: m["output"].update(max_offset=float("nan")), "has a wrong value at 'output.max_offset': nan"),
         (

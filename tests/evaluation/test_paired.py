@@ -161,7 +161,7 @@ def test_other_settings_are_told_and_no_resume_starts_anew(tmp_path: Path) -> No
 def test_a_foreign_partial_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json.partial").write_text(content)
     with pytest.raises(
-        UserError, match=r"report\.json\.partial (is no interrupted evaluation|holds an .*other settings)"
+        UserError, match=r"report\.json\.partial (is not an interrupted evaluation|holds an .*other settings)"
     ):
         evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path))
     assert (tmp_path / "report.json.partial").read_text() == content

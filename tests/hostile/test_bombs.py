@@ -229,7 +229,7 @@ def test_an_encrypted_archive(state: dict[str, Any], tmp_path: Path) -> None:
 
 def test_a_pipe_in_place_of_a_checkpoint(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model_0.pt")
-    refused(lambda: load_checkpoint(tmp_path / "model_0.pt"), "is no regular file (a device or a named pipe)")
+    refused(lambda: load_checkpoint(tmp_path / "model_0.pt"), "is not a regular file (a device or a named pipe)")
 
 
 # --- capsules -------------------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def capsule(tmp_path: Path) -> Path:
         (("latency", "warm_up_steps"), 10**30, "has a wrong value at 'latency.warm_up_steps'"),
         (("control_rate_hz",), 0.0, "states control_rate_hz 0"),
         (("chunk", "executed"), 0, "executes 0 steps"),
-        (("output", "low"), ["a", "b"], "has a limit at 'output' that is no number"),
+        (("output", "low"), ["a", "b"], "has a limit at 'output' that is not a number"),
     ],
 )
 def test_a_manifest_may_not_loosen_what_it_is_held_to(
@@ -366,7 +366,7 @@ def test_points(tmp_path: Path, kind: str) -> None:
             header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000, 3)}\n"
             archive.writestr("points.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     folder = asset(tmp_path, buffer.getvalue())
-    refused(lambda: read_asset(folder).points(), "points.npz is missing or is no file of points")
+    refused(lambda: read_asset(folder).points(), "points.npz is missing or not a file of points")
     assert not Path("code-was-run").exists()
 
 

@@ -88,7 +88,7 @@ def _with_nan(shape: tuple[int, ...], step: int) -> np.ndarray:
         ("actions", _with_nan((12, 2), 7), "demo_1/actions has a number that is not finite at step 7"),
         ("obs/joint_pos", np.zeros((11, 2)), "demo_1/obs/joint_pos has 11 steps, and actions has 12"),
         ("obs/joint_pos", np.zeros((12, 4, 2)), r"has shape \(12, 4, 2\), and \(T, D\), single frames is needed"),
-        ("obs/joint_pos", np.array([b"x"] * 12), "demo_1/obs/joint_pos is no dataset of numbers"),
+        ("obs/joint_pos", np.array([b"x"] * 12), "demo_1/obs/joint_pos is not a dataset of numbers"),
         ("obs/point_cloud", np.zeros((12, 16, 2)), r"has shape \(12, 16, 2\), and \(T, P, 3\) is needed"),
         ("obs/point_cloud", np.zeros((12, 8, 3)), r"obs/point_cloud has frames of shape \(8, 3\) in demo_1"),
         ("obs/point_cloud", _with_nan((12, 16, 3), 0), "point_cloud has a number that is not finite at step 0"),
@@ -129,10 +129,10 @@ def test_files_that_are_no_demonstrations(tmp_path: Path, demonstrations: Path) 
     with pytest.raises(UserError, match=r"demo.hdf5 do not exist: .*Did you mean 'demos.hdf5'"):
         _read(tmp_path / "demo.hdf5")
     (tmp_path / "text.hdf5").write_text("hello")
-    with pytest.raises(UserError, match=r"text.hdf5 is no HDF5 file, or a truncated one"):
+    with pytest.raises(UserError, match=r"text.hdf5 is not an HDF5 file, or a truncated one"):
         _read(tmp_path / "text.hdf5")
     (tmp_path / "cut.hdf5").write_bytes(demonstrations.read_bytes()[:5000])
-    with pytest.raises(UserError, match=r"cut.hdf5 is no HDF5 file, or a truncated one"):
+    with pytest.raises(UserError, match=r"cut.hdf5 is not an HDF5 file, or a truncated one"):
         _read(tmp_path / "cut.hdf5")
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file["x"] = 1
@@ -142,5 +142,5 @@ def test_files_that_are_no_demonstrations(tmp_path: Path, demonstrations: Path) 
         _read(write_demonstrations(tmp_path / "none.hdf5", episodes=0))
     with h5py.File(demonstrations, "r+") as file:
         file["data"].attrs["env_args"] = "not json"
-    with pytest.raises(UserError, match=r"'env_args' of 'data' is no JSON"):
+    with pytest.raises(UserError, match=r"'env_args' of 'data' is not JSON"):
         _read(demonstrations)

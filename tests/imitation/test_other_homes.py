@@ -117,7 +117,7 @@ def _damage(folder: Path) -> None:
         (_page("observation.state", "observation.stat"), r"no feature 'observation.stat'. Did you mean"),
         (_page("joint_pos:", "joints:"), r"observations lacks 'joint_pos', which the training reads"),
         (_page("units: rad", "unit: rad"), r"unknown key 'unit'. Did you mean 'units'"),
-        (_page("[b, a]", "[b, b]"), r"names is no list of names, each once"),
+        (_page("[b, a]", "[b, b]"), r"names is not a list of names, each once"),
         (_page("actions:", "control_rate_hz: -1\nactions:"), r"control_rate_hz is -1: give a positive number"),
         (_rewrite(lambda t: t.drop_columns(["action"])), r"lacks the column 'action'"),
         (_damage, r"is damaged \(.*\): copy it again"),

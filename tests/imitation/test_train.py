@@ -97,7 +97,7 @@ def test_resume_refuses_other_settings_other_data_and_damage(data: Demonstration
     with pytest.raises(UserError, match=r"belongs to another training .*data_sha256 was"):
         _train(other, tmp_path / "base", tiny_cfg(), resume=True)
     (training_directory(tmp_path / "base") / "checkpoint.pt").write_bytes(b"damaged")
-    with pytest.raises(UserError, match=r"checkpoint.pt is no checkpoint of pretrain.py"):
+    with pytest.raises(UserError, match=r"checkpoint.pt is not a checkpoint of pretrain.py"):
         _train(data, tmp_path / "base", tiny_cfg(), resume=True)
     with pytest.raises(UserError, match=r"Nothing to resume: .*checkpoint.pt does not exist"):
         _train(data, tmp_path / "elsewhere", tiny_cfg(), resume=True)

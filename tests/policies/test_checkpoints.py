@@ -163,7 +163,7 @@ def test_a_checkpoint_of_maniskill_takes_its_sizes_from_the_file_beside_it(tmp_p
     with pytest.raises(UserError, match=r"does not fit obs_horizon 3 of args.json"):
         read_checkpoint(path, 8)
     (path.parent / "args.json").write_text("[]")
-    with pytest.raises(UserError, match=r"args.json is no mapping of settings"):
+    with pytest.raises(UserError, match=r"args.json is not a mapping of settings"):
         read_checkpoint(path, 8)
     _save({"agent": {}, "ema_agent": {**maniskill_content()["ema_agent"], "visual_encoder.a": torch.zeros(1)}}, path)
     (path.parent / "args.json").unlink()
@@ -174,7 +174,7 @@ def test_a_checkpoint_of_maniskill_takes_its_sizes_from_the_file_beside_it(tmp_p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"agent": {}}, r"is no checkpoint of diffusion_policy .* or ManiSkill .* it holds agent"),
+        ({"agent": {}}, r"is not a checkpoint of diffusion_policy .* or ManiSkill .* it holds agent"),
         ([1, 2], r"it holds list"),
         ({"state_dicts": {}}, r"a setting is missing or of the wrong type \(KeyError: 'cfg'\)"),
         (diffusion_policy_content(_target_="x.DiffusionUnetImagePolicy"), r"'DiffusionUnetImagePolicy' are not read"),

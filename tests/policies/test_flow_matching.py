@@ -132,7 +132,7 @@ def test_specs_that_a_flow_policy_cannot_serve_are_refused() -> None:
     with pytest.raises(UserError, match=r"'image' has shape"):
         _build(image)
     unknown = dataclasses.replace(spec, actions=dataclasses.replace(spec.actions, relative_to="joint_position"))
-    with pytest.raises(UserError, match=r"'joint_position' is no vector observation .* mean 'joint_pos'"):
+    with pytest.raises(UserError, match=r"'joint_position' is not a vector observation .* mean 'joint_pos'"):
         _build(unknown)
     degrees = dataclasses.replace(spec, actions=dataclasses.replace(spec.actions, units="deg"))
     with pytest.raises(UserError, match=r"\[rad\], and actions have .*\[deg\]: they must agree"):

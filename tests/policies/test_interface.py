@@ -170,9 +170,9 @@ def test_a_bundle_of_it_acts_the_same_and_keeps_the_contract(tmp_path: Path) -> 
     ("text", "message"),
     [
         ("input: {}", r"unknown key 'input'. Did you mean 'inputs'"),
-        ("inputs: []", r"inputs is no mapping"),
+        ("inputs: []", r"inputs is not a mapping"),
         ("inputs: {observation.stat: []}", r"has no input 'observation.stat'; .* Did you mean 'observation.state'"),
-        ("inputs: {observation.state: joint_pos}", r"inputs.observation.state is no list of parts"),
+        ("inputs: {observation.state: joint_pos}", r"inputs.observation.state is not a list of parts"),
         ("inputs: {observation.state: [{observaton: x}]}", r"state\[0\] has an unknown key 'observaton'. Did you mean"),
         (
             "inputs: {observation.state: [{observation: joint_po}]}",
@@ -194,8 +194,8 @@ def test_a_bundle_of_it_acts_the_same_and_keeps_the_contract(tmp_path: Path) -> 
         ("actions: [{names: [a, b, b]}]", r"actions names twice 'b'"),
         ("actions: [{names: [a, b, c]}, {drop: 1}]", r"has 3 numbers, and actions accounts for 4"),
         ("actions: [{names: [a], constant: [1, 2]}]", r"actions names 1 and has 2 constants"),
-        ("control_rate_hz: 4", r"control_rate_hz is 4, and the task's 10 is no whole multiple"),
-        ("control_rate_hz: 30", r"control_rate_hz is 30, and the task's 10 is no whole multiple"),
+        ("control_rate_hz: 4", r"control_rate_hz is 4, and the task's 10 is not a whole multiple"),
+        ("control_rate_hz: 30", r"control_rate_hz is 30, and the task's 10 is not a whole multiple"),
         ("control_rate_hz: 5", r"reads 2 frames of 'joint_pos', 2 steps apart, and the task keeps 2: give env.*=3"),
         ("inference_steps: 0", r"inference_steps holds 0"),
         ("a: &a [1]\ninputs: *a", r"interface.yaml is not readable as YAML: it has an alias"),
@@ -246,7 +246,7 @@ def test_wirings_are_read_strictly() -> None:
         ({"scale": [float("nan")]}, "w.scale holds"),
         ({"actions": [0.5]}, "w.actions holds 0.5"),
         ({"inputs": {"x": [{"frames": []}]}}, "w.inputs.x lacks the key"),
-        ({"inputs": 3}, "w.inputs is no mapping"),
+        ({"inputs": 3}, "w.inputs is not a mapping"),
     ]
     for change, message in changes:
         with pytest.raises(UserError, match=message):

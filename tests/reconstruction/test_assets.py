@@ -173,7 +173,7 @@ def test_the_mass_of_a_solid_and_of_a_thin_wall(tmp_path: Path, scan: Path) -> N
         ("usd", "../../etc/passwd", "give the name of a file in the folder"),
         ("usd", "gone.usdc", "the USD file 'gone.usdc' is missing"),
         ("units", "mm", "only 'm' is read"),
-        ("rest_pose", {"quaternion": [0, 0, 0, 2]}, "is no unit quaternion"),
+        ("rest_pose", {"quaternion": [0, 0, 0, 2]}, "is not a unit quaternion"),
         ("collision", {"kind": "hull", "pieces": 0}, "collision.pieces holds 0"),
     ],
 )

@@ -181,7 +181,7 @@ def test_a_file_that_is_wrong_is_one_line(tmp_path: Path, text: str, message: st
 def test_a_folder_without_scans_and_results_among_scans_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no scan"):
         read_plan(tmp_path, {})
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         read_plan(tmp_path / "gone", {})
     with pytest.raises(UserError, match="lies in the folder of the scans"):
         require_output(tmp_path / "out", tmp_path)

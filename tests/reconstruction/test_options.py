@@ -43,7 +43,7 @@ def test_measures_are_a_mapping_in_files_and_words_on_the_command_line() -> None
         ({"unit": 1}, "unit holds 1: give a text"),
         ({"voxel": "fine"}, "voxel holds 'fine': give a finite number"),
         ({"mass": [1]}, "mass holds"),
-        ({"mass": "heavy"}, "'heavy' is no mass"),
+        ({"mass": "heavy"}, "'heavy' is not a mass"),
         ({"roi": [1, 2]}, "roi holds .* give 6 finite numbers"),
         ({"measure": 3}, r"measure holds 3: give millimetres by name"),
         ({"points": 0}, "points holds 0: give a whole number"),

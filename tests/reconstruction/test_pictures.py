@@ -81,7 +81,7 @@ def test_arrays_of_another_shape_or_of_objects_are_refused(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"has the shape \(3, 3\) of float64"):
         depth_counts(tmp_path / "a.npy", SIZE)
     np.save(tmp_path / "b.npy", np.array([[{}]]), allow_pickle=True)
-    with pytest.raises(UserError, match="no whole array of depth"):
+    with pytest.raises(UserError, match="not a whole array of depth"):
         depth_counts(tmp_path / "b.npy", SIZE)
 
 

@@ -111,7 +111,7 @@ def test_poses_put_the_origin_where_the_file_says(root: Path) -> None:
         (scene_data(a=cube(friction=9.0)), r"objects.a.friction is 9.0"),
         (scene_data(a={"asset": "assets/cube", "position": [0, 0]}), r"objects.a.position holds \[0.0, 0.0\]: give 3"),
         (scene_data(a=cube(float("nan"))), r"objects.a.position holds \[nan, 0.0, 0.0\]: give 3 finite"),
-        (scene_data(a=cube(quaternion=[0, 0, 0, 2])), r"objects.a.quaternion .* is no unit quaternion"),
+        (scene_data(a=cube(quaternion=[0, 0, 0, 2])), r"objects.a.quaternion .* is not a unit quaternion"),
         (scene_data(a=cube(support="air")), r"objects.a.support is 'air': use one of table, free"),
         (scene_data(a=cube(ranges={"w": [0, 1]})), r"objects.a.ranges has an unknown key 'w': use x, y, z, roll"),
         (scene_data(a=cube(ranges={"x": [1, 0]})), r"objects.a.ranges.x is \[1.0, 0.0\]: give the lower"),
@@ -136,7 +136,7 @@ def test_bad_scene_files_are_named(root: Path, data: Any, message: str) -> None:
 
 def test_a_missing_or_oversized_file(root: Path) -> None:
     write(root, scene_data(a=cube()))
-    with pytest.raises(UserError, match=r"scen.yaml is no file.*Did you mean 'scene.yaml'"):
+    with pytest.raises(UserError, match=r"scen.yaml is not a file.*Did you mean 'scene.yaml'"):
         read_scene(root / "scen.yaml")
     (root / "big.yaml").write_text("#" * (1024 * 1024 + 1))
     with pytest.raises(UserError, match="is larger than 1 MB"):

@@ -71,11 +71,11 @@ def test_a_mass_has_a_unit_or_is_in_kilograms(text: str, mass: float) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("heavy", "'heavy' is no mass: give a number of kg, or one with its unit: 250g"),
-        ("1,5", "'1,5' is no mass"),
+        ("heavy", "'heavy' is not a mass: give a number of kg, or one with its unit: 250g"),
+        ("1,5", "'1,5' is not a mass"),
         ("250mg", "unknown unit 'mg'.* Did you mean|Known are kg, g"),
         ("250 stone", "Known are kg, g, lb, oz"),
-        ("", "is no mass"),
+        ("", "is not a mass"),
     ],
 )
 def test_a_mass_of_another_form(text: str, message: str) -> None:

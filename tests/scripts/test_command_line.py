@@ -43,16 +43,16 @@ BASES: dict[str, tuple[str, ...]] = {
 
 TAKEN = {
     "author_assets": (("--output", "mine"), "mine holds other things than what is to be written there (thesis.tex)"),
-    "benchmark": (("--output", "notes.json"), "notes.json is no report of this suite, and would be lost"),
+    "benchmark": (("--output", "notes.json"), "notes.json is not a report of this suite, and would be lost"),
     "collect": (("--output", "taken.hdf5"), "taken.hdf5 already exists: remove it or name another file."),
     "compare": (("--output", "mine"), "--output mine holds something else: give a new folder."),
-    "evaluate": (("--output", "notes.json"), "notes.json is no evaluation report"),
+    "evaluate": (("--output", "notes.json"), "notes.json is not an evaluation report"),
     "exploit": (("--output", "mine"), "--output mine holds something else: give a new folder."),
     "export": (("--output", "mine"), "mine already exists: name another folder, or add --overwrite."),
     "play": (("--output", "notes.json"), "Cannot make the folder notes.json"),
     "pretrain": (("--output", "mine"), "mine holds other things than what is to be written there (thesis.tex)"),
     "reconstruct": (("--output", "mine"), "mine already exists"),
-    "steerability": (("--output", "notes.json"), "notes.json is no report of scripts/steerability.py, and would be"),
+    "steerability": (("--output", "notes.json"), "notes.json is not a report of scripts/steerability.py, and would be"),
 }
 """An output that holds something of the user's, and what is said of it, for every script that takes one."""
 NO_OUTPUT = {"check_contract", "policy", "train", "verify"}

@@ -122,7 +122,7 @@ def test_joints_out_of_their_limits_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_grasp_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no file: give a grasp file"):
+    with pytest.raises(UserError, match="is not a file: give a grasp file"):
         read_grasp_file(tmp_path / "absent.yaml")
     (tmp_path / "large.yaml").write_text("a: " + "x" * 70000)
     with pytest.raises(UserError, match="larger than 64 kB"):

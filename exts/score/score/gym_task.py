@@ -158,7 +158,7 @@ def _read_spec(env: VectorEnv, interface: Mapping[str, Any], task: str) -> Polic
         _require(name in spaces, f"Task '{task}': there is no observation '{name}'.{near_names(name, spaces)}")
     observations = {}
     for name, box in spaces.items():
-        _require(isinstance(box, gym.spaces.Box), f"Task '{task}': observation '{name}' is no Box but {box}.")
+        _require(isinstance(box, gym.spaces.Box), f"Task '{task}': observation '{name}' is not a Box but {box}.")
         entry = {"history": 1, "units": "", **described.get(name, {})}
         shape = tuple(box.shape)[1:] if entry["history"] > 1 else tuple(box.shape)
         _require(
@@ -167,7 +167,7 @@ def _read_spec(env: VectorEnv, interface: Mapping[str, Any], task: str) -> Polic
         )
         observations[name] = ObservationSpec(shape=shape, **{**entry, "names": tuple(entry.get("names", ()))})
     box, entry = env.single_action_space, interface.get("actions", {})
-    _require(isinstance(box, gym.spaces.Box) and box.is_bounded(), f"Task '{task}': its actions are no bounded Box.")
+    _require(isinstance(box, gym.spaces.Box) and box.is_bounded(), f"Task '{task}': its actions are not a bounded Box.")
     low, high = (tuple(bound.flatten().tolist()) for bound in (box.low, box.high))
     names = tuple(entry.get("names", [f"action_{index}" for index in range(len(low))]))
     actions = ActionSpec(names=names, units=entry.get("units", ""), low=low, high=high, relative_to=None)

@@ -115,9 +115,9 @@ def read_grasp_file(path: Path) -> GraspFile:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path} is no file: give a grasp file, written by 'score_tasks.grasp.plan --output'.")
+        raise UserError(f"{path} is not a file: give a grasp file, written by 'score_tasks.grasp.plan --output'.")
     if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{path} is larger than {MAX_BYTES // 1024} kB: it is no grasp file.")
+        raise UserError(f"{path} is larger than {MAX_BYTES // 1024} kB: it is not a grasp file.")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

@@ -78,7 +78,7 @@ def resume_report(new: dict[str, Any], path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: there is nothing to resume; leave out --resume.") from None
     except (OSError, ValueError, TypeError, KeyError, AssertionError):
-        raise UserError(f"{path} is no report of the scale suite: give another --output.") from None
+        raise UserError(f"{path} is not a report of the scale suite: give another --output.") from None
     for name in ("suite", "task", "domain", "seed", "overrides", "commit", "machine"):
         if old.get(name) != new[name]:
             raise UserError(

@@ -283,5 +283,5 @@ def _words(text: str, flag: str) -> list[str]:
 
 def _seed(word: str) -> int:
     if not word.isdigit() or int(word) >= 2**31:
-        raise UserError(f"--seeds: {word!r} is no seed: give whole numbers from 0 to {2**31 - 1}, joined by commas.")
+        raise UserError(f"--seeds: {word!r} is not a seed: give whole numbers from 0 to {2**31 - 1}, joined by commas.")
     return int(word)

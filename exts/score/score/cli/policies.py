@@ -35,8 +35,8 @@ def check_flags(args: argparse.Namespace) -> None:
         require_bundle_place(args.output)
         if not is_foreign(args.policy):
             raise UserError(
-                f"{args.policy} is no checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill, and nothing that"
-                " freeze wrote: nothing to convert."
+                f"{args.policy} is not a checkpoint of LeRobot, diffusion_policy, robomimic or ManiSkill, and nothing"
+                " that freeze wrote: nothing to convert."
             )
     _in_own_words(args)
     if args.interface is not None and not is_foreign(args.policy):

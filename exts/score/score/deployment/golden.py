@@ -97,7 +97,7 @@ def read_log(path: Path) -> GoldenEpisode:
         return GoldenEpisode(inputs, tensors["outputs.action"], tensors["decision"].bool())
     except (LookupError, ValueError) as error:
         raise UserError(
-            f"--log {path} is no log of run_policy.py --log, or of a run that was not sound ({brief(error, 150)})."
+            f"--log {path} is not a log of run_policy.py --log, or of a run that was not sound ({brief(error, 150)})."
         ) from error
 
 

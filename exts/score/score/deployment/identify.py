@@ -31,7 +31,7 @@ def require_torchscript(file: Path) -> None:
     if kind in _DAMAGED:
         raise UserError(f"{file} {kind.value}. Copy or export the capsule again.")
     if kind is not FileKind.TORCHSCRIPT:
-        raise UserError(f"{file} is no TorchScript file. Copy or export the capsule again.")
+        raise UserError(f"{file} is not a TorchScript file. Copy or export the capsule again.")
 
 
 def require_capsule_folder(path: Path) -> None:
@@ -64,7 +64,7 @@ def require_capsule_folder(path: Path) -> None:
             f"{EXPORT_COMMAND.format(checkpoint='FILE')}"
         )
     raise UserError(
-        f"{path} is no capsule: it has no {MANIFEST_FILE}. Make one: {EXPORT_COMMAND.format(checkpoint='FILE')}"
+        f"{path} is not a capsule: it has no {MANIFEST_FILE}. Make one: {EXPORT_COMMAND.format(checkpoint='FILE')}"
     )
 
 

@@ -117,7 +117,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path} is missing: this folder is no capsule, or was not copied whole.")
+        raise UserError(f"{path} is missing: this folder is not a capsule, or was not copied whole.")
     if path.stat().st_size > _LARGEST:
         raise UserError(f"{path} has {path.stat().st_size} bytes, far more than a manifest: export the capsule again.")
     try:
@@ -164,7 +164,7 @@ def _format_message(path: Path, found: object) -> str:
     name, _, version = str(found)[:40].partition("/")
     if name == "score-capsule" and version.isdecimal() and int(version) > int(FORMAT.split("/")[1]):
         return f"{path} has format {brief(found)}, newer than this program reads ('{FORMAT}'): update this project."
-    return f"{path} has format {brief(found)}, not '{FORMAT}': this folder is no capsule of this project."
+    return f"{path} has format {brief(found)}, not '{FORMAT}': this folder is not a capsule of this project."
 
 
 def _misfit(value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> str:
@@ -200,7 +200,7 @@ def _input_misfit(manifest: Mapping[str, Any]) -> str:
     if (output["offset_from"] is None) != (output["max_offset"] is None):
         return "names only one of 'output.max_offset' and 'output.offset_from'"
     if output["offset_from"] not in (None, *names):
-        return f"clamps to '{output['offset_from']}', which is no input ({', '.join(names)})"
+        return f"clamps to '{output['offset_from']}', which is not an input ({', '.join(names)})"
     if not len(output["names"]) == len(output["low"]) == len(output["high"]) > 0:
         return "has limits and names of different lengths at 'output'"
     if isinstance(offsets := output["max_offset"], list) and not (
@@ -208,7 +208,7 @@ def _input_misfit(manifest: Mapping[str, Any]) -> str:
     ):
         return "has not one positive 'output.max_offset' for each of its names"
     if not all(_is_limit(value) for key in ("low", "high") for value in output[key]):
-        return "has a limit at 'output' that is no number"
+        return "has a limit at 'output' that is not a number"
     return ""
 
 

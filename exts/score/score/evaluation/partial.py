@@ -89,7 +89,7 @@ class PartialResults:
                 self._results[str(line["arm"]), int(line["episode"])] = outcome
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
-                f"{path} is no interrupted evaluation of this project: remove it, or give another --output."
+                f"{path} is not an interrupted evaluation of this project: remove it, or give another --output."
             ) from error
         return lines
 

@@ -72,7 +72,7 @@ def read_report(path: Path) -> dict[str, Any]:
         validate_report(report)
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(
-            f"{path} is no evaluation report: {brief(error, 200)} Make it again with scripts/evaluate.py."
+            f"{path} is not an evaluation report: {brief(error, 200)} Make it again with scripts/evaluate.py."
         ) from error
     return report
 

@@ -78,7 +78,7 @@ def read_data_interface(path: Path) -> DataInterface:
         raise UserError(f"{path}: control_rate_hz is {rate}: give a positive number.")
     for key, value in (("observations", fields["observations"]), ("segments", segments)):
         if not isinstance(value, Mapping):
-            raise UserError(f"{path}: {key} is no mapping.")
+            raise UserError(f"{path}: {key} is not a mapping.")
     return DataInterface(
         _column(fields["actions"], "", f"{path}: actions"),
         {
@@ -94,6 +94,6 @@ def _column(data: Any, default: str, where: str) -> Column:
     fields = read_fields(Column, data, where)
     names = fields.get("names", [])
     if not isinstance(names, list) or len(set(map(str, names))) < len(names):
-        raise UserError(f"{where}.names is no list of names, each once.")
+        raise UserError(f"{where}.names is not a list of names, each once.")
     texts = {key: str(fields[key]) for key in ("units", "column", "frame") if key in fields}
     return Column(**{"column": default, **texts}, names=tuple(map(str, names)))

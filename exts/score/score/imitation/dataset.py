@@ -159,7 +159,7 @@ def read_demonstrations(
 
 def _frames(given: Any, path: Path) -> dict[str, str]:
     if not isinstance(given, Mapping):
-        raise UserError(f"{path}: env_args.frames is no mapping from observations to coordinate frames.")
+        raise UserError(f"{path}: env_args.frames is not a mapping from observations to coordinate frames.")
     return {str(key): str(frame) for key, frame in given.items()}
 
 
@@ -168,7 +168,7 @@ def _segments(
 ) -> dict[str, tuple[CloudSegment, ...]]:
     where = f"{path}: env_args.segments"
     if not isinstance(given, Mapping):
-        raise UserError(f"{where} is no mapping from point clouds to segments.")
+        raise UserError(f"{where} is not a mapping from point clouds to segments.")
     found = {key: read_segments(given[key], f"{where}.{key}") for key in cloud_keys if key in given}
     for key, segments in found.items():
         points = episode.observations[key].shape[1]
@@ -181,9 +181,9 @@ def _read_env_args(data: h5py.Group, path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(text_of(data, "env_args", "{}", str(path)))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: attribute 'env_args' of 'data' is no JSON ({brief(error)}).") from error
+        raise UserError(f"{path}: attribute 'env_args' of 'data' is not JSON ({brief(error)}).") from error
     if not isinstance(facts, dict):
-        raise UserError(f"{path}: attribute 'env_args' of 'data' is no JSON object.")
+        raise UserError(f"{path}: attribute 'env_args' of 'data' is not a JSON object.")
     for key in ("control_rate_hz", "action_names", "units"):
         if key not in facts:
             near = near_names(key, facts)

@@ -32,7 +32,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         UserError: It is no HDF5 file, or a damaged one.
     """
     if not path.is_file():
-        raise UserError(f"{path} is no file: give an HDF5 file.")
+        raise UserError(f"{path} is not a file: give an HDF5 file.")
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -41,7 +41,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     # h5py raises KeyError and RuntimeError on damaged links and groups, OSError on damaged numbers.
     except (*DAMAGED, RecursionError, AttributeError) as error:
         raise UserError(
-            f"{path} is no HDF5 file, or a truncated one ({brief(error, 150)}): copy or collect it again."
+            f"{path} is not an HDF5 file, or a truncated one ({brief(error, 150)}): copy or collect it again."
         ) from error
 
 
@@ -81,7 +81,7 @@ def numbers_at(group: h5py.Group, key: str, where: str) -> h5py.Dataset:
     """
     dataset = child(group, key, where)
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu":
-        raise UserError(f"{where}/{key} is no dataset of numbers.")
+        raise UserError(f"{where}/{key} is not a dataset of numbers.")
     if dataset.is_virtual or dataset.external:
         raise UserError(f"{where}/{key} lies in other files, which are not read: copy the data into the file.")
     size, most = int(dataset.size or 0) * max(4, dataset.dtype.itemsize), _MOST_TIMES * _size_of(dataset) + _SLACK
@@ -108,7 +108,7 @@ def text_of(group: h5py.Group, name: str, default: str, where: str) -> str:
     text = group.attrs[name]
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
-        raise UserError(f"{where}: attribute '{name}' is no text.")
+        raise UserError(f"{where}: attribute '{name}' is not text.")
     return text
 
 

@@ -162,7 +162,7 @@ class Trainer:
         except (*DAMAGED, AttributeError, AssertionError) as error:
             reason = brief(error, 150) or type(error).__name__
             raise UserError(
-                f"{path} is no checkpoint of pretrain.py ({reason}): start anew without --resume."
+                f"{path} is not a checkpoint of pretrain.py ({reason}): start anew without --resume."
             ) from error
 
     def _restore(self, state: dict[str, Any], path: Path, identity: dict[str, Any]) -> None:

@@ -61,8 +61,8 @@ def _repeat(rate: float | None, task_rate: float, where: str) -> int:
     repeat = 1 if rate is None else round(task_rate / rate)
     if repeat < 1 or (rate is not None and not math.isclose(repeat * rate, task_rate, rel_tol=1e-3)):
         raise UserError(
-            f"{where}: control_rate_hz is {rate:g}, and the task's {task_rate:g} is no whole multiple of it: change the"
-            " task's rate."
+            f"{where}: control_rate_hz is {rate:g}, and the task's {task_rate:g} is not a whole multiple of it: change"
+            " the task's rate."
         )
     return repeat
 

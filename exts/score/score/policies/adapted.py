@@ -173,7 +173,7 @@ def read_wiring(data: Any, where: str) -> Wiring:
     """
     fields = read_fields(Wiring, data, where)
     if not isinstance(fields["inputs"], Mapping):
-        raise UserError(f"{where}.inputs is no mapping.")
+        raise UserError(f"{where}.inputs is not a mapping.")
     inputs = {
         str(key): tuple(_read_wire(item, f"{where}.inputs.{str(key)[:60]}") for item in _items(wires, where))
         for key, wires in fields["inputs"].items()

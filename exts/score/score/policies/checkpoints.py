@@ -63,7 +63,7 @@ def read_checkpoint(path: Path, inference_steps: int | None = None) -> ForeignPo
         ", ".join(str(key)[:40] for key in list(content)[:5]) if isinstance(content, dict) else type(content).__name__
     )
     raise UserError(
-        f"{path} is no checkpoint of diffusion_policy (state_dicts, cfg), robomimic (algo_name, model) or ManiSkill"
+        f"{path} is not a checkpoint of diffusion_policy (state_dicts, cfg), robomimic (algo_name, model) or ManiSkill"
         f" (ema_agent): it holds {keys}."
     )
 
@@ -208,7 +208,7 @@ def _maniskill_args(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: the sizes of its network are in {_MANISKILL_ARGS} of its run: put that beside it.")
     args = read_json(found, "copy it again")
     if not isinstance(args, dict):
-        raise UserError(f"{found} is no mapping of settings: copy it again.")
+        raise UserError(f"{found} is not a mapping of settings: copy it again.")
     return args
 
 

@@ -42,8 +42,8 @@ def require_no_red_mark(folder: Path, task: str) -> None:
     if isinstance(red, list) and red:
         raise UserError(
             f"{folder / MARK_FILE}: demonstrations of this base policy do not fit the task: {str(red[0])[:300]}"
-            f"{f' (and {len(red) - 1} more)' if len(red) > 1 else ''}. Mend data or task and run check_contract.py"
-            " again, or add --despite_contract."
+            f"{f' (and {len(red) - 1} more)' if len(red) > 1 else ''}. Correct the data or the task and run"
+            " check_contract.py again, or add --despite_contract."
         )
 
 

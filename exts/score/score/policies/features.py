@@ -148,7 +148,7 @@ def _check_relative(spec: PolicySpec, low_dim: list[str], reference_key: str, re
         return
     if reference_key not in low_dim:
         raise UserError(
-            f"actions.relative_to '{reference_key}' is no vector observation of the policy."
+            f"actions.relative_to '{reference_key}' is not a vector observation of the policy."
             f"{near_names(reference_key, low_dim)}"
         )
     shape, reference = (len(spec.actions.names),), spec.observations[reference_key]

@@ -104,14 +104,14 @@ def read_interface(path: Path) -> Interface:
     if steps is not None:
         whole_number(f"{path}: inference_steps", steps, 1, 10_000)
     if not isinstance(inputs, dict):
-        raise UserError(f"{path}: inputs is no mapping from inputs of the checkpoint to lists of parts.")
+        raise UserError(f"{path}: inputs is not a mapping from inputs of the checkpoint to lists of parts.")
     parts = {str(key): _parts(InputPart, items, f"{path}: inputs.{str(key)[:60]}") for key, items in inputs.items()}
     return Interface(rate, steps, parts, _parts(ActionPart, fields.get("actions", []), f"{path}: actions"))
 
 
 def _parts(kind: type, items: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(items, list):
-        raise UserError(f"{where} is no list of parts, as in [{{observation: joint_pos}}].")
+        raise UserError(f"{where} is not a list of parts, as in [{{observation: joint_pos}}].")
     result = []
     for index, item in enumerate(items):
         here = f"{where}[{index}]"
@@ -124,7 +124,7 @@ def _parts(kind: type, items: Any, where: str) -> tuple[Any, ...]:
             values["constant"] = tuple(_bounded(f"{here}.constant", number) for number in numbers)
         if "names" in values:
             if not isinstance(values["names"], list):
-                raise UserError(f"{here}.names is no list of names.")
+                raise UserError(f"{here}.names is not a list of names.")
             values["names"] = tuple(map(str, values["names"]))
         for key in set(values) & {"observation", "units", "frame", "pool", "quaternion"}:
             values[key] = str(values[key])

@@ -103,7 +103,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is missing: give the folder 'pretrained_model' of a LeRobot checkpoint, whole.")
     data = read_json(path, "copy it again")
     if not isinstance(data, dict):
-        raise UserError(f"{path} is no mapping of settings: copy it again.")
+        raise UserError(f"{path} is not a mapping of settings: copy it again.")
     return data
 
 
@@ -134,7 +134,7 @@ def _feature_sizes(config: dict[str, Any], where: str) -> dict[str, int]:
     for group, known in (("input_features", INPUTS), ("output_features", {"action": "ACTION"})):
         features = config[group]
         if not isinstance(features, dict):
-            raise UserError(f"{where}: {group} is no mapping: copy it again.")
+            raise UserError(f"{where}: {group} is not a mapping: copy it again.")
         for key, feature in features.items():
             name, shape = str(key)[:60], feature.get("shape") if isinstance(feature, dict) else None
             if name.startswith("observation.image") or (isinstance(feature, dict) and feature.get("type") == "VISUAL"):

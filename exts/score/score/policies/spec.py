@@ -193,7 +193,7 @@ def read_segments(entries: Any, where: str) -> tuple[CloudSegment, ...]:
         UserError: An entry is no segment.
     """
     if not isinstance(entries, (list, tuple)):
-        raise UserError(f"{where} is no list of segments.")
+        raise UserError(f"{where} is not a list of segments.")
     return tuple(CloudSegment(**read_fields(CloudSegment, entry, where)) for entry in entries)
 
 

@@ -104,7 +104,7 @@ class RestPose:
         object.__setattr__(self, "position", finite_numbers("rest_pose.position", self.position, 3))
         object.__setattr__(self, "quaternion", finite_numbers("rest_pose.quaternion", self.quaternion, 4))
         if abs(math.hypot(*self.quaternion) - 1.0) > 1e-3:
-            raise UserError(f"rest_pose.quaternion {self.quaternion} is no unit quaternion (x, y, z, w).")
+            raise UserError(f"rest_pose.quaternion {self.quaternion} is not a unit quaternion (x, y, z, w).")
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class Asset:
                 arrays = {name: np.asarray(data[name]) for name in ("points", "normals")}
         except (*DAMAGED, SyntaxError, tokenize.TokenError) as error:  # headers of arrays are read as Python
             reason = brief(error, 100)
-            raise UserError(f"{path} is missing or is no file of points ({reason}): make the asset again.") from error
+            raise UserError(f"{path} is missing or not a file of points ({reason}): make the asset again.") from error
         for name, array in arrays.items():
             if array.ndim != 2 or array.shape[1] != 3 or array.dtype != np.float32 or not np.isfinite(array).all():
                 raise UserError(f"{path}: '{name}' must be finite float32 of shape (N, 3): make the asset again.")

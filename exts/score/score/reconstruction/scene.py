@@ -203,9 +203,9 @@ def read_scene(path: Path) -> Scene:
 def _parse(path: Path) -> Any:
     if not path.is_file():
         near = near_names(path.name, (p.name for p in path.parent.glob("*.yaml"))) if path.parent.is_dir() else ""
-        raise UserError(f"{path} is no file: give a scene file (.yaml).{near}")
+        raise UserError(f"{path} is not a file: give a scene file (.yaml).{near}")
     if path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{path} is larger than {MAX_BYTES // 2**20} MB: it is no scene file.")
+        raise UserError(f"{path} is larger than {MAX_BYTES // 2**20} MB: it is not a scene file.")
     try:
         text = path.read_text(encoding="utf-8")
         _refuse_tricks(text, path)
@@ -271,7 +271,7 @@ def _object(name: str, cfg: ObjectCfg, root: Path) -> SceneObject:
     position = finite_numbers(f"{key}.position", cfg.position, 3)
     quaternion = finite_numbers(f"{key}.quaternion", cfg.quaternion, 4)
     if abs(math.hypot(*quaternion) - 1.0) > 1e-3:
-        raise UserError(f"{key}.quaternion {list(quaternion)} is no unit quaternion (x, y, z, w).")
+        raise UserError(f"{key}.quaternion {list(quaternion)} is not a unit quaternion (x, y, z, w).")
     if cfg.support not in SUPPORTS:
         raise UserError(f"{key}.support is '{cfg.support}': use one of {', '.join(SUPPORTS)}.")
     if cfg.mass is not None and not (math.isfinite(cfg.mass) and cfg.mass > 0.0):

@@ -148,7 +148,9 @@ def parse_mass(text: str) -> float:
     try:
         value = float(match.group(1)) if match else float(text)
     except ValueError:
-        raise UserError(f"--mass {text[:40]!r} is no mass: give a number of kg, or one with its unit: 250g.") from None
+        raise UserError(
+            f"--mass {text[:40]!r} is not a mass: give a number of kg, or one with its unit: 250g."
+        ) from None
     unit = (match.group(2) if match else "") or "kg"
     if unit.lower() not in MASS_UNITS:
         near = near_names(unit, MASS_UNITS) or f" Known are {', '.join(MASS_UNITS)}."

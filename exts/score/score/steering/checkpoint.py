@@ -78,7 +78,7 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
     if isinstance(header, dict) and header.get("format") == FORMAT:
         whole_number(f"--checkpoint: {path}: iter", state.get("iter"), 0, 2**62)
         if not isinstance(header.setdefault("identity", {}), dict):
-            raise UserError(f"--checkpoint: {path} was edited: its identity is no mapping.")
+            raise UserError(f"--checkpoint: {path} was edited: its identity is not a mapping.")
         # Before there were methods there was one.
         header["identity"].setdefault("method", "score")
         return state

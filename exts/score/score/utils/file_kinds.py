@@ -32,7 +32,7 @@ class FileKind(enum.Enum):
     BUNDLE = "is a base policy bundle"
     RUN = "is the folder of a training run"
     FOLDER = "is a folder"
-    SPECIAL = "is no regular file (a device or a named pipe)"
+    SPECIAL = "is not a regular file (a device or a named pipe)"
     BOMB = "is an archive that names a part twice, is encrypted, or unpacks to far more than its size"
     OTHER = "is of no known kind"
 

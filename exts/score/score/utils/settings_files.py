@@ -76,12 +76,12 @@ def require_own_report(path: Path, keys: Sequence[str], script: str) -> None:
         return
     found = read_json(path, "name another file, or remove it")
     if not isinstance(found, dict) or any(key not in found for key in keys):
-        raise UserError(f"{path} is no report of {script}, and would be lost: name another file, or remove it.")
+        raise UserError(f"{path} is not a report of {script}, and would be lost: name another file, or remove it.")
 
 
 def _text(path: Path, largest: int) -> bytes:
     if not path.is_file():  # a named pipe would be waited for
-        raise UserError(f"{path} is no file: restore it.")
+        raise UserError(f"{path} is not a file: restore it.")
     size = path.stat().st_size
     if size > largest:
         raise UserError(f"{path} has {size} bytes, far more than it needs. Restore the file.")

@@ -82,7 +82,7 @@ def read_plan(directory: Path, defaults: Mapping[str, Any]) -> list[BatchItem]:
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise UserError(f"batch: {directory} is no folder: give the folder that holds the scans.")
+        raise UserError(f"batch: {directory} is not a folder: give the folder that holds the scans.")
     path = directory / PLAN_FILE
     items = _stated(path, defaults) if path.is_file() else _found(directory, defaults)
     if not items:

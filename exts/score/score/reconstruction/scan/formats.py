@@ -21,8 +21,8 @@ _LARGEST_GLTF_TREE = 2**26
 _MOST_NUMBERS = 30_000_000
 """Most vertices or corners in one part of a .gltf."""
 _CLOUD = (
-    "a point cloud, and points are no surface: make a mesh of it (MeshLab or CloudCompare, Poisson reconstruction), or"
-    " fuse the depth frames with 'reconstruct.py fuse'"
+    "a point cloud, and points are not a surface: make a mesh of it (MeshLab or CloudCompare, Poisson reconstruction),"
+    " or fuse the depth frames with 'reconstruct.py fuse'"
 )
 _SPLAT = (
     "a Gaussian splat, which has looks and no surface: export the mesh from the app that made it ('Mesh' instead of"

@@ -78,7 +78,7 @@ class Intrinsics:
         across, along = width / self.width, height / self.height
         if abs(across - along) > 0.03 * along:
             raise UserError(
-                f"intrinsics: pictures of {width} x {height} are no copies of {self.width} x {self.height} in another"
+                f"intrinsics: pictures of {width} x {height} are not copies of {self.width} x {self.height} in another"
                 " size: give the intrinsics of the depth camera."
             )
         # Pixel (0, 0) is the middle of the first one.

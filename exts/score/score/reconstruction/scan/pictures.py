@@ -166,7 +166,9 @@ def _numpy(path: Path, size: tuple[int, int]) -> NDArray[Any]:
             raise UserError(f"{path} has the shape {values.shape} of {values.dtype}: depth of {size[::-1]} is needed.")
         return np.array(values).reshape(size[::-1])
     except (OSError, ValueError, SyntaxError, EOFError, tokenize.TokenError, AttributeError) as error:
-        raise UserError(f"{path} is no whole array of depth ({brief(error, 100)}): record or copy it again.") from error
+        raise UserError(
+            f"{path} is not a whole array of depth ({brief(error, 100)}): record or copy it again."
+        ) from error
 
 
 def _exr(path: Path, size: tuple[int, int]) -> NDArray[Any]:
@@ -180,7 +182,7 @@ def _exr(path: Path, size: tuple[int, int]) -> NDArray[Any]:
         with OpenEXR.File(str(path)) as file:
             channels = {name: channel.pixels for name, channel in file.channels().items()}
     except Exception as error:  # the library raises what it likes on broken bytes
-        raise UserError(f"{path} is no whole EXR picture ({brief(error, 100)}): record or copy it again.") from error
+        raise UserError(f"{path} is not a whole EXR picture ({brief(error, 100)}): record or copy it again.") from error
     # Depth is called Z, or is written as the first channel of a grey or colour picture.
     values = next((channels[name] for name in ("Z", "Y", "V", "R", "RGB", "RGBA") if name in channels), None)
     if values is None or values.shape[:2] != size[::-1]:

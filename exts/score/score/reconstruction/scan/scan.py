@@ -150,7 +150,7 @@ def _check_geometry(mesh: trimesh.Trimesh, path: Path) -> None:
     if not size > 0.0:
         raise UserError(f"load: all vertices of {path} are one point: export the scan again.")
     if not size < 1e9:
-        raise UserError(f"load: {path} reaches over {size:.2g} units, which is no object's: export the scan again.")
+        raise UserError(f"load: {path} reaches over {size:.2g} units, which no object does: export the scan again.")
     area = float(trimesh.triangles.area(vertices[faces]).sum())
     if len(faces) < 4 or area < 1e-9 * size**2:
         raise UserError(

@@ -114,8 +114,8 @@ def principal(tensor: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[f
     moments, vectors = np.linalg.eigh((tensor + tensor.T) / 2.0)
     if moments[0] <= 0.0 or moments[2] > (moments[0] + moments[1]) * (1.0 + 1e-6):
         raise UserError(
-            f"mass: the moments of inertia {moments.tolist()} are no body's: the closed mesh is broken; give another"
-            " --voxel (mm)."
+            f"mass: the moments of inertia {moments.tolist()} are not those of a body: the closed mesh is broken; give"
+            " another --voxel (mm)."
         )
     for column in range(2):
         # An axis and its opposite are one: choose, so that the same scan gives the same file.

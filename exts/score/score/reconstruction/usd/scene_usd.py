@@ -36,7 +36,7 @@ def write_scene_object(item: SceneObject, path: Path, *, static: bool = False) -
     """
     source = open_stage(item.asset.usd_path)
     if not source.GetDefaultPrim().HasAPI(UsdPhysics.RigidBodyAPI):
-        raise UserError(f"objects.{item.name}: the default prim of {item.asset.usd_path} is no rigid body.")
+        raise UserError(f"objects.{item.name}: the default prim of {item.asset.usd_path} is not a rigid body.")
     stage = Usd.Stage.CreateInMemory()
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)

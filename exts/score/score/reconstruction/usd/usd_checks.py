@@ -79,7 +79,9 @@ def _mass_problems(body: Usd.Prim) -> list[str]:
         return [f"{where}: no inertia, so an engine takes that of the hulls; author it with the mass"]
     low, middle, high = sorted(moments)
     if high > (low + middle) * (1.0 + 1e-4):
-        return [f"{where}: the moments of inertia {tuple(moments)} are no body's (the largest exceeds the other two)"]
+        return [
+            f"{where}: the moments of inertia {tuple(moments)} are not a body's (the largest exceeds the other two)"
+        ]
     return []
 
 

@@ -98,7 +98,9 @@ def read_usd(path: Path) -> UsdAsset:
         elif gprim.ComputePurpose() in (UsdGeom.Tokens.default_, UsdGeom.Tokens.render) and prim.IsA(UsdGeom.Mesh):
             seen.append((_triangles(prim, transform), gprim))
     if not root.HasAPI(UsdPhysics.RigidBodyAPI):
-        raise UserError(f"usd: the default prim {root.GetPath()} of {path} is no rigid body: apply RigidBodyAPI to it.")
+        raise UserError(
+            f"usd: the default prim {root.GetPath()} of {path} is not a rigid body: apply RigidBodyAPI to it."
+        )
     if not pieces and not unbaked:
         raise UserError(f"usd: {path} has no collider: nothing would touch it. Apply CollisionAPI to its shapes.")
     mass, center, inertia = _mass(root)

@@ -122,7 +122,7 @@ def picture_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as picture:
             return picture.size
     except BROKEN_PICTURE as error:
-        raise UserError(f"{path} is no whole picture ({brief(error, 100)}): record or copy it again.") from error
+        raise UserError(f"{path} is not a whole picture ({brief(error, 100)}): record or copy it again.") from error
 
 
 def number_lines(path: Path, count: int | None = None) -> list[list[float]]:
@@ -137,7 +137,7 @@ def number_lines(path: Path, count: int | None = None) -> list[list[float]]:
     """
     try:
         if path.stat().st_size > _LARGEST_TEXT:
-            raise UserError(f"{path} is longer than {_LARGEST_TEXT // 2**20} MB: it is no list of numbers.")
+            raise UserError(f"{path} is longer than {_LARGEST_TEXT // 2**20} MB: it is not a list of numbers.")
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = [
             [float(word) for word in line.replace(",", " ").split()]
@@ -145,7 +145,7 @@ def number_lines(path: Path, count: int | None = None) -> list[list[float]]:
             if line.strip()[:1] not in ("", "#")
         ]
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no text of numbers ({brief(error, 100)}): copy the recording again.") from error
+        raise UserError(f"{path} is not a text of numbers ({brief(error, 100)}): copy the recording again.") from error
     if count is not None and any(len(row) != count for row in rows):
         raise UserError(f"{path} must have {count} numbers in each line: copy the recording again.")
     return rows

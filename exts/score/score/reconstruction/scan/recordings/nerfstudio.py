@@ -47,7 +47,7 @@ def read_nerfstudio(directory: Path) -> FrameSet:
     data = read_json(path)
     entries = data.get("frames") if isinstance(data, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: 'frames' is no list of frames.")
+        raise UserError(f"{path}: 'frames' is not a list of frames.")
     with_depth = [entry for entry in entries if entry.get("depth_file_path")]
     if not with_depth:
         raise UserError(
@@ -99,7 +99,7 @@ def _array_size(depth: Path) -> tuple[int, int]:
         shape = np.load(depth, mmap_mode="r", allow_pickle=False).shape
         return int(shape[1]), int(shape[0])
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, AttributeError):
-        raise UserError(f"{depth} is no whole array of depth: record or copy it again.") from None
+        raise UserError(f"{depth} is not a whole array of depth: record or copy it again.") from None
 
 
 def _unit(depth: Path) -> float:

@@ -98,7 +98,7 @@ def read_record3d(directory: Path) -> FrameSet:
     depth_height = whole_number(f"{path}: dh", data.get("dh", height), 1, 20_000)
     poses = data.get("poses")
     if not isinstance(poses, list):
-        raise UserError(f"{path}: 'poses' is no list: record with 'camera pose' on.")
+        raise UserError(f"{path}: 'poses' is not a list: record with 'camera pose' on.")
     frames = []
     for index, numbers in enumerate(poses):
         *quaternion, x, y, z = finite_numbers(f"{path}: poses[{index}]", numbers, 7)

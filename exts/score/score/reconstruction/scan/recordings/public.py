@@ -120,7 +120,7 @@ def read_bop(directory: Path) -> FrameSet:
     for key in sorted(data, key=lambda key: (len(key), key)):
         entry, where = data[key], f"{path}: {key[:20]}"
         if not isinstance(entry, dict) or not _FRAME_NUMBER.fullmatch(key):
-            raise UserError(f"{where} is no frame.")
+            raise UserError(f"{where} is not a frame.")
         depth = beside(directory / "depth", f"{int(key):06d}", (".png", ".tif", ".tiff"))
         if depth is None:
             continue
@@ -205,7 +205,7 @@ def _stamped(directory: Path, name: str) -> list[tuple[float, Path]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        raise UserError(f"{path} is no text: copy the sequence again.") from None
+        raise UserError(f"{path} is not text: copy the sequence again.") from None
     rows = []
     for number, line in enumerate(lines, 1):
         words = line.split()
