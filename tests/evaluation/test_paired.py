@@ -256,7 +256,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: str) -> No
     path = tmp_path / "report.json"
     path.write_text(content)
     with pytest.raises(
-        UserError, match=r"report\.json is (no evaluation report|not JSON).*[Mm]ake it again with scripts/evaluate\.py"
+        UserError, match=r"report\.json is not (an evaluation report|JSON).*[Mm]ake it again with scripts/evaluate\.py"
     ):
         read_report(path)
 
