@@ -10,7 +10,7 @@ from tests.rollout.scripted import LinePolicy, LineTask
 
 from score.evaluation import EvaluationCfg, evaluate_paired
 from score.evaluation.behaviour import POINTS, count_modes, loads_of, mean_silhouette, shape_of
-from score.evaluation.report import behaviour_sentences
+from score.evaluation.report import behavior_sentences
 from score.rollout.arms import base_arm
 from score.rollout.episodes import run_episodes
 from score.rollout.paths import Path, PathRecorder
@@ -86,7 +86,7 @@ def test_an_evaluation_keeps_every_step_but_the_last() -> None:
     assert report["behaviour"]["observation"] == "position"
     assert list(report["behaviour"]["loads"]) == ["base"]
     assert report["behaviour"]["loads"]["base"]["effort"] is None
-    assert behaviour_sentences(report["behaviour"])[-1].startswith("Jerk, percentiles 50 / 95 / 99: base ")
+    assert behavior_sentences(report["behaviour"])[-1].startswith("Jerk, percentiles 50 / 95 / 99: base ")
 
 
 def test_effort_is_measured_where_the_base_policy_says_what_its_actions_are_relative_to() -> None:

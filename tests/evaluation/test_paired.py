@@ -21,7 +21,7 @@ from score.evaluation import (
     validate_report,
 )
 from score.evaluation.picture import save_picture
-from score.evaluation.summary import compare_arms, make_report, summarise_arm
+from score.evaluation.summary import compare_arms, make_report, summarize_arm
 from score.rollout.results import EpisodeResults
 from score.utils.errors import UserError
 
@@ -80,7 +80,7 @@ def test_summary_and_comparison_by_hand() -> None:
     steered = make_results(
         [("success", 20), ("success", 30), ("success", 50), ("lost", 5), ("success", 70), ("lost", 4)]
     )
-    summary = summarise_arm(base)
+    summary = summarize_arm(base)
     # z^2 = 3.841459, k 2 of n 6: centre (1/3 + .3201216) / 1.6402432 = .3983911,
     # half = 1.959964 / 1.6402432 * sqrt((2/9) / 6 + 3.841459 / 144) = 1.1949228 * .2524164 = .3016182
     assert summary["success"]["wilson95"] == pytest.approx([0.0967714, 0.7000067], abs=1e-5)

@@ -172,7 +172,7 @@ def test_a_red_mark_stops_the_training_of_its_task_alone(tmp_path: Path) -> None
     require_no_red_mark(tmp_path, "A-v0")
     write_mark(tmp_path, "A-v0", "0" * 64, ["joint_pos 'a' has the other sign", "x"], [])
     write_mark(tmp_path, "B-v0", "0" * 64, [], ["joint_pos runs 1 step behind"])
-    with pytest.raises(UserError, match=r"joint_pos 'a' has the other sign \(and 1 more\)\. Correct the data or the task"):
+    with pytest.raises(UserError, match=r"joint_pos 'a' has the other sign \(and 1 more\)\. Correct the data"):
         require_no_red_mark(tmp_path, "A-v0")
     require_no_red_mark(tmp_path, "B-v0")
     write_mark(tmp_path, "A-v0", "0" * 64, [], [])

@@ -138,7 +138,7 @@ def test_a_diffusion_policy_is_trained_resumed_and_keeps_the_contract(
     # Clipped where no demonstrated action is, rounded up to a tenth.
     trainer = Trainer(*_windows(data, cfg), cfg)
     condition = trainer.policy.encode(trainer.train.take(torch.arange(len(trainer.train)))[0])
-    largest = float(trainer.policy.normalise_actions(condition, trainer.train.actions).abs().max())
+    largest = float(trainer.policy.normalize_actions(condition, trainer.train.actions).abs().max())
     assert largest <= policy.sampler_cfg.clip_sample_range <= largest + 0.1001
     with monkeypatch.context() as patch:
         _stop_after(patch, 7)

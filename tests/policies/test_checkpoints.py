@@ -65,11 +65,11 @@ def diffusion_policy_content(**changes: Any) -> dict[str, Any]:
         name: torch.cat([tensor, torch.tensor({"scale": [1.0, 1.0], "offset": [0.0, 0.0]}.get(name, fill))])
         for (name, tensor), fill in zip(state.items(), ([], [], [-1.0, -1.0], [1.0, 1.0]), strict=True)
     }
-    normalisers = {}
+    normalizers = {}
     for key, stats in (("obs", obs), ("action", action)):
         for part, name in (("scale",) * 2, ("offset",) * 2, ("min", "input_stats.min"), ("max", "input_stats.max")):
-            normalisers[f"normalizer.params_dict.{key}.{name}"] = stats[part]
-    weights = {**_their_names("model."), **normalisers}
+            normalizers[f"normalizer.params_dict.{key}.{name}"] = stats[part]
+    weights = {**_their_names("model."), **normalizers}
     cfg = OmegaConf.create({"horizon": 8, "n_obs_steps": 2, "policy": {**policy, **changes}})
     return {"cfg": cfg, "state_dicts": {"model": {}, "ema_model": weights}, "pickles": {"epoch": b"x"}}
 

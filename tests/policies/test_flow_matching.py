@@ -72,11 +72,11 @@ def test_relative_actions_follow_the_newest_frame(policy: FlowMatchingPolicy) ->
     observations = make_observations(3)
     condition = policy.encode(observations)
     torch.testing.assert_close(policy.reference(condition), observations["joint_pos"][:, -1], atol=1e-6, rtol=0)
-    # The chunk is newest frame + offset + scale * flow end point, and normalise_actions undoes just that.
+    # The chunk is newest frame + offset + scale * flow end point, and normalize_actions undoes just that.
     latent = torch.randn(3, 8, 7)
     actions = policy.decode(condition, latent)
     end = policy.integrator(condition, latent)
-    torch.testing.assert_close(policy.normalise_actions(condition, actions), end, atol=2e-5, rtol=0)
+    torch.testing.assert_close(policy.normalize_actions(condition, actions), end, atol=2e-5, rtol=0)
     expected = observations["joint_pos"][:, -1:] + policy.action_normaliser.inverse(end)
     torch.testing.assert_close(actions, expected, atol=1e-6, rtol=0)
 
@@ -234,7 +234,7 @@ def test_actions_are_given_along_the_axes(compression: float) -> None:
     motion = actions - policy.reference(condition).unsqueeze(1)
     torch.testing.assert_close(motion[:, 1], length * axes[:, 2].expand(2, 7), atol=1e-5, rtol=0)
     assert motion[:, 0].abs().max() < 1e-5
-    torch.testing.assert_close(policy.normalise_actions(condition, actions)[:, 1, 2], torch.ones(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(policy.normalize_actions(condition, actions)[:, 1, 2], torch.ones(2), atol=1e-4, rtol=0)
 
 
 def test_axes_that_are_no_axes_are_refused() -> None:

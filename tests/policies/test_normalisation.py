@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from score.policies.normalisation import Normaliser, Statistic, checked_statistic, mean_std_statistic
+from score.policies.normalisation import Normalizer, Statistic, checked_statistic, mean_std_statistic
 from score.utils.errors import UserError
 
 
@@ -16,7 +16,7 @@ def test_statistic_by_hand() -> None:
 
 
 def test_normaliser_round_trip() -> None:
-    normaliser = Normaliser(Statistic(torch.tensor([1.0, -2.0]), torch.tensor([2.0, 0.5])))
+    normaliser = Normalizer(Statistic(torch.tensor([1.0, -2.0]), torch.tensor([2.0, 0.5])))
     # (5 - 1) / 2 = 2; (-1 + 2) / 0.5 = 2.
     data = torch.tensor([[5.0, -1.0]])
     torch.testing.assert_close(normaliser(data), torch.tensor([[2.0, 2.0]]))

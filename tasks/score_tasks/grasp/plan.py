@@ -78,7 +78,7 @@ def plan_grasp(
     yaw = (0.3 * random(starts, 1)).requires_grad_()
     angle = nominal_angle.repeat(starts, 1).requires_grad_()
     shift = (torch.tensor([1.0, 0.0, -1.0, 0.0], dtype=dtype) * 0.7 * tangent).repeat(starts, 1).requires_grad_()
-    optimiser = torch.optim.Adam(
+    optimizer = torch.optim.Adam(
         [
             {"params": [logits], "lr": 0.05},
             {"params": [center, shift], "lr": 0.002},
@@ -117,9 +117,9 @@ def plan_grasp(
                 columns = slice(4 * digit, 4 * digit + 4)
                 loss = loss + 0.01 * (joint_pos[:, columns] - idle[columns]).square().sum(-1)
         if step < iterations:
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.sum().backward()
-            optimiser.step()
+            optimizer.step()
 
     torque = torch.autograd.grad((pads * press.detach() * _loads(used)[:, None]).sum(), joint_pos)[0]
     # a weak lever and a wide swing are worse than a tenth of a millimetre

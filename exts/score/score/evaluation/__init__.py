@@ -9,7 +9,7 @@ from .report import report_table
 from .schema import read_report, validate_report
 from .settings import EvaluationCfg
 from .statistics import PairedTable, steps_ratio, steps_summary, success_curve, wilson_interval
-from .summary import make_report, summarise_arm, write_report
+from .summary import make_report, summarize_arm, write_report
 
 __all__ = [
     "EvaluationCfg",
@@ -26,7 +26,7 @@ __all__ = [
     "steps_ratio",
     "steps_summary",
     "success_curve",
-    "summarise_arm",
+    "summarize_arm",
     "validate_report",
     "wilson_interval",
     "write_report",

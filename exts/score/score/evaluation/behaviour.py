@@ -29,7 +29,7 @@ SILHOUETTE = 0.5
 """Least mean silhouette of two or more ways; below it there is one way, broad or narrow."""
 
 
-def summarise_behaviour(
+def summarize_behavior(
     paths: Mapping[str, Mapping[int, Path]], key: str, rate_hz: float, positions: bool
 ) -> dict[str, Any]:
     """Return what a report says of the behaviour of arms.

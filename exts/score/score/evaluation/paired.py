@@ -18,7 +18,7 @@ from score.steering.plan import SteeringHead
 from score.utils import ranks
 from score.utils.errors import UserError
 
-from .behaviour import summarise_behaviour
+from .behaviour import summarize_behavior
 from .constant_search import find_constant_latent, search_spaces
 from .difficulty import count_solved
 from .partial import PartialResults
@@ -144,7 +144,7 @@ def _evaluate(
         searches={name: result.facts for name, result in found.items()},
         solved=solved,
         support=None if meter is None else meter.summary(),
-        behaviour=summarise_behaviour(
+        behaviour=summarize_behavior(
             paths, path_key(task.spec, relative_to), task.spec.control_rate_hz, relative_to is not None
         )
         if paths

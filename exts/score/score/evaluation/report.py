@@ -43,7 +43,7 @@ def report_table(report: Mapping[str, Any]) -> RenderableType:
     if report["support"] is not None:
         below.append(support_sentence(report["support"]))
     if report.get("behaviour") is not None:
-        below += behaviour_sentences(report["behaviour"])
+        below += behavior_sentences(report["behaviour"])
     if report["paired"] is not None:
         below.append(paired_sentence(report["paired"]))
     return Group(table, *(Text(item) if isinstance(item, str) else item for item in below))
@@ -74,7 +74,7 @@ def support_sentence(support: Mapping[str, Any]) -> str:
     return f"{text} {100 * unfamiliar:.1f} % of what it saw is unlike its training (there, 1 %)."
 
 
-def behaviour_sentences(behaviour: Mapping[str, Any]) -> list[str]:
+def behavior_sentences(behaviour: Mapping[str, Any]) -> list[str]:
     """Say how many ways the arms have, and how hard they move the robot."""
     lines, modes = [], behaviour["modes"]
     if modes is not None:

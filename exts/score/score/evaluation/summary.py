@@ -43,7 +43,7 @@ def make_report(
         chunk_steps: Control steps executed of every chunk.
         searches: What :class:`~.constant_search.SearchResult` says of each arm that was searched for.
         support: What :class:`~.support.SupportMeter` says of the steered arm.
-        behaviour: What :func:`~.behaviour.summarise_behaviour` says of base and steered arm.
+        behaviour: What :func:`~.behaviour.summarize_behavior` says of base and steered arm.
         solved: How often the base policy solved each start in ``cfg.tries`` tries, (E,).
 
     Returns:
@@ -57,7 +57,7 @@ def make_report(
         "episodes": cfg.episodes,
         "seed": cfg.seed,
         "starts": cfg.starts,
-        "arms": {name: summarise_arm(arm) for name, arm in results.items()},
+        "arms": {name: summarize_arm(arm) for name, arm in results.items()},
         "paired": None,
         "support": None if support is None else dict(support),
         "behaviour": None if behaviour is None else dict(behaviour),
@@ -75,7 +75,7 @@ def make_report(
     return report
 
 
-def summarise_arm(results: EpisodeResults) -> dict[str, Any]:
+def summarize_arm(results: EpisodeResults) -> dict[str, Any]:
     """Summarise one arm: success with its interval, steps to success, failures by name, guard resets, starts."""
     successes, episodes = int(results.success.sum()), results.episodes
     return {

@@ -27,8 +27,8 @@ def fit_action_axes(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
         Orthonormal directions as columns, the one of the largest variance first, shape (A, A).
     """
     actions = _network_actions(windows, spec).double()
-    centred = (actions - actions.mean(dim=0)).flatten(0, 1)
-    _, axes = torch.linalg.eigh(centred.mT @ centred / len(centred))
+    centered = (actions - actions.mean(dim=0)).flatten(0, 1)
+    _, axes = torch.linalg.eigh(centered.mT @ centered / len(centered))
     axes = axes.flip(1)
     # A direction is the same with either sign: its largest entry is positive.
     largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))

@@ -56,11 +56,11 @@ class Trainer:
             self.policy = make_policy(spec, train, cfg).to(cfg.device)
         self.feature_noise = feature_noise_scale(self.policy, cfg.augmentation)
         self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max).eval()
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.policy.parameters(), cfg.learning_rate, betas=cfg.betas, weight_decay=cfg.weight_decay, fused=True
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimiser, lambda update: learning_rate_factor(update, cfg)
+            self.optimizer, lambda update: learning_rate_factor(update, cfg)
         )
         self.generator = torch.Generator().manual_seed(cfg.seed)
         self.train = train.to(cfg.device)
@@ -91,10 +91,10 @@ class Trainer:
         noise = torch.randn(condition.shape, generator=self.generator).to(cfg.device)
         view = condition + self.feature_noise * noise
         loss = self._loss(self.policy, condition, actions, view, self.generator)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.policy.parameters(), cfg.max_grad_norm)
-        self.optimiser.step()
+        self.optimizer.step()
         self.schedule.step()
         self.average.update_parameters(self.policy)
         self.update += 1
@@ -139,7 +139,7 @@ class Trainer:
             "identity": json.dumps(identity),
             "policy": self.policy.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "schedule": self.schedule.last_epoch,
             "generator": self.generator.get_state(),
             "update": self.update,
@@ -173,9 +173,9 @@ class Trainer:
             raise UserError(f"{path} belongs to another training ({changes}): use the same settings, or start anew.")
         self.policy.load_state_dict(state["policy"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.schedule.last_epoch = state["schedule"]
-        self.schedule._last_lr = [group["lr"] for group in self.optimiser.param_groups]
+        self.schedule._last_lr = [group["lr"] for group in self.optimizer.param_groups]
         self.generator.set_state(state["generator"].cpu())
         self.update = state["update"]
         self.measurements = [Measurement.from_dict(entry) for entry in state["measurements"]]

@@ -102,8 +102,8 @@ def _of_diffusion_policy(content: dict[str, Any], path: Path, inference_steps: i
     first = frames - 1 if policy.get("oa_step_convention", False) else frames
     return ForeignParts(
         where=str(path),
-        inputs={"obs": _normaliser(tensors, "obs", path)},
-        actions=_normaliser(tensors, "action", path),
+        inputs={"obs": _normalizer(tensors, "obs", path)},
+        actions=_normalizer(tensors, "action", path),
         frames=frames,
         chunk=Chunk(rows, first, whole_number(f"{path}: n_action_steps", policy["n_action_steps"], 1, rows - first)),
         network=DiffusionNetworkCfg(
@@ -233,7 +233,7 @@ def _sampler(schedule: dict[str, Any], name: str, inference_steps: int | None, p
     return DdimCfg(**settings)
 
 
-def _normaliser(tensors: dict[str, Tensor], key: str, path: Path) -> Columns:
+def _normalizer(tensors: dict[str, Tensor], key: str, path: Path) -> Columns:
     """Theirs is ``normalised = x * scale + offset``."""
     parts = []
     for part in ("scale", "offset", "input_stats.min", "input_stats.max"):

@@ -75,7 +75,7 @@ def read_lerobot(folder: Path, inference_steps: int | None = None) -> ForeignPol
     config = _read_config(folder)
     where = str(folder / CONFIG_FILE)
     sizes = _feature_sizes(config, where)
-    forward, backward = (_normaliser(folder, name) for name in PIPELINES)
+    forward, backward = (_normalizer(folder, name) for name in PIPELINES)
     inputs = {key: forward(key, INPUTS[key], sizes[key], False) for key in INPUTS if key in sizes}
     actions = backward("action", "ACTION", sizes["action"], True)
     frames = whole_number(f"{where}: n_obs_steps", config["n_obs_steps"], 1, MOST_STEPS)
@@ -198,10 +198,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is not a valid safetensors file ({error}): copy it again.") from error
 
 
-def _normaliser(folder: Path, name: str) -> Callable[[str, str, int, bool], Columns]:
+def _normalizer(folder: Path, name: str) -> Callable[[str, str, int, bool], Columns]:
     """Return what a pipeline does to a feature: (its name, type, numbers, whether it is an action) -> statistics."""
     path = folder / name
-    step = _normalising_step(_read_mapping(path), path)
+    step = _normalizing_step(_read_mapping(path), path)
     file, options = step.get("state_file"), step.get("config")
     if not isinstance(options, dict) or not isinstance(options.get("norm_map"), dict):
         raise UserError(f"{path}: the normaliser lacks its 'norm_map': copy it again.")
@@ -231,11 +231,11 @@ def _normaliser(folder: Path, name: str) -> Callable[[str, str, int, bool], Colu
     return columns
 
 
-def _normalising_step(pipeline: dict[str, Any], path: Path) -> dict[str, Any]:
+def _normalizing_step(pipeline: dict[str, Any], path: Path) -> dict[str, Any]:
     steps, known = pipeline.get("steps"), _STEPS[path.name]
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         raise UserError(f"{path} lists no steps: copy it again.")
-    normalisers = []
+    normalizers = []
     for step in steps:
         name = str(step.get("registry_name", step.get("class")))[:80]
         options = step.get("config") if isinstance(step.get("config"), dict) else {}
@@ -246,7 +246,7 @@ def _normalising_step(pipeline: dict[str, Any], path: Path) -> dict[str, Any]:
         if name == "device_processor" and options.get("float_dtype") not in (None, "float32"):
             raise UserError(f"{path}: '{name}' turns numbers into {options['float_dtype']!r}: only float32 is known.")
         if name.endswith("normalizer_processor"):
-            normalisers.append(step)
-    if len(normalisers) != 1:
-        raise UserError(f"{path} normalises {len(normalisers)} times, and once is known: copy the whole folder.")
-    return normalisers[0]
+            normalizers.append(step)
+    if len(normalizers) != 1:
+        raise UserError(f"{path} normalises {len(normalizers)} times, and once is known: copy the whole folder.")
+    return normalizers[0]

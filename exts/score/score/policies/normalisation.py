@@ -98,7 +98,7 @@ def checked_axes(axes: Tensor, dimension: int, name: str) -> Tensor:
     return axes
 
 
-class Normaliser(torch.nn.Module):
+class Normalizer(torch.nn.Module):
     """Affine normalisation with its statistic as buffers, so that it travels with the weights."""
 
     offset: Tensor

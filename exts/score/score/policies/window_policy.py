@@ -8,7 +8,7 @@ from torch import Tensor
 from score.policies.base_policy import BasePolicy
 from score.policies.encoders import PointNet, SegmentedPointNet
 from score.policies.features import WindowFeatures
-from score.policies.normalisation import Normaliser, Statistic, checked_axes, checked_statistic
+from score.policies.normalisation import Normalizer, Statistic, checked_axes, checked_statistic
 from score.policies.settings import EncoderCfg
 from score.policies.spec import Chunk, PolicySpec
 from score.utils.errors import UserError
@@ -65,9 +65,9 @@ class WindowPolicy(BasePolicy):
         super().__init__(spec, embedding_dim + features.size, latent_shape, chunk)
         _require_statistics(statistics, statistic_shapes(spec, network))
         self.windows = features
-        self.feature_normaliser = Normaliser(statistics["features"])
-        self.action_normaliser = Normaliser(statistics["actions"])
-        self.cloud_normaliser = Normaliser(statistics["cloud"]) if features.cloud_key else None
+        self.feature_normaliser = Normalizer(statistics["features"])
+        self.action_normaliser = Normalizer(statistics["actions"])
+        self.cloud_normaliser = Normalizer(statistics["cloud"]) if features.cloud_key else None
         action_dim = len(spec.actions.names)
         axes = torch.eye(action_dim) if action_axes is None else action_axes.detach().clone().float()
         self.register_buffer("action_axes", checked_axes(axes, action_dim, "action_axes"))
@@ -145,7 +145,7 @@ class WindowPolicy(BasePolicy):
         scale = self.feature_normaliser.scale[: self.reference_dim]
         return newest * scale + self.feature_normaliser.offset[: self.reference_dim]
 
-    def normalise_actions(self, condition: Tensor, actions: Tensor) -> Tensor:
+    def normalize_actions(self, condition: Tensor, actions: Tensor) -> Tensor:
         """Inverse of what :meth:`decode` does after sampling: actions (B, H, A) in units -> normalised chunk."""
         if self.relative:
             actions = actions - self.reference(condition).unsqueeze(1)
@@ -178,7 +178,7 @@ class WindowPolicy(BasePolicy):
         Returns:
             Mean of :meth:`squared_error`, a scalar.
         """
-        end = self.normalise_actions(condition, actions)
+        end = self.normalize_actions(condition, actions)
         error = self.squared_error(end, noise, time, condition if view is None else view)
         if emphasis > 0.0:
             motion = actions - self.reference(condition).unsqueeze(1) if self.relative else actions

@@ -114,7 +114,7 @@ class SemiMarkovPPO(PPO):
         storage.returns = advantages + storage.values
         storage.advantages = advantages
         if not self.normalize_advantage_per_mini_batch:
-            storage.advantages = self._normalised(advantages)
+            storage.advantages = self._normalized(advantages)
 
     def update(self) -> dict[str, float]:
         """Learn from the stored decisions.
@@ -148,7 +148,7 @@ class SemiMarkovPPO(PPO):
         self.storage.clear()
         return {"value": total / (self.num_mini_batches * self.warm_up_epochs)}
 
-    def _normalised(self, advantages: torch.Tensor) -> torch.Tensor:
+    def _normalized(self, advantages: torch.Tensor) -> torch.Tensor:
         """Advantages with mean 0 and variance 1 over the decisions of all processes."""
         if not self.is_multi_gpu:
             return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
