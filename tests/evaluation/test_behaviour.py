@@ -95,3 +95,11 @@ def test_effort_is_measured_where_the_base_policy_says_what_its_actions_are_rela
     report = evaluate_paired(LineTask(), LinePolicy(relative_to="goal"), None, cfg).report
     assert report["behaviour"]["observation"] == "goal"
     assert len(report["behaviour"]["loads"]["base"]["effort"]) == 3
+
+
+def test_an_episode_of_one_step_does_not_hide_the_others() -> None:
+    cfg = EvaluationCfg(task="Line-v0", episodes=9)
+    evaluation = evaluate_paired(LineTask(guard_above=0.15), LinePolicy(), None, cfg)
+    longer = int((evaluation.results["base"].steps > 1).sum())
+    assert 0 < longer < 9
+    assert evaluation.report["behaviour"]["loads"]["base"]["episodes"] <= longer

@@ -115,8 +115,9 @@ def _evaluate(
         watched = arm if meter is None or arm.name != STEERED else meter.watch(arm)
         results[arm.name] = run(watched, recorders.get(arm.name))
     paths = {name: recorder.paths() for name, recorder in recorders.items() if name in results}
-    # Of an evaluation that was interrupted nobody has watched all episodes, nor of a base arm that was run before.
-    paths = {name: of for name, of in paths.items() if len(of) == cfg.episodes}
+    # Of an evaluation that was interrupted nobody has watched all episodes, nor of a base arm that was run before. The
+    # last step of an episode is in no path, so one of a single step has none.
+    paths = {name: of for name, of in paths.items() if len(of) == (results[name].steps > 1).sum()}
     starts = start_seeds(cfg.start_seed)
     spaces = search_spaces(base_policy, cfg.basis)
     found = {}
