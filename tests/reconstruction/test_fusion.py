@@ -19,6 +19,7 @@ import torch
 import trimesh
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.spatial import cKDTree
 
 from score.benchmarks.virtual_frames import RecordingCfg, write_virtual_frames
 from score.reconstruction.check.ray_pictures import look_at
@@ -87,6 +88,15 @@ def test_the_mesh_carries_the_colours_seen(fused: FusedMesh) -> None:
     colors, vertices = np.asarray(fused.mesh.visual.vertex_colors), fused.mesh.vertices
     red, _, blue = colors[vertices[:, 2] > 0.01, :3].astype(float).mean(axis=0)
     assert blue > 1.3 * red  # the bowl is light blue, the table brown
+
+
+def test_faces_look_at_the_cameras_that_saw_them(fused: FusedMesh) -> None:
+    points, faces = trimesh.sample.sample_surface(GROUND_TRUTH["bowl"].mesh(), 20000, seed=0)
+    high = fused.mesh.triangles_center[:, 2] > 0.004
+    nearest = cKDTree(points).query(fused.mesh.triangles_center[high])[1]
+    outwards = GROUND_TRUTH["bowl"].mesh().face_normals[faces[nearest]]
+    cosine = np.einsum("ij,ij->i", fused.mesh.face_normals[high], outwards)
+    assert (cosine > 0.5).mean() > 0.9
 
 
 def test_the_same_frames_give_the_same_file(fused: FusedMesh, bowl: Path, tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ def _surface(grid: TsdfGrid) -> trimesh.Trimesh:
         raise UserError("fuse: no surface lies in the box: check --roi (metres, world frame), poses and depth_unit.")
     # The function's own mask looks at one corner of each cube only; with NaN, faces at the unknown drop out exactly.
     values[~known] = np.nan
-    vertices, faces, _, _ = marching_cubes(values, 0.0, mask=known, gradient_direction="ascent")
+    vertices, faces, _, _ = marching_cubes(values, 0.0, mask=known)
     faces = faces[np.isfinite(vertices).all(axis=1)[faces].all(axis=1)]
     mesh = trimesh.Trimesh(np.nan_to_num(vertices) * grid.voxel + grid.low, faces, process=False)
     mesh.remove_unreferenced_vertices()
