@@ -100,7 +100,7 @@ def _add_fuse(commands: argparse._SubParsersAction[Command]) -> None:
     add(
         "--format",
         default="auto",
-        help="score, polycam, record3d, nerfstudio, tum, bop, scannet, 7scenes (default: auto)",
+        help="score, polycam, record3d, nerfstudio, tum, bop, scannet, princeton, sdf, 7scenes (default: auto)",
     )
     add("--refine", default="auto", help="poses are refined where frames contradict each other (auto), always or never")
     add("--output", type=Path, required=True, metavar="FILE.ply", help="mesh to write, metres")

@@ -128,9 +128,33 @@ def seven_scenes(root: Path) -> None:
         text(root / f"frame-{index:06d}.pose.txt", matrix_text(POSE).replace(" ", "\t"))
 
 
+def matrix_section(title: str, matrix: np.ndarray) -> str:
+    return f"# {title}\n{matrix_text(matrix)}\n"
+
+
+def princeton(root: Path) -> None:
+    """Counts of a tenth of a millimetre, their three lowest bits at the top: 5000 is 40000."""
+    camera = np.array([[10.0, 0.0, 3.5], [0.0, 10.0, 2.5], [0.0, 0.0, 1.0]])
+    info = "# Environment: shelf\n\n" + matrix_section("Color camera intrinsic matrix", camera)
+    for index in range(3):
+        info += matrix_section(f"Camera-to-world extrinsic matrix (camera pose) for frame-{index:06d}", POSE)
+        depth_picture(root / f"frame-{index:06d}.depth.png", 40000)
+        color_picture(root / f"frame-{index:06d}.color.png")
+    text(root / "cam.info.txt", info)
+
+
+def sdf(root: Path) -> None:
+    text(root / "intrinsics.txt", "10 0 3.5\n0 10 2.5\n0 0 1\n0 0 1\n")
+    numbers = " ".join(f"{value:.9f}" for value in (0.1, 0.2, 0.3, *QUATERNION))
+    text(root / "pose.txt", "".join(f"{index:03d} {numbers} \n" for index in range(1, 4)))
+    for index in range(1, 5):  # the last one has no pose
+        depth_picture(root / f"depth{index:06d}.png", 500)
+        color_picture(root / f"color{index:06d}.png")
+
+
 LAYOUTS: dict[str, Callable[[Path], None]] = {
     "polycam": polycam, "record3d": record3d, "nerfstudio": nerfstudio, "tum": tum, "bop": bop, "scannet": scannet,
-    "7scenes": seven_scenes,
+    "7scenes": seven_scenes, "princeton": princeton, "sdf": sdf,
 }  # fmt: skip
 
 
@@ -208,6 +232,35 @@ def test_the_camera_of_a_known_sequence_has_its_lens(tmp_path: Path) -> None:
     assert camera.distortion == ()
 
 
+@pytest.mark.parametrize("name", ["camera-intrinsics.txt", "depthIntrinsics.txt", "../camera-intrinsics.txt"])
+def test_frames_named_as_in_7_scenes_have_the_camera_that_is_stated_beside_them(tmp_path: Path, name: str) -> None:
+    frames = recorded(tmp_path, "7scenes")
+    assert frames.intrinsics.fx == pytest.approx(585.0 * WIDTH / 640.0)
+    text(tmp_path / "recording" / name, matrix_text(np.array([[10.0, 0.0, 3.5], [0.0, 11.0, 2.5], [0.0, 0.0, 1.0]])))
+    camera = read_frames(tmp_path / "recording").intrinsics
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (10.0, 11.0, 3.5, 2.5)
+    text(tmp_path / "recording" / name, "10 0 3.5\n")
+    with pytest.raises(UserError, match="holds no matrix of intrinsics"):
+        read_frames(tmp_path / "recording")
+
+
+def test_what_the_depth_camera_saw_goes_before_what_was_brought_into_colour(tmp_path: Path) -> None:
+    princeton(tmp_path)
+    shift = np.eye(4)
+    shift[0, 3] = 0.025
+    camera = np.array([[8.0, 0.0, 4.0], [0.0, 8.0, 3.0], [0.0, 0.0, 1.0]])
+    with (tmp_path / "cam.info.txt").open("a") as stream:
+        stream.write(matrix_section("Depth camera intrinsic matrix", camera))
+        stream.write(matrix_section("Depth-to-color camera extrinsic matrix", shift))
+    for index in range(3):
+        depth_picture(tmp_path / "raw" / f"frame-{index:06d}.depth.png", 32768)  # 4096 counts
+    frames = read_frames(tmp_path)
+    assert (frames.intrinsics.fx, frames.frames[0].color) == (8.0, None)
+    assert frames.frames[0].camera_to_world == pytest.approx(POSE @ shift, abs=1e-6)
+    assert read_depth(frames, frames.frames[0])[2, 3] == pytest.approx(0.4096)
+    assert "without colour" in frames.notes[0]
+
+
 def test_without_poses_of_cameras_those_of_the_object_are_taken(tmp_path: Path) -> None:
     bop(tmp_path)
     data = json.loads((tmp_path / "scene_camera.json").read_text())
@@ -264,6 +317,12 @@ def edited(**changes: Any) -> Callable[[Path], None]:
         ("scannet", lambda root: text(root / "pose/0.txt", "a b c d\n"), "is not a text of numbers"),
         ("scannet", lambda root: text(root / "pose/0.txt", matrix_text(HUGE)), "holds no rotation"),
         ("7scenes", lambda root: text(root / "frame-000000.pose.txt", matrix_text(2.0 * POSE)), "last row must be"),
+        ("princeton", lambda root: text(root / "cam.info.txt", "# a\n1 b\n"), "is no text of titles and matrices"),
+        ("princeton", lambda root: text(root / "cam.info.txt", "# a\n1 2\n"), "lacks '# color camera|holds no pose"),
+        ("princeton", lambda root: (root / "frame-000000.depth.png").unlink(), "frame-000000.depth.png is missing"),
+        ("sdf", lambda root: text(root / "pose.txt", "0.5 0 0 0 0 0 0 1\n"), "0.5 is no number of a frame"),
+        ("sdf", lambda root: text(root / "pose.txt", "9 0 0 0 0 0 0 1\n"), "has no frame with depth and a pose"),
+        ("sdf", lambda root: text(root / "intrinsics.txt", "1 2\n"), "holds no matrix of intrinsics"),
     ],
 )  # fmt: skip
 def test_unsound_recordings_are_one_line(

@@ -120,6 +120,8 @@ class FrameSet:
     """Whether colour may have another resolution than depth."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out."""
+    rotated_bits: int = 0
+    """Bits by which the 16 of a count are rotated to the left: 3 in SUN3D and what came of it."""
 
     def camera(self, frame: Frame) -> Intrinsics:
         """Return the camera of a frame's depth."""
@@ -137,7 +139,11 @@ def read_depth(frames: FrameSet, frame: Frame) -> NDArray[np.float32]:
     """
     camera = frames.camera(frame)
     size = (camera.width, camera.height)
-    depth = depth_counts(frame.depth, size) * np.float32(frames.depth_unit)
+    counts = depth_counts(frame.depth, size)
+    if frames.rotated_bits:
+        whole, low = counts.astype(np.uint16), frames.rotated_bits
+        counts = ((whole >> low) | (whole << (16 - low))).astype(np.float32)
+    depth = counts * np.float32(frames.depth_unit)
     if frame.confidence is not None:
         depth = np.where(confident(frame.confidence, size), depth, np.float32(0.0))
     return np.ascontiguousarray(undistorted(depth, camera, smooth=False), dtype=np.float32)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from score.reconstruction.scan.frames import Intrinsics
 from score.reconstruction.scan.pictures import BROKEN_PICTURE
 from score.utils.errors import UserError, near_names
 from score.utils.fields import brief
@@ -21,6 +22,7 @@ __all__ = [
     "OPENGL_TO_OPENCV",
     "beside",
     "is_number",
+    "matrix_camera",
     "number_lines",
     "picture_path",
     "picture_size",
@@ -149,6 +151,23 @@ def number_lines(path: Path, count: int | None = None) -> list[list[float]]:
     if count is not None and any(len(row) != count for row in rows):
         raise UserError(f"{path} must have {count} numbers in each line: copy the recording again.")
     return rows
+
+
+def matrix_camera(rows: Sequence[Sequence[float]], width: int, height: int, where: Path | str) -> Intrinsics:
+    """A camera from the matrix of its intrinsics [pixels].
+
+    Args:
+        rows: Three rows or more of three numbers or more; what is beyond is not looked at.
+        width: Width of its pictures [pixels].
+        height: Height [pixels].
+        where: The file, for the message.
+
+    Raises:
+        UserError: It is no such matrix.
+    """
+    if len(rows) < 3 or any(len(row) < 3 for row in rows[:3]):
+        raise UserError(f"{where} holds no matrix of intrinsics: it must have three rows of three numbers, in pixels.")
+    return Intrinsics(width, height, rows[0][0], rows[1][1], rows[0][2], rows[1][2])
 
 
 def is_number(value: object) -> bool:

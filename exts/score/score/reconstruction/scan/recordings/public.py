@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from score.reconstruction.scan.frames import Frame, FrameSet, Intrinsics
 from score.reconstruction.scan.recordings.common import (
     beside,
+    matrix_camera,
     number_lines,
     picture_path,
     picture_size,
@@ -48,6 +49,8 @@ _LARGEST_DELAY = 0.02
 _FRAME_NUMBER = re.compile(r"[0-9]{1,9}")
 """Key of a frame in the files of BOP; what else counts as a digit somewhere is no number."""
 _SEVEN_SCENES_CAMERA = Intrinsics(640, 480, 585.0, 585.0, 320.0, 240.0)
+_INTRINSICS = ("camera-intrinsics.txt", "depthIntrinsics.txt", "../camera-intrinsics.txt")
+"""Where recordings with the names of 7-Scenes state their own camera: 3DMatch (there or one above), Intrinsic3D."""
 
 
 def recognises_tum(directory: Path) -> bool:
@@ -159,8 +162,6 @@ def read_scannet(directory: Path) -> FrameSet:
     """
     calibration = directory / "intrinsic" / "intrinsic_depth.txt"
     matrix = number_lines(calibration)
-    if len(matrix) < 3 or any(len(row) < 3 for row in matrix):
-        raise UserError(f"{calibration} holds no matrix of intrinsics: export the scene again.")
     depths = sorted((directory / "depth").glob("*.png"), key=lambda path: (len(path.stem), path.stem))
     frames = []
     for depth in depths:
@@ -169,8 +170,7 @@ def read_scannet(directory: Path) -> FrameSet:
             frames.append(Frame(_inside(depth, directory), beside(directory / "color", depth.stem), pose))
     if not frames:
         raise UserError(f"{directory} has no frame with depth and a pose: export the scene again.")
-    width, height = picture_size(frames[0].depth)
-    camera = Intrinsics(width, height, matrix[0][0], matrix[1][1], matrix[0][2], matrix[1][2])
+    camera = matrix_camera(matrix, *picture_size(frames[0].depth), calibration)
     notes = _lost(len(depths) - len(frames))
     return FrameSet(directory, camera, 0.001, tuple(frames), "scannet", True, notes)
 
@@ -181,7 +181,7 @@ def recognises_seven_scenes(directory: Path) -> bool:
 
 
 def read_seven_scenes(directory: Path) -> FrameSet:
-    """Read a sequence of 7-Scenes, whose depth of 65535 is nothing.
+    """Read a sequence of 7-Scenes, or one that names its files so and states its camera beside them.
 
     Raises:
         UserError: A file is unsound, or no frame has a pose.
@@ -195,7 +195,12 @@ def read_seven_scenes(directory: Path) -> FrameSet:
             frames.append(Frame(_inside(depth, directory), beside(directory, f"{stem}.color"), pose))
     if not frames:
         raise UserError(f"{directory} has no frame with depth and a pose: copy the sequence again.")
-    camera = _SEVEN_SCENES_CAMERA.scaled(*picture_size(frames[0].depth))
+    width, height = picture_size(frames[0].depth)
+    stated = next((directory / name for name in _INTRINSICS if (directory / name).is_file()), None)
+    if stated is None:
+        camera = _SEVEN_SCENES_CAMERA.scaled(width, height)
+    else:
+        camera = matrix_camera(number_lines(stated), width, height, stated)
     return FrameSet(directory, camera, 0.001, tuple(frames), "7scenes", True, _lost(len(depths) - len(frames)))
 
 

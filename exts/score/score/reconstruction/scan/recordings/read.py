@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from score.reconstruction.scan.frames import MIN_FRAMES, FrameSet
-from score.reconstruction.scan.recordings import nerfstudio, own, phones, public
+from score.reconstruction.scan.recordings import nerfstudio, own, phones, princeton, public, sdf
 from score.utils.errors import UserError, near_names
 
 __all__ = ["LAYOUTS", "read_frames"]
@@ -39,6 +39,8 @@ LAYOUTS = {
     "nerfstudio": _Layout(nerfstudio.recognises_nerfstudio, nerfstudio.read_nerfstudio),
     "tum": _Layout(public.recognises_tum, public.read_tum),
     "scannet": _Layout(public.recognises_scannet, public.read_scannet),
+    "princeton": _Layout(princeton.recognises_princeton, princeton.read_princeton),
+    "sdf": _Layout(sdf.recognises_sdf, sdf.read_sdf),
     "7scenes": _Layout(public.recognises_seven_scenes, public.read_seven_scenes),
 }
 """Name of a layout -> how it is told and read; the first that fits is taken."""
@@ -72,7 +74,8 @@ def read_frames(directory: Path, layout: str = "auto") -> FrameSet:
     wanted = f"no recording in the layout '{layout}'" if layout != "auto" else "no recording whose layout is known"
     raise UserError(
         f"{directory} holds {wanted} (it has no {own.CAMERAS_FILE}, transforms.json, keyframes, metadata, depth.txt,"
-        " scene_camera.json or pose files): give a folder of RGB-D frames with poses (docs/RECONSTRUCTION.md)."
+        " scene_camera.json, cam.info.txt, pose.txt or pose files): give a folder of RGB-D frames with poses"
+        " (docs/RECONSTRUCTION.md)."
     )
 
 
