@@ -25,7 +25,12 @@ _SHARED_CELL = 0.1
 _LEAST_SHARED = 0.25
 """Share of what frames see that others must see as well where the cameras look at nothing in particular."""
 _CELL = 0.004
-"""Cells of the height map on the table [m]."""
+"""Cells of the height map on the table [m], at least."""
+_LARGEST_CELL = 0.03
+_CELL_POINTS = 8
+"""Points that the median cell must hold: where pictures are few or coarse, cells grow, or a thing falls to pieces."""
+_LEAST_AREA = 2e-4
+"""What covers less of the table [m^2] is no thing."""
 _LEAST_HEIGHT = 0.0006
 """Height over the table that stands out [m], where the noise is no larger."""
 _MARGIN = (0.025, 0.25)
@@ -195,14 +200,16 @@ def object_region(look: Survey, table: Plane | None, radius: float) -> Region:
         return Region(low - margin, high + margin, 0)
     basis = np.linalg.svd(table.normal[None])[2][1:]
     flat, height = points @ basis.T, points @ table.normal - table.offset
-    cells = np.floor((flat - flat.min(axis=0)) / _CELL).astype(int)
-    raised = _raised_cells(cells, height, max(_LEAST_HEIGHT, 0.7 * look.noise))
+    edge = _cell_edge(flat)
+    cells = np.floor((flat - flat.min(axis=0)) / edge).astype(int)
+    # The table is known the less well, the fewer or coarser the pictures are.
+    raised = _raised_cells(cells, height, max(_LEAST_HEIGHT, 0.7 * look.noise) * edge / _CELL)
     blobs, count = ndimage.label(ndimage.binary_closing(raised, iterations=2), structure=np.ones((3, 3)))
     sizes = np.bincount(blobs.ravel(), minlength=count + 1)[1:]
-    large = np.flatnonzero(sizes >= 12) + 1
+    large = np.flatnonzero(sizes >= max(4.0, _LEAST_AREA / edge**2)) + 1
     if len(large) == 0:
         raise UserError("region: nothing stands on the table where the cameras look: check the frames, or give --roi.")
-    middle = ((look.center @ basis.T) - flat.min(axis=0)) / _CELL
+    middle = ((look.center @ basis.T) - flat.min(axis=0)) / edge
     distances = [np.linalg.norm(np.argwhere(blobs == blob) + 0.5 - middle, axis=1).min() for blob in large]
     chosen = large[int(np.argmin(distances))]
     others = int((sizes[large - 1] > 0.1 * sizes[chosen - 1]).sum()) - 1
@@ -215,6 +222,17 @@ def object_region(look: Survey, table: Plane | None, radius: float) -> Region:
     # Table is wanted around the object, and nothing above it.
     margin = np.maximum(_MARGIN[0], _MARGIN[1] * (high - low)) * (1.0 - np.abs(table.normal)) + 0.01
     return Region(low - margin, high + margin, others)
+
+
+def _cell_edge(flat: NDArray[np.float64]) -> float:
+    """Edge of the height map's cells [m] for points on the table's plane [m], shape (N, 2)."""
+    edge = _CELL
+    while edge < _LARGEST_CELL:
+        _, counts = np.unique(np.floor(flat / edge).astype(np.int64), axis=0, return_counts=True)
+        if np.median(counts) >= _CELL_POINTS:
+            break
+        edge *= 1.25
+    return edge
 
 
 def _raised_cells(cells: NDArray[np.int64], height: NDArray[np.float64], limit: float) -> NDArray[np.bool_]:
