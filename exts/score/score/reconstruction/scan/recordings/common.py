@@ -154,7 +154,7 @@ def number_lines(path: Path, count: int | None = None) -> list[list[float]]:
 
 
 def matrix_camera(rows: Sequence[Sequence[float]], width: int, height: int, where: Path | str) -> Intrinsics:
-    """A camera from the matrix of its intrinsics [pixels].
+    """Make a camera of the matrix of its intrinsics [pixels].
 
     Args:
         rows: Three rows or more of three numbers or more; what is beyond is not looked at.
