@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--output", type=Path, required=True, metavar="DIR", help="folder of the capsule")
     add("--sampled", action="store_true", help="draw codes instead of taking their mean")
     what = "report of evaluate.py, for the manifest; with --steering_only one of each domain"
-    add("--evaluation", type=Path, nargs="+", default=[], metavar="FILE.json", help=what)
+    add("--evaluation", type=Path, nargs="+", action="extend", default=[], metavar="FILE.json", help=what)
     what = "control steps that a decision may take while the last chunk goes on (default: 0, within its own step)"
     add("--late_steps", type=int, default=0, metavar="N", help=what)
     add("--attempts", type=int, default=20, help="episodes to try until one succeeds (default: 20)")

@@ -292,3 +292,9 @@ def test_an_export_that_does_not_fit_on_the_disk_is_one_line_and_leaves_nothing(
     assert "the file would be larger than allowed here" in line
     assert line.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_evaluation_that_is_named_counts(refused: Callable[..., str], tmp_path: Path) -> None:
+    """The flag may be given again: the last one alone was taken."""
+    words = ("--steering_only", "--evaluation", "first.json", "--evaluation", "second.json")
+    assert "first.json" in refused("export", *BASES["export"], *words)
