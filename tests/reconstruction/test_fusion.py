@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import re
 import runpy
@@ -278,6 +279,24 @@ def test_an_interrupted_command_leaves_nothing(bowl: Path, tmp_path: Path) -> No
     assert process.returncode == 130, errors
     assert "was not written; run the command again" in errors
     assert not list(output.parent.iterdir())
+
+
+def test_what_no_frame_measured_does_not_float_around_an_object_without_background(tmp_path: Path) -> None:
+    top = trimesh.creation.box((0.12, 0.08, 0.02))
+    top.apply_translation((0.0, 0.0, 0.06))
+    legs = [trimesh.creation.box((0.02, 0.02, 0.052)) for _ in range(4)]
+    for leg, (x, y) in zip(legs, itertools.product((-0.045, 0.045), (-0.025, 0.025)), strict=True):
+        leg.apply_translation((x, y, 0.026))
+    # No table, and nothing behind: as in renderings of a model, or where the background was masked.
+    cfg = dataclasses.replace(
+        SMALL, count=24, elevations=(-25.0, 0.0, 30.0, 65.0), table_size=1e-5, depth_noise=0.0, dropout=0.0
+    )
+    cfg = dataclasses.replace(cfg, edge_loss=0.0, grazing=89.0)
+    write_virtual_frames(trimesh.util.concatenate([top, *legs]), (0.5, 0.5, 0.5), tmp_path / "stool", cfg, seed=3)
+    found = fuse(read_frames(tmp_path / "stool"), dataclasses.replace(CFG, voxel=0.002)).mesh
+    assert len(found.split(only_watertight=False)) == 1
+    points = trimesh.sample.sample_surface(top, 2000, seed=0)[0]
+    assert MeshQueries(found.vertices, found.faces, "cpu").distances(points[points[:, 2] > 0.06]).mean() < 0.0006
 
 
 def test_crumbs_are_dropped() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import torch
 import trimesh
+from numpy.typing import NDArray
 from skimage.measure import marching_cubes
 
 from score.reconstruction.scan.colors import seen_colors
@@ -38,6 +39,8 @@ SEEN_THROUGH = 0.3
 _COARSE_CELLS = 80
 _CRUMB = 0.005
 """Pieces with less than this share of the largest one's faces are noise."""
+_LEAST_MEASURED = 0.1
+"""Pieces of which a smaller share was measured are borders between what was seen to be free and what was not seen."""
 _MEMORY_SHARE = 0.8
 
 
@@ -143,7 +146,7 @@ def fuse(frames: FrameSet, cfg: FuseCfg, progress: Callable[[int, int], None] | 
             f" frames saw nothing (at most {1.0 - LEAST_AGREEMENT:.0%}), and refining the poses did not help. Check"
             " poses (camera to world, metres), convention, intrinsics and depth_unit."
         )
-    mesh = _without_crumbs(_surface(grid))
+    mesh = _without_crumbs(_measured_pieces(_surface(grid), grid))
     mesh.visual.vertex_colors = seen_colors(mesh, frames, truncation)
     seconds = time.perf_counter() - start
     return FusedMesh(mesh, region, cfg.voxel, truncation, look.noise, agreement, seconds, tuple(notes))
@@ -258,9 +261,29 @@ def _surface(grid: TsdfGrid) -> trimesh.Trimesh:
     return mesh
 
 
+def _measured_pieces(mesh: trimesh.Trimesh, grid: TsdfGrid) -> trimesh.Trimesh:
+    """Drop pieces that no frame measured: the unseen counts as solid, also where it floats in what was seen to be free.
+
+    Pictures whose background was removed show it: what lies under an object then is neither free nor table.
+    """
+    labels = _pieces(mesh)
+    measured = grid.measured(mesh.triangles_center)
+    shares = np.bincount(labels, measured) / np.bincount(labels)
+    if shares.max() < _LEAST_MEASURED:
+        return mesh
+    mesh.update_faces(shares[labels] >= _LEAST_MEASURED)
+    mesh.remove_unreferenced_vertices()
+    return mesh
+
+
+def _pieces(mesh: trimesh.Trimesh) -> NDArray[np.int64]:
+    """Label of the connected piece that each face belongs to."""
+    return trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+
+
 def _without_crumbs(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     """Drop pieces that are too small to be anything."""
-    labels = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    labels = _pieces(mesh)
     sizes = np.bincount(labels)
     mesh.update_faces(sizes[labels] >= _CRUMB * sizes.max())
     mesh.remove_unreferenced_vertices()

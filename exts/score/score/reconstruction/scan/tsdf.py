@@ -183,6 +183,21 @@ class TsdfGrid:
         free, near = self._free[index].double(), self._near[index].double()
         return (free / (free + near).clamp_min(1.0)).cpu().numpy()
 
+    def measured(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether frames measured a surface at points, rather than leaving them between free and unseen.
+
+        Args:
+            points: Points of the fused surface [m], world frame, shape (N, 3), inside the box.
+
+        Returns:
+            Flags, shape (N,).
+        """
+        cells = np.rint((points - self.low) / self.voxel).astype(np.int64)
+        index = tuple(torch.as_tensor(cells, device=self.device).T)
+        weight = self._weight[index]
+        distance = self._sum[index].abs() / weight.clamp_min(LEAST_WEIGHT)
+        return ((weight > LEAST_WEIGHT) & (distance < 1.5 * self.voxel)).cpu().numpy()
+
     def field(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the fused field.
 
