@@ -63,14 +63,14 @@ def _matrices(path: Path) -> dict[str, list[list[float]]]:
     title = ""
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise UserError(f"{path} is longer than {_LARGEST_FILE // 2**20} MB: it is no list of matrices.")
+            raise UserError(f"{path} is longer than {_LARGEST_FILE // 2**20} MB: it is not a list of matrices.")
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith("#"):
                 title = line.lstrip("# ").strip().lower()
             elif line.strip():
                 result.setdefault(title, []).append([float(word) for word in line.split()])
     except (OSError, ValueError):
-        raise UserError(f"{path} is no text of titles and matrices: copy the scene again.") from None
+        raise UserError(f"{path} is not a text of titles and matrices: copy the scene again.") from None
     return result
 
 

@@ -39,7 +39,7 @@ def read_sdf(directory: Path) -> FrameSet:
     poses = {}
     for row in number_lines(path, 8):
         if not row[0].is_integer() or not 0.0 <= row[0] < 1e9:
-            raise UserError(f"{path}: {row[0]:g} is no number of a frame: give number, x y z and qx qy qz qw.")
+            raise UserError(f"{path}: {row[0]:g} is not a number of a frame: give number, x y z and qx qy qz qw.")
         poses[int(row[0])] = pose_of(row[1:4], row[4:8], f"{path}: frame {row[0]:g}")
     frames = []
     for depth in sorted(directory.glob("depth*.png")):
