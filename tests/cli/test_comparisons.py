@@ -82,6 +82,15 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     assert third.ran == ["train", "evaluate"]
 
 
+def test_a_method_whose_name_ends_in_another_is_not_taken_for_it() -> None:
+    said: list[str] = []
+    run_comparison(plan(methods="score_residual"), said.append, Scripts())
+    added = Scripts()
+    found = run_comparison(plan(methods="score_residual,residual"), said.append, added)
+    assert added.ran == ["train", "evaluate"]
+    assert list(found["domains"]["sim"]["methods"]) == ["score_residual", "residual"]
+
+
 def test_other_settings_are_told() -> None:
     plan()
     with pytest.raises(UserError, match=r"other settings \(budget was 64, now 640; episodes was 4, now 5\).*--output"):

@@ -208,7 +208,12 @@ class _Steps:
         experiment = self._comparison.experiment
 
         def saved() -> Path | None:
-            files = [file for file in (LOG_ROOT / experiment).glob(f"*_{name}/model_*.pt") if iteration_of(file) >= 0]
+            # A run's folder is <date>_<time>_<name>; the name of a method may end in that of another.
+            files = [
+                file
+                for file in (LOG_ROOT / experiment).glob(f"*_{name}/model_*.pt")
+                if file.parent.name.split("_", 2)[2] == name and iteration_of(file) >= 0
+            ]
             return max(files, key=iteration_of, default=None)
 
         last = saved()
