@@ -9,9 +9,7 @@ from pathlib import Path
 from isaaclab.envs import ManagerBasedRLEnvCfg
 from isaaclab.utils import configclass
 
-from score_assets.robots.franka_meshes import dressed_robot, mesh_folder
 from score_tasks.kit.physics import DECIMATION
-from score_tasks.kit.scene import layers
 from score_tasks.kit.video import add_video_camera
 
 
@@ -31,6 +29,10 @@ class TaskEnvCfg(ManagerBasedRLEnvCfg):
 
     def show_meshes(self) -> None:
         """Show the robot as it looks where ``franky-sim`` is installed; bodies and colliders stay what they are."""
+        # Imported late, as nothing else of a task without a scene file needs trimesh: it takes most of a second.
+        from score_assets.robots.franka_meshes import dressed_robot, mesh_folder
+        from score_tasks.kit.scene import layers
+
         folder, robot = mesh_folder(), self.scene.robot
         if folder is not None:
             usd_path = Path(robot.spawn.usd_path)
