@@ -43,20 +43,16 @@ def write_pictures(directory: Path, visual: Scan, pieces: Sequence[Piece], axis_
     Returns:
         Names of the files: ``preview.png`` (seen), ``collision.png`` (seen | collides | section).
     """
-    seen = _render_scan(visual)
     mesh = combined_mesh(pieces)
-    # Of the perspective views at the distance of their middle.
-    views = [TILE / (2.0 * _HALF_SPAN * _DISTANCE * _radius(vertices)) for vertices in (visual.vertices, mesh.vertices)]
-    section, scale = _section(visual, pieces, axis_xy)
     owner = np.repeat(np.arange(len(pieces)), [len(piece.mesh().faces) for piece in pieces])
+    seen, scale = _render_scan(visual)
     tiles = [
-        _labelled(seen, f"seen: {len(visual.faces):,} faces", views[0]),
+        _labelled(seen, scale, f"seen: {len(visual.faces):,} faces"),
         _labelled(
-            _render(mesh, _PALETTE[owner % len(_PALETTE)]),
+            *_render(mesh, _PALETTE[owner % len(_PALETTE)]),
             f"collides: {len(pieces)} piece{'s' if len(pieces) > 1 else ''}",
-            views[1],
         ),
-        _labelled(section, "section: mesh (line), pieces (filled)", scale),
+        _labelled(*_section(visual, pieces, axis_xy), "section: mesh (line), pieces (filled)"),
     ]
     sheet = Image.new("RGB", (len(tiles) * TILE, TILE))
     for index, tile in enumerate(tiles):
@@ -67,15 +63,18 @@ def write_pictures(directory: Path, visual: Scan, pieces: Sequence[Piece], axis_
     return ["preview.png", "collision.png"]
 
 
-def _render_scan(visual: Scan) -> Image.Image:
+def _render_scan(visual: Scan) -> tuple[Image.Image, float]:
     mesh = trimesh.Trimesh(visual.vertices, visual.faces, process=False)
     return _render(mesh, None if visual.texture is None and visual.colors is None else visual)
 
 
-def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> Image.Image:
-    """Draw a perspective view from the front, right and above; ``look`` gives colours by face, texture or vertex."""
-    center = mesh.bounds.mean(axis=0)
-    eye = center + _DISTANCE * _radius(mesh.vertices) * np.array([0.45, -0.72, 0.53])
+def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> tuple[Image.Image, float]:
+    """Draw a perspective view from the front, right and above; ``look`` gives colours by face, texture or vertex.
+
+    Also return the pixels of a metre at the distance of the object's middle.
+    """
+    center, radius = mesh.bounds.mean(axis=0), float(np.linalg.norm(mesh.extents)) / 2.0
+    eye = center + _DISTANCE * radius * np.array([0.45, -0.72, 0.53])
     forward = (center - eye) / np.linalg.norm(center - eye)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
@@ -92,12 +91,8 @@ def _render(mesh: trimesh.Trimesh, look: Scan | NDArray[np.float64] | None) -> I
     shade = 0.6 + 0.5 * np.clip(normals @ (_LIGHT / np.linalg.norm(_LIGHT)), 0.0, 1.0)
     image[hit] = np.clip(surface_colors(mesh, look, points, face[hit]) * shade[:, None], 0.0, 255.0)
     picture = Image.fromarray(image.reshape(2 * TILE, 2 * TILE, 3).astype(np.uint8))
-    return picture.resize((TILE, TILE), Image.Resampling.BOX)
-
-
-def _radius(vertices: NDArray[np.float64]) -> float:
-    """Half the diagonal of a box around an object."""
-    return float(np.linalg.norm(np.ptp(vertices, axis=0))) / 2.0
+    scale = TILE / (2.0 * _HALF_SPAN * _DISTANCE * radius)
+    return picture.resize((TILE, TILE), Image.Resampling.BOX), scale
 
 
 def surface_colors(
@@ -164,7 +159,7 @@ def bar_length(longest: float) -> float:
     return max(step for step in (1.0, 2.0, 5.0) if step * power <= longest * (1.0 + 1e-9)) * power
 
 
-def _labelled(picture: Image.Image, text: str, scale: float) -> Image.Image:
+def _labelled(picture: Image.Image, scale: float, text: str) -> Image.Image:
     """Make a picture with a line of text below and a scale bar above; ``scale`` is in pixels per metre."""
     labelled = picture.copy()
     draw = ImageDraw.Draw(labelled)
