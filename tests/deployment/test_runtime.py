@@ -25,7 +25,7 @@ from tests.deployment.doubles import (
 from score.deployment import build_policy
 from score.deployment.noise_table import NoiseTable
 from score.deployment.record import plain_offset
-from score.steering.familiarity import Familiarity
+from score.steering.familiarity import Distance, Familiarity
 from score.utils import UserError
 
 
@@ -122,7 +122,7 @@ def test_the_robot_is_told_how_far_what_it_sees_is_from_the_training() -> None:
     assert build_policy(head, make_spec(), max_offset=0.25).unfamiliarity() == 0.0
     scale, one = torch.full((13,), 1e9), torch.ones(())
     scale[2:4] = 1.0
-    head.familiarity = Familiarity(torch.zeros(13), scale, torch.eye(13)[:, 2:3], torch.ones(1), one, 2 * one)
+    head.familiarity = Familiarity(Distance(torch.zeros(13), scale, torch.eye(13)[:, 2:3], torch.ones(1), one, 2 * one))
     subject = build_policy(head, make_spec(), max_offset=0.25)
     subject(step(0.6, 0.8))
     # sqrt(0.6^2 + 0.8^2) / 2

@@ -15,7 +15,7 @@ from score.evaluation import EvaluationCfg, evaluate_paired
 from score.evaluation.report import support_sentence
 from score.evaluation.support import support_rank
 from score.steering.diagnostics import kolmogorov_smirnov, norm_quantile
-from score.steering.familiarity import Familiarity
+from score.steering.familiarity import Distance, Familiarity
 from score.steering.methods import make_plan
 from score.steering.plan import SteeringHead
 from score.steering.squash import Squash
@@ -90,7 +90,7 @@ def test_observations_unlike_the_training_are_told_of() -> None:
     assert support["unfamiliar"] is None
     assert "unlike" not in support_sentence(support)
     one, nothing = torch.ones(1), torch.zeros(1)
-    head.familiarity = Familiarity(nothing, one, one[:, None], one, torch.tensor(1.0), torch.tensor(0.5))
+    head.familiarity = Familiarity(Distance(nothing, one, one[:, None], one, torch.tensor(1.0), torch.tensor(0.5)))
     support = evaluate_paired(LineTask(), LinePolicy(), head, cfg).report["support"]
     assert 0.3 < support["unfamiliar"] < 0.7
     assert f"{100 * support['unfamiliar']:.1f} % of what it saw is unlike its training" in support_sentence(support)

@@ -12,11 +12,32 @@ from torch import Tensor
 from score.policies import BasePolicy
 from score.policies.bundle import load_bundle, save_bundle
 from score.policies.contract import contract_problems
+from score.policies.flow_matching import FlowMatchingPolicy
 from score.policies.kinds import KINDS
+from score.policies.normalisation import Statistic
+from score.policies.settings import FlowNetworkCfg, IntegratorCfg
 from score.policies.torchscript import TorchScriptPolicy
+from score.policies.window_policy import statistic_shapes
 
 from .conftest import Foreign, insert_spec, make_diffusion, make_policy
 from .contract import PolicyContract
+
+
+def _segmented() -> BasePolicy:
+    """Beside the windows it tells the sizes of two segments."""
+    spec = insert_spec()
+    points = spec.observations["point_cloud"].shape[0]
+    network = FlowNetworkCfg(
+        point_widths=(8, 16), global_widths=(16,), embedding_dim=24, width=24, depth=2, segments=(16, points - 16)
+    )
+    shapes = statistic_shapes(spec, network)
+    statistics = {name: Statistic(torch.zeros(shape), torch.ones(shape)) for name, shape in shapes.items()}
+    torch.manual_seed(0)
+    policy = FlowMatchingPolicy(spec, network, IntegratorCfg("midpoint", 5), statistics)
+    for parameter in policy.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    assert policy.extents_dim == 6
+    return policy.eval().requires_grad_(False)
 
 
 def _torchscript() -> BasePolicy:
@@ -25,6 +46,7 @@ def _torchscript() -> BasePolicy:
 
 POLICIES: dict[str, Callable[[], BasePolicy]] = {
     "flow_matching": make_policy,
+    "flow_matching, a segmented cloud": _segmented,
     "torchscript": _torchscript,
     "diffusion": make_diffusion,
     "diffusion, U-Net with two past rows and three padded columns": lambda: make_diffusion("unet", False, 2, 3),
@@ -101,6 +123,21 @@ class WrongCondition(Double):
         return observations["joint_pos"]
 
 
+class WrongExtents(Double):
+    def extents(self, observations: dict[str, Tensor]) -> Tensor:
+        return observations["joint_pos"][:, 0, :3]
+
+
+class MixesRowsInExtents(Double):
+    def __init__(self) -> None:
+        super().__init__()
+        self.extents_dim = 7
+
+    def extents(self, observations: dict[str, Tensor]) -> Tensor:
+        frame = observations["joint_pos"][:, 0]
+        return frame - 0.001 * frame.mean(dim=0)
+
+
 class CutsGradient(Double):
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:
         return super().decode(condition, latent.detach())
@@ -137,6 +174,8 @@ class NoScript(Double):
         (IgnoresLatent, "the latent does not change the actions"),
         (WrongShape, r"decode returns the shape (7, 7, 7), and (7, 8, 7) is declared"),
         (WrongCondition, r"encode returns the shape (7, 4, 7), and (7, 28) is declared"),
+        (WrongExtents, r"extents returns the shape (7, 3), and (7, 0) is declared"),
+        (MixesRowsInExtents, "rows of a batch touch each other: 1 alone"),
         (CutsGradient, "decode is not differentiable with respect to the latent"),
         (KeepsState, "it draws noise or keeps state"),
         (GivesNan, "encode returns numbers that are not finite"),

@@ -56,6 +56,22 @@ def test_a_segment_is_seen_at_unit_size() -> None:
     assert not torch.allclose(encoder(cloud)[:, :-18], encoder(half)[:, :-18], atol=1e-3)
 
 
+def test_extents_are_the_sizes_that_the_encoder_leaves_out() -> None:
+    """Corners of a box of 2 x 4 x 6, turned and shifted: deviations 1, 2 and 3. A line along x: 0, 0 and 1."""
+    corners = torch.cartesian_prod(*(torch.tensor([-size, size]) for size in (1.0, 2.0, 3.0)))
+    turn, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))
+    line = torch.tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    encoder = SegmentedPointNet((8, 2), (8, 16), (16,), 40).eval()
+    cloud = torch.cat([corners @ turn + 0.7, line])[None].repeat(2, 1, 1)
+    cloud[1, :8] *= 0.5  # the very same features (above)
+    expected = torch.tensor([[1.0, 2.0, 3.0, 0.0, 0.0, 1.0], [0.5, 1.0, 1.5, 0.0, 0.0, 1.0]])
+    torch.testing.assert_close(encoder.extents(cloud), expected, atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(torch.jit.script(encoder).extents(cloud), expected, atol=1e-3, rtol=0.0)
+    # Twice the points of each segment, each of them twice: the same sizes.
+    twice = torch.cat([cloud[:, :8], cloud[:, :8], cloud[:, 8:], cloud[:, 8:]], dim=1)
+    torch.testing.assert_close(encoder.extents(twice), expected, atol=1e-3, rtol=0.0)
+
+
 def test_order_inside_a_segment_is_of_no_matter_and_across_segments_is() -> None:
     cloud = torch.randn(2, 32, 3)
     encoder = _encoder()

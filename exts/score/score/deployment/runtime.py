@@ -183,7 +183,7 @@ class CapsulePolicy(nn.Module):
         """
         noise, own = self.table(self.decisions)
         condition = self.head.plan.encode(self.seen)
-        self.last_unfamiliarity = float(self.head.unfamiliarity(condition)[0])
+        self.last_unfamiliarity = float(self.head.unfamiliarity(condition, self.head.plan.extents(self.seen))[0])
         return self.head(condition, noise, own, self.sampled)[1][0]
 
     @torch.jit.export

@@ -60,7 +60,9 @@ class SupportMeter:
             if chunk is not None and len(rows):
                 self._look(decision, rows[:ROWS], latent, chunk)
                 if self._head.familiarity is not None:
-                    self._distances.append(self._head.unfamiliarity(decision.condition[rows]).cpu())
+                    assert decision.extents is not None
+                    distances = self._head.unfamiliarity(decision.condition[rows], decision.extents[rows])
+                    self._distances.append(distances.cpu())
             return latent, chunk
 
         return Arm(arm.name, act)

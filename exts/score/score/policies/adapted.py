@@ -124,6 +124,7 @@ class AdaptedPolicy(BasePolicy):
             chunk = Chunk(spec.horizon, 0, inner.chunk.executed * wiring.repeat)
         super().__init__(spec, inner.condition_dim, inner.latent_shape, chunk)
         self.inner = inner
+        self.extents_dim = inner.extents_dim
         self.wiring = wiring
         self.first_key = next(iter(spec.observations))
         self.inputs = torch.nn.ModuleList(
@@ -143,16 +144,24 @@ class AdaptedPolicy(BasePolicy):
     @torch.jit.export
     def encode(self, observations: dict[str, Tensor]) -> Tensor:
         """See :meth:`BasePolicy.encode`."""
-        batch = observations[self.first_key].shape[0]
-        windows: dict[str, Tensor] = {}
-        for index, item in enumerate(self.inputs):
-            windows[self.keys[index]] = item(observations, batch)
-        return self.inner.encode(windows)
+        return self.inner.encode(self._own_windows(observations))
 
     @torch.jit.export
     def features(self, condition: Tensor) -> Tensor:
         """See :meth:`BasePolicy.features`."""
         return self.inner.features(condition)
+
+    @torch.jit.export
+    def extents(self, observations: dict[str, Tensor]) -> Tensor:
+        """See :meth:`BasePolicy.extents`."""
+        return self.inner.extents(self._own_windows(observations))
+
+    def _own_windows(self, observations: dict[str, Tensor]) -> dict[str, Tensor]:
+        batch = observations[self.first_key].shape[0]
+        windows: dict[str, Tensor] = {}
+        for index, item in enumerate(self.inputs):
+            windows[self.keys[index]] = item(observations, batch)
+        return windows
 
     @torch.jit.export
     def decode(self, condition: Tensor, latent: Tensor) -> Tensor:

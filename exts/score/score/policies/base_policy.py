@@ -12,15 +12,19 @@ from score.utils.errors import UserError
 class BasePolicy(torch.nn.Module):
     """A frozen policy that turns an observation window and a latent into a chunk of actions.
 
-    ``encode``, ``features`` and ``decode`` are stateless, work on batches whose rows do not touch each other, draw no
-    random numbers, and go through ``torch.jit.script``. ``decode`` is differentiable with respect to condition and
-    latent. The latent is N(0, I) in training, so a standard normal latent gives the policy as it was trained.
+    ``encode``, ``features``, ``extents`` and ``decode`` are stateless, work on batches whose rows do not touch each
+    other, draw no random numbers, and go through ``torch.jit.script``. ``decode`` is differentiable with respect to
+    condition and latent. The latent is N(0, I) in training, so a standard normal latent gives the policy as it was
+    trained.
     :func:`score.policies.contract.contract_problems` checks all of that.
     """
 
     latent_shape: tuple[int, int]
     """Shape (rows, columns) of one latent. Often that of a chunk (H, A), but a policy that denoises rows of the past
     has more rows, and one that pads its actions more columns."""
+
+    extents_dim: int
+    """Numbers that :meth:`extents` returns."""
 
     relative: bool
     """Whether :meth:`reference` is the position that actions are counted from."""
@@ -51,6 +55,7 @@ class BasePolicy(torch.nn.Module):
         self.condition_dim = condition_dim
         self.latent_shape = latent_shape or (spec.horizon, len(spec.actions.names))
         self.chunk = chunk or Chunk(spec.horizon, 0, spec.horizon)
+        self.extents_dim = 0
         self.relative = False
         self.decode_batch = 0
         if self.chunk.rows - self.chunk.first != spec.horizon:
@@ -75,6 +80,17 @@ class BasePolicy(torch.nn.Module):
     def features(self, condition: Tensor) -> Tensor:
         """Return what the steering policy sees of a condition (B, C), shape (B, F): by default all of it."""
         return condition
+
+    @torch.jit.export
+    def extents(self, observations: dict[str, Tensor]) -> Tensor:
+        """Return the sizes of what is seen, shape (B, extents_dim) [m], where the condition leaves them out.
+
+        A policy that looks at shapes alone acts on an object of twice the size as if it were its own; whoever asks
+        whether an observation is like those of training has to know better. By default nothing, (B, 0).
+        """
+        for window in observations.values():
+            return window.flatten(1)[:, :0]
+        return torch.zeros(0, 0)
 
     @torch.jit.export
     def reference(self, condition: Tensor) -> Tensor:

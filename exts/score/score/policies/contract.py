@@ -63,6 +63,7 @@ def _shape_problems(policy: BasePolicy, windows: dict[str, Tensor], latent: Tens
         return problems
     features = policy.features(condition)
     problems += _tensor_problems("features", features, (batch, features.shape[-1]))
+    problems += _tensor_problems("extents", policy.extents(windows), (batch, policy.extents_dim))
     return problems + _tensor_problems(
         "decode", policy.decode(condition, latent), (batch, policy.spec.horizon, actions)
     )
@@ -127,11 +128,12 @@ def _script_problems(
     return wrong
 
 
-def _run(policy: Any, windows: dict[str, Tensor], latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Condition, features and actions."""
+def _run(policy: Any, windows: dict[str, Tensor], latent: Tensor) -> tuple[Tensor, ...]:
+    """Condition, features and actions, and the extents where there are any."""
     with torch.no_grad():
-        condition = policy.encode(windows)
-        return condition, policy.features(condition), policy.decode(condition, latent)
+        condition, extents = policy.encode(windows), policy.extents(windows)
+        found = (condition, policy.features(condition), policy.decode(condition, latent))
+    return (*found, extents) if extents.shape[1] else found
 
 
 def _agree(parts: Sequence[Tensor], wholes: Sequence[Tensor]) -> bool:

@@ -62,6 +62,11 @@ class PointNet(torch.nn.Module):
             pooled = torch.cat([self._pool(group) for group in points.split(self.cpu_group)])
         return self.norm(self.global_mlp(pooled))
 
+    @torch.jit.export
+    def extents(self, points: Tensor) -> Tensor:
+        """Nothing, (B, 0): sizes are among the features."""
+        return points[:, 0, :0]
+
     def _pool(self, points: Tensor) -> Tensor:
         # Flat, as a Linear layer on three axes returns a view, and gradients through in-place ReLUs on views are slow.
         features = self.point_mlp(points.reshape(-1, 3)).view(points.shape[0], points.shape[1], -1)
@@ -136,6 +141,26 @@ class SegmentedPointNet(torch.nn.Module):
     def difference_dim(segments: tuple[int, ...]) -> int:
         """Numbers of the embedding that are centroid differences."""
         return 3 * len(SEGMENT_SCALES) * (len(segments) - 1)
+
+    @torch.jit.export
+    def extents(self, points: Tensor) -> Tensor:
+        """Return the sizes that :meth:`forward` takes out of the segments: deviations along their principal axes.
+
+        Args:
+            points: Coordinates [m], shape (B, P, 3).
+
+        Returns:
+            Shape (B, 3 S) [m], of each segment the smallest first.
+        """
+        sizes: list[Tensor] = []
+        start = 0
+        for end in segment_ends(self.segments, points.shape[1]):
+            segment = points[:, start:end]
+            shape = segment - segment.mean(dim=1, keepdim=True)
+            covariance = shape.mT @ shape / float(end - start)
+            sizes.append(torch.linalg.eigvalsh(covariance).clamp_min(0.0).sqrt())
+            start = end
+        return torch.cat(sizes, dim=-1)
 
     def forward(self, points: Tensor) -> Tensor:
         """Encode clouds.

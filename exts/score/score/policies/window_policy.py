@@ -72,6 +72,7 @@ class WindowPolicy(BasePolicy):
         axes = torch.eye(action_dim) if action_axes is None else action_axes.detach().clone().float()
         self.register_buffer("action_axes", checked_axes(axes, action_dim, "action_axes"))
         self.encoder = _make_encoder(spec, network, features.cloud_key)
+        self.extents_dim = 3 * len(network.segments) if features.cloud_key else 0
         self.compression = float(network.action_compression)
         self.relative = spec.actions.relative_to is not None
         # Slice of the condition and of its statistic that holds the newest frame of the reference observation.
@@ -104,6 +105,14 @@ class WindowPolicy(BasePolicy):
         assert self.cloud_normaliser is not None
         embedding = self.encoder(self.cloud_normaliser(cloud))
         return torch.cat([embedding, self.feature_normaliser(self.windows(observations))], dim=-1)
+
+    @torch.jit.export
+    def extents(self, observations: dict[str, Tensor]) -> Tensor:
+        """See :meth:`BasePolicy.extents`: of the segments of the cloud."""
+        if self.encoder is not None:
+            return self.encoder.extents(self.windows.cloud(observations))
+        else:
+            return self.windows(observations)[:, :0]
 
     def sample(self, condition: Tensor, latent: Tensor) -> Tensor:
         """Return what the sampler makes of a latent: a normalised chunk, shape (B, H, A)."""

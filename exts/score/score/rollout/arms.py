@@ -46,6 +46,8 @@ class Decision:
     """Index of each row's decision in its episode, (N,), int64, on the CPU."""
     seed: int = 0
     """Seed of the evaluation."""
+    extents: torch.Tensor | None = None
+    """:meth:`~score.policies.base_policy.BasePolicy.extents` of what was seen, (N, extents_dim)."""
 
     def own_noise(self, size: int) -> torch.Tensor:
         """Draw N(0, 1) numbers (N, size) that an arm needs beside the noise, from a stream of their own."""

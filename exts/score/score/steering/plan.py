@@ -113,6 +113,11 @@ class Plan(torch.nn.Module):
         return self.base.encode(observations)
 
     @torch.jit.export
+    def extents(self, observations: dict[str, Tensor]) -> Tensor:
+        """Return the sizes (B, extents_dim) of what is seen in observation windows, see the base policy."""
+        return self.base.extents(observations)
+
+    @torch.jit.export
     def features(self, condition: Tensor) -> Tensor:
         """Return what a network that chooses codes sees of a condition (B, C), shape (B, F)."""
         return self.base.features(condition)
@@ -188,11 +193,16 @@ class SteeringHead(torch.nn.Module):
         self.familiarity = familiarity
 
     @torch.jit.export
-    def unfamiliarity(self, condition: Tensor) -> Tensor:
-        """How far conditions (B, C) are from those of training, shape (B,): 1 is the limit, 0 if it is not known."""
+    def unfamiliarity(self, condition: Tensor, extents: Tensor) -> Tensor:
+        """How far observations are from those of training, shape (B,): 1 is the limit, 0 if it is not known.
+
+        Args:
+            condition: Their conditions, shape (B, C).
+            extents: The sizes of what they show, :meth:`Plan.extents`, shape (B, extents_dim).
+        """
         if self.familiarity is None:
             return torch.zeros(condition.shape[0], device=condition.device)
-        return self.familiarity(self.plan.features(condition))
+        return self.familiarity(self.plan.features(condition), extents)
 
     def forward(self, condition: Tensor, noise: Tensor, own: Tensor, sample: bool) -> tuple[Tensor, Tensor]:
         """Make one decision.

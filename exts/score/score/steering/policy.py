@@ -124,6 +124,6 @@ def _make_head(
     )
     require_network(path, state.get("actor_state_dict"), actor)
     actor.load_state_dict(state["actor_state_dict"])
-    width, where = identity["condition_dim"], f"--checkpoint: {path}"
-    familiarity = load_familiarity(state["score"].get("familiarity"), width, where)
+    widths, where = (identity["condition_dim"], base_policy.extents_dim), f"--checkpoint: {path}"
+    familiarity = load_familiarity(state["score"].get("familiarity"), widths, where)
     return head_of(actor, plan, identity["chunk_steps"], identity["method"], state["iter"], familiarity)

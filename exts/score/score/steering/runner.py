@@ -199,8 +199,8 @@ class SteeringRunner(OnPolicyRunner):
         self.completed = state["iter"]
         self.best = EvaluationScore(**header["best"]) if header["best"] else None
         self.last = EvaluationScore(**header["last"]) if header["last"] else None
-        width = self.identity["condition_dim"]
-        self._familiarity = load_familiarity(header.get("familiarity"), width, f"--checkpoint: {path}")
+        widths = self.identity["condition_dim"], self.env.plan.base.extents_dim
+        self._familiarity = load_familiarity(header.get("familiarity"), widths, f"--checkpoint: {path}")
         self.env.env_steps = header["totals"]["env_steps"]
         self.env.decisions = header["totals"]["decisions"]
         self.logger.load_state(header["logger"])
