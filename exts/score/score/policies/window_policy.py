@@ -196,7 +196,7 @@ class WindowPolicy(BasePolicy):
         return error.mean()
 
 
-def _make_encoder(spec: PolicySpec, network: EncoderCfg, cloud_key: str) -> torch.nn.Module | None:
+def _make_encoder(spec: PolicySpec, network: EncoderCfg, cloud_key: str) -> PointNet | SegmentedPointNet | None:
     if not cloud_key:
         return None
     if not network.segments:
