@@ -178,6 +178,14 @@ class HandEnvCfg(TaskEnvCfg):
     success_ends: bool = True
     """Whether success ends the episode. False is as published: stages pay in every step, success counts at the end."""
 
+    def show_one_frame(self) -> None:
+        """Show the policy the present joint angles alone, no past ones and no past targets.
+
+        From a longer window and past targets a clone goes on as it moves, and hardly looks at the bodies.
+        """
+        self.observations.policy.joint_pos.history_length = 0
+        self.observations.policy.joint_pos_target = None
+
     def half_turned(self) -> tuple[str, ...]:
         """Objects that also lie the other way round, half of the time."""
         return ()

@@ -58,9 +58,7 @@ class TabletopEnvCfg(HandEnvCfg):
         """
         self.scene_file = str(scene_file(scene))
         self.observations.policy.point_cloud = hand_cloud(segments)
-        # One frame: from a longer window and past targets a clone goes on as it moves, and hardly looks at the bodies.
-        self.observations.policy.joint_pos.history_length = 0
-        self.observations.policy.joint_pos_target = None
+        self.show_one_frame()
         bodies = {name: entity for name, (entity, _) in segments.items()}
         self.observations.critic.true_state = ObservationTermCfg(func=BodiesTrueState, params={"bodies": bodies})
 
