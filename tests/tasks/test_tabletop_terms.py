@@ -165,24 +165,6 @@ def test_a_ball_that_stays_in_the_big_cup(ball: Any, velocity: Any, cup: Any, bi
     assert bool(ball_pour.ball_poured(env, max_speed=0.3)) is expected
 
 
-@pytest.mark.parametrize(
-    ("ball", "cup_quat", "expected"),
-    [
-        ((0.55, 0.16, 0.15), tipped(75.0), True),  # 40 mm from the axis
-        ((0.55, 0.18, 0.15), tipped(75.0), False),  # 60 mm
-        ((0.55, 0.16, 0.09), tipped(75.0), False),  # 10 mm under the rim
-        ((0.55, 0.16, 0.15), tipped(65.0), False),  # not tipped far enough
-        ((math.nan, 0.16, 0.15), tipped(75.0), False),
-    ],
-)
-def test_a_pour_that_is_aimed(ball: Any, cup_quat: Any, expected: bool) -> None:
-    env: Any = HandMadeEnv()
-    env.put("bin", (0.55, 0.12, 0.05))
-    env.put("cup", (0.5, 0.1, 0.3), cup_quat)
-    env.put("ball", ball)
-    assert bool(ball_pour.ball_aimed(env, radius=0.05)) is expected
-
-
 # --- SCORE-BulbScrew-v0
 def lamp(angle: float) -> Any:
     env: Any = HandMadeEnv()

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 CUP, BIN, BALL = SceneEntityCfg("cup"), SceneEntityCfg("bin"), SceneEntityCfg("ball")
 BIN_RADIUS, BIN_HALF_HEIGHT = 0.050, 0.050
 """Inner radius and half the height of the big cup [m]."""
-TIPPED = 0.342
-"""Cosine of 70 degrees: the small cup pours, or is about to."""
 UPRIGHT = 0.866
 """Cosine of 30 degrees: the big cup stands while it leans by less."""
 
@@ -31,16 +29,6 @@ UPRIGHT = 0.866
 def cup_risen(env: ManagerBasedRLEnv, low: float) -> torch.Tensor:
     """Where the small cup, in the hand, is this far over where it stood, m, (N,) bool."""
     return (rise(env, CUP) >= low) & in_hand(body_in_palm(env, CUP))
-
-
-def ball_aimed(env: ManagerBasedRLEnv, radius: float) -> torch.Tensor:
-    """Where the small cup is tipped, and the ball over the rim of the big one and this near to its axis, m, (N,) bool.
-
-    At 10 Hz a ball that falls is seen once or never; in a cup that is tipped so far it is about to.
-    """
-    local = points_in(body_pose_e(env, BIN), body_state_e(env, BALL)[0][:, None])[:, 0]
-    over = (local[:, :2].norm(dim=-1) < radius) & (local[:, 2] > BIN_HALF_HEIGHT)
-    return over & tilted(env, CUP, TIPPED)
 
 
 def ball_poured(env: ManagerBasedRLEnv, max_speed: float) -> torch.Tensor:
@@ -61,9 +49,6 @@ class BallPourEnvCfg(TabletopEnvCfg):
         self.handle("cup", friction=(0.3, 0.7))
         self.handle("ball", friction=(0.2, 0.4), mass=None)
         self.stage("grasped", 1.0, cup_risen, low=0.04)
-        # A pour that misses is worth the more, the less it misses: most failures are poured beside.
-        self.stage("near_miss", 1.0, ball_aimed, radius=0.10)
-        self.stage("aimed", 2.0, ball_aimed, radius=0.05)
         self.succeed(ball_poured, max_speed=0.3)
         self.lose("cup", CUP)
         self.lose("ball", BALL, max_distance=1.5)
