@@ -202,9 +202,9 @@ def test_a_palm_is_tipped_towards_a_direction() -> None:
 
 def test_a_task_without_a_base_policy_says_how_to_make_one() -> None:
     with pytest.raises(UserError) as caught:
-        shipped_base_policy("SCORE-CardPick-v0")
+        shipped_base_policy("SCORE-BallPour-v0")
     message = str(caught.value)
     assert "\n" not in message
     assert "ships no base policy" in message
-    assert "scripts/collect.py --task SCORE-CardPick-v0" in message
+    assert "scripts/collect.py --task SCORE-BallPour-v0" in message
     assert "scripts/pretrain.py" in message
