@@ -17,7 +17,8 @@ from score_assets import base_policy_dir
 from score_tasks.kit import cloud
 from score_tasks.kit.cloud import KnownSegmentCfg, SegmentedCloud, set_calibration
 
-TASKS = ("SCORE-Insert-v0", "SCORE-BottleGrasp-v0", "SCORE-CupGrasp-v0", "SCORE-CubePinch-v0")
+NAMES = ("Insert", "BottleGrasp", "CupGrasp", "CubePinch", "CardPick", "SoccerPush", "DishrackPlace", "BulbScrew")
+TASKS = tuple(f"SCORE-{name}-v0" for name in NAMES)
 NUM_ENVS = 8
 
 
