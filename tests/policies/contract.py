@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from score.policies import BasePolicy
 from score.policies.contract import contract_problems, random_inputs
+from score.utils.torchscript import load_checked
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
@@ -32,6 +34,11 @@ class PolicyContract:
         actions = policy.decode(policy.encode(windows), latent)
         assert actions.shape == (4, policy.spec.horizon, len(policy.spec.actions.names))
         torch.testing.assert_close(scripted.decode(scripted.encode(windows), latent), actions)
+
+    def test_as_torchscript_it_has_only_what_a_capsule_may(self, policy: BasePolicy) -> None:
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(policy), buffer)
+        load_checked(buffer.getvalue(), "policy.pt", ("encode", "decode", "extents"), stateful=True)
 
     @pytest.mark.parametrize("size", [0, 1, 3, 7, 8])
     def test_batches_of_rows_give_the_same_actions(
