@@ -85,8 +85,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert parts.measurements == whole.measurements
     assert (parts.bundle / "policy.safetensors").read_bytes() == (whole.bundle / "policy.safetensors").read_bytes()
     events = EventAccumulator(str(parts.training)).Reload()
-    # Two files of one process and one second are read by their counters as texts, "10" before "9".
-    assert sorted(scalar.step for scalar in events.Scalars("loss/validation")) == [4, 8, 12]
+    # In the order of writing: two files of one process and second are read by name, in which "10" is before "9".
+    written = sorted(events.Scalars("loss/validation"), key=lambda scalar: scalar.wall_time)
+    assert [scalar.step for scalar in written] == [4, 8, 12]
 
 
 def test_resume_refuses_other_settings_other_data_and_damage(data: DemonstrationSet, tmp_path: Path) -> None:

@@ -60,8 +60,9 @@ class SupportMeter:
             if chunk is not None and len(rows):
                 self._look(decision, rows[:ROWS], latent, chunk)
                 if self._head.familiarity is not None:
-                    assert decision.extents is not None
-                    distances = self._head.unfamiliarity(decision.condition[rows], decision.extents[rows])
+                    assert decision.windows is not None
+                    extents = self._head.plan.extents(decision.windows)
+                    distances = self._head.unfamiliarity(decision.condition[rows], extents[rows])
                     self._distances.append(distances.cpu())
             return latent, chunk
 

@@ -158,7 +158,7 @@ class SegmentedPointNet(torch.nn.Module):
             segment = points[:, start:end]
             shape = segment - segment.mean(dim=1, keepdim=True)
             covariance = shape.mT @ shape / float(end - start)
-            sizes.append(torch.linalg.eigvalsh(covariance).clamp_min(0.0).sqrt())
+            sizes.append(torch.linalg.eigh(covariance)[0].clamp_min(0.0).sqrt())
             start = end
         return torch.cat(sizes, dim=-1)
 

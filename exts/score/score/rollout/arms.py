@@ -46,8 +46,8 @@ class Decision:
     """Index of each row's decision in its episode, (N,), int64, on the CPU."""
     seed: int = 0
     """Seed of the evaluation."""
-    extents: torch.Tensor | None = None
-    """:meth:`~score.policies.base_policy.BasePolicy.extents` of what was seen, (N, extents_dim)."""
+    windows: dict[str, torch.Tensor] | None = None
+    """The observation windows that the condition was made of, by name, N rows each; for those who watch an arm."""
 
     def own_noise(self, size: int) -> torch.Tensor:
         """Draw N(0, 1) numbers (N, size) that an arm needs beside the noise, from a stream of their own."""

@@ -182,8 +182,7 @@ class _Run:
         condition = self.base_policy.encode(windows)
         episodes, indices = queue.episodes[rows], queue.decisions[rows]
         noise = latent_noise(self.base_policy.latent_shape, self.seed, episodes, indices, condition.device)
-        extents = self.base_policy.extents(windows)
-        latent, chunk = self.arm.act(Decision(condition, noise, episodes, indices, self.seed, extents))
+        latent, chunk = self.arm.act(Decision(condition, noise, episodes, indices, self.seed, windows))
         if chunk is None:
             chunk = self.base_policy.decode_all(condition, latent)
         latent, chunk = latent[:count], chunk[:count]

@@ -162,8 +162,8 @@ class FeatureRecorder:
 
         def act(decision: Decision) -> tuple[Tensor, Tensor | None]:
             rows = decision.episodes != NOBODY
-            features, extents = self._plan.features(decision.condition), decision.extents
-            assert extents is not None
+            assert decision.windows is not None
+            features, extents = self._plan.features(decision.condition), self._plan.extents(decision.windows)
             self._features.append(features[rows.to(features.device)].float().cpu())
             self._extents.append(extents[rows.to(extents.device)].float().cpu())
             self._episodes.append(decision.episodes[rows].clone())
@@ -200,7 +200,7 @@ def load_familiarity(values: Mapping[str, Any] | None, widths: tuple[int, int], 
     """
     if values is None:
         return None
-    kept, extents = (dict(values), None) if isinstance(values, Mapping) else ({}, None)
+    kept, extents = dict(values) if isinstance(values, Mapping) else {}, None
     if _EXTENTS in kept:
         extents = _load_distance(kept.pop(_EXTENTS), widths[1], f"{where}: familiarity.{_EXTENTS}")
     return Familiarity(_load_distance(kept, widths[0], f"{where}: familiarity"), extents)

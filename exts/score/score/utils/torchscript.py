@@ -26,32 +26,32 @@ TupleSlice TupleUnpack Uninitialized device dtype is_cpu is_cuda is_nested isins
 shape type unchecked_cast unchecked_unwrap_optional
 """
 _ATEN = """
-Bool Float FloatImplicit Int IntImplicit ScalarImplicit __and__ __contains__ __derive_index __getitem__ __is__ __isnot__
-__not__ __or__ __range_length _convolution _native_multi_head_attention _set_item _transformer_encoder_layer_fwd abs
-acos acosh adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d add addbmm addcdiv addcmul
-addmm addmv alias all amax amin aminmax and any append arange argmax argmin argsort asin asinh atan atan2 atanh
-avg_pool1d avg_pool2d avg_pool3d baddbmm batch_norm bilinear bitwise_and bitwise_not bitwise_or bitwise_xor bmm
-broadcast_tensors broadcast_to bucketize cat cdist ceil celu chunk clamp clamp_max clamp_min clip clone complex concat
-conj constant_pad_nd contiguous conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d copy copy_ cos
-cosh cosine_similarity cross cummax cummin cumprod cumsum deg2rad det detach diag diag_embed diagonal diff dim div
-divide dot dropout einsum elu embedding eq equal erf erfc exp exp2 expand expand_as expm1 extend eye feature_dropout
-fill fill_ flatten flip floor floor_divide floordiv fmod format frac full full_like gather ge gelu get glu grid_sampler
-group_norm gru gt hardshrink hardsigmoid hardswish hardtanh hypot im2col imag index index_add index_copy index_fill
-index_put index_select inner insert instance_norm inverse is_autocast_enabled is_contiguous is_floating_point
-is_grad_enabled isfinite isinf isnan item items keys kron layer_norm le leaky_relu len lerp lift_fresh linalg_cross
-linalg_det linalg_eigh linalg_eigvalsh linalg_inv linalg_matrix_norm linalg_norm linalg_pinv linalg_qr linalg_solve
-linalg_svd linalg_vector_norm linear linspace list log log10 log1p log2 log_softmax logaddexp logical_and logical_not
-logical_or logical_xor logit logspace logsumexp lstm lt mT masked_fill masked_scatter masked_select matmul matrix_exp
-max max_pool1d max_pool2d max_pool3d maximum mean median meshgrid min minimum mish mm moveaxis movedim mul multiply mv
-nan_to_num narrow ne neg negative new_full new_ones new_zeros nonzero norm not numel one_hot ones ones_like or outer pad
-permute pixel_shuffle pixel_unshuffle polar pop pow prelu prod rad2deg real reciprocal reflection_pad1d reflection_pad2d
-relu relu6 remainder repeat repeat_interleave replication_pad1d replication_pad2d reshape reshape_as rms_norm roll rot90
-round rsqrt rsub scaled_dot_product_attention scatter scatter_add searchsorted select select_scatter selu sgn sigmoid
-sign silu sin sinc sinh size slice slice_scatter softmax softmin softplus softshrink sort split split_with_sizes sqrt
-square squeeze stack std std_mean str sub subtract sum swapaxes t take_along_dim tan tanh tensor tensor_split tensordot
-threshold tile to topk transpose tril triu true_divide trunc type_as unbind unflatten unfold unsqueeze
-upsample_bicubic2d upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d values var var_mean
-vector_norm view view_as warn where zeros zeros_like
+Bool Float FloatImplicit Int IntImplicit ScalarImplicit __and__ __contains__ __derive_index __getitem__ __is__
+__isnot__ __not__ __or__ __range_length _convolution _native_multi_head_attention _set_item
+_transformer_encoder_layer_fwd abs acos acosh adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d
+adaptive_max_pool2d add addbmm addcdiv addcmul addmm addmv alias all amax amin aminmax and any append arange argmax
+argmin argsort asin asinh atan atan2 atanh avg_pool1d avg_pool2d avg_pool3d baddbmm batch_norm bilinear bitwise_and
+bitwise_not bitwise_or bitwise_xor bmm broadcast_tensors broadcast_to bucketize cat cdist ceil celu chunk clamp
+clamp_max clamp_min clip clone complex concat conj constant_pad_nd contiguous conv1d conv2d conv3d conv_transpose1d
+conv_transpose2d conv_transpose3d copy copy_ cos cosh cosine_similarity cross cummax cummin cumprod cumsum deg2rad det
+detach diag diag_embed diagonal diff dim div divide dot dropout einsum elu embedding eq equal erf erfc exp exp2 expand
+expand_as expm1 extend eye feature_dropout fill fill_ flatten flip floor floor_divide floordiv fmod format frac full
+full_like gather ge gelu get glu grid_sampler group_norm gru gt hardshrink hardsigmoid hardswish hardtanh hypot im2col
+imag index index_add index_copy index_fill index_put index_select inner insert instance_norm inverse
+is_autocast_enabled is_contiguous is_floating_point is_grad_enabled isfinite isinf isnan item items keys kron
+layer_norm le leaky_relu len lerp lift_fresh linalg_cross linalg_det linalg_eigh linalg_inv linalg_matrix_norm
+linalg_norm linalg_pinv linalg_qr linalg_solve linalg_svd linalg_vector_norm linear linspace list log log10 log1p log2
+log_softmax logaddexp logical_and logical_not logical_or logical_xor logit logspace logsumexp lstm lt mT masked_fill
+masked_scatter masked_select matmul matrix_exp max max_pool1d max_pool2d max_pool3d maximum mean median meshgrid min
+minimum mish mm moveaxis movedim mul multiply mv nan_to_num narrow ne neg negative new_full new_ones new_zeros nonzero
+norm not numel one_hot ones ones_like or outer pad permute pixel_shuffle pixel_unshuffle polar pop pow prelu prod
+rad2deg real reciprocal reflection_pad1d reflection_pad2d relu relu6 remainder repeat repeat_interleave
+replication_pad1d replication_pad2d reshape reshape_as rms_norm roll rot90 round rsqrt rsub scaled_dot_product_attention
+scatter scatter_add searchsorted select select_scatter selu sgn sigmoid sign silu sin sinc sinh size slice slice_scatter
+softmax softmin softplus softshrink sort split split_with_sizes sqrt square squeeze stack std std_mean str sub subtract
+sum swapaxes t take_along_dim tan tanh tensor tensor_split tensordot threshold tile to topk transpose tril triu
+true_divide trunc type_as unbind unflatten unfold unsqueeze upsample_bicubic2d upsample_bilinear2d upsample_linear1d
+upsample_nearest1d upsample_nearest2d values var var_mean vector_norm view view_as warn where zeros zeros_like
 """
 ALLOWED = frozenset([f"prim::{name}" for name in _PRIM.split()] + [f"aten::{name}" for name in _ATEN.split()])
 """Operators that compute with tensors. One that works in place (``add_``) is allowed where the plain one is."""
