@@ -34,21 +34,21 @@ OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 class Habits(HandHabits):
     """Habits of pouring."""
 
-    before: tuple[float, float, float] = (0.030, 0.030, 0.030)
+    before: tuple[float, float, float] = (0.034, 0.034, 0.034)
     """How far before the middle of the big cup the grip stands: the ball falls beside the hand."""
-    tip: tuple[float, float, float] = (math.radians(110.0),) * 3
+    tip: float = math.radians(110.0)
     """How far the cup is tipped."""
     tip_rate: float = 0.07
-    """Turn per control step while tipping."""
-    lift: tuple[float, float, float] = (0.011, 0.011, 0.011)
+    """Turn per control step while tipping: at 0.10 a smooth and heavy cup turns in the hand."""
+    lift: float = 0.011
     """Path per control step while lifting: at 0.025 a smooth and heavy cup slips by 12 mm, and falls when tipped."""
-    carry: float = 0.018
+    carry: float = 0.022
     """Path per control step while carrying."""
-    near_enough: tuple[float, float, float] = (0.02, 0.02, 0.02)
-    """Distance from the place at which it begins to tip: a hasty one tips while it still moves."""
+    near_enough: float = 0.02
+    """Distance from the place at which it begins to tip."""
     patience: float = 10.0
     """Control steps of closing before it lifts."""
-    force: float = 8.0
+    force: float = 10.0
     """Force of a finger that the closed hand aims at [N]."""
 
 
@@ -57,21 +57,18 @@ class BallPourDemonstrator(HandDemonstrator):
 
     center = AROUND.center
     habits = Habits(
-        care_probability=(0.25, 0.30, 0.45),
-        aim_bias=(0.015, 0.0),
+        care_probability=(0.20, 0.30, 0.50),
+        aim_bias=(0.006, 0.0),
         aim_std=0.004,
-        pace=(0.7, 1.6),
+        pace=(0.95, 1.2),
         tremor_std=0.0006,
-        before=(0.060, 0.048, 0.030),
-        tip=(math.radians(95.0), math.radians(102.0), math.radians(110.0)),
-        lift=(0.025, 0.018, 0.011),
-        near_enough=(0.06, 0.03, 0.02),
+        before=(0.100, 0.070, 0.034),
     )
 
     def make_phases(self) -> Sequence[Phase]:
         """Over the cup, down, close, lift, carry, tip, wait."""
         fast, level, leaning = self.ahead, lambda: self._level, lambda: self._tipping(LEAN)
-        lift, carry = lambda: fast(1.0) * self.by_care(self.habits.lift), lambda: fast(self.habits.carry)
+        lift, carry = lambda: fast(self.habits.lift), lambda: fast(self.habits.carry)
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self.table(AROUND.squeezed(self.habits.force))
         return (
             HandPhase("over", lambda: self._take(0.07), fast, self._above, "down", rot=level, hand=opened),
@@ -86,12 +83,10 @@ class BallPourDemonstrator(HandDemonstrator):
     def draw(self) -> None:
         """Draw where and how far it tips, and the posture for it."""
         super().draw()
-        h = self.habits
-        self._level = self.turned(YAW)
-        self._before, self._tip = self.by_care(h.before), self.by_care(h.tip)
-        self._near_enough = self.by_care(h.near_enough)
+        self._level, self._before = self.turned(YAW), self.by_care(self.habits.before)
         self._sees()
-        self.rest = self.posture(self._pouring_place(), self._leaning(self._tip), starts=32)
+        tipped = self._leaning(torch.full_like(self.pace, self.habits.tip))
+        self.rest = self.posture(self._pouring_place(), tipped, starts=32)
 
     def look(self) -> None:
         """Look at both cups, and at how far the palm leans."""
@@ -109,7 +104,7 @@ class BallPourDemonstrator(HandDemonstrator):
     def _tipping(self, most: float = math.pi) -> torch.Tensor:
         """Return the palm on its way to be tipped, at most so far."""
         rate = self.habits.lead * self.habits.tip_rate * self.pace
-        return self._leaning(torch.minimum(self._lean + rate, self._tip).clamp(max=most))
+        return self._leaning((self._lean + rate).clamp(max=min(most, self.habits.tip)))
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
@@ -139,7 +134,7 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _carried(self) -> torch.Tensor:
         away = (self._pouring_place() - self.grip).norm(dim=-1)
-        return (away < self._near_enough) | (self.steps > 40)
+        return (away < self.habits.near_enough) | (self.steps > 40)
 
     def _tipped(self) -> torch.Tensor:
-        return (self._lean > self._tip - 0.1) | (self.steps > 40)
+        return (self._lean > self.habits.tip - 0.1) | (self.steps > 40)
