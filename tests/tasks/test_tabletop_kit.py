@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -30,6 +31,7 @@ from score_tasks.kit.actions import SafeJointPositionAction, SafeJointPositionAc
 from score_tasks.kit.frames import body_lin_vel
 from score_tasks.kit.hand_demonstrator import tilted_palm
 from score_tasks.kit.props import Prop, box, write_prop
+from score_tasks.kit.registration import register_task
 from score_tasks.kit.rewards import some_target_rate_l2
 from score_tasks.tabletop.props import PROPS
 
@@ -201,10 +203,15 @@ def test_a_palm_is_tipped_towards_a_direction() -> None:
 
 
 def test_a_task_without_a_base_policy_says_how_to_make_one() -> None:
-    with pytest.raises(UserError) as caught:
-        shipped_base_policy("SCORE-BallPour-v0")
+    register_task("Untrained", "score_tasks.tabletop", "SoccerPush", base_policy="untrained", family="soccer_push")
+    try:
+        with pytest.raises(UserError) as caught:
+            shipped_base_policy("SCORE-Untrained-v0")
+    finally:
+        for task in ("SCORE-Untrained-v0", "SCORE-Untrained-Real-v0"):
+            del gym.registry[task]
     message = str(caught.value)
     assert "\n" not in message
     assert "ships no base policy" in message
-    assert "scripts/collect.py --task SCORE-BallPour-v0" in message
+    assert "scripts/collect.py --task SCORE-Untrained-v0" in message
     assert "scripts/pretrain.py" in message
