@@ -54,6 +54,6 @@ class CubePinchDemonstrator(GraspDemonstrator):
     habits = Habits(
         symmetry=4,
         aim_bias=(0.004, -0.005),
-        care_probability=(0.2, 0.38, 0.42),
-        shallow=(0.040, 0.032, 0.002),
+        care_probability=(0.2, 0.25, 0.55),
+        shallow=(0.046, 0.040, 0.002),
     )
