@@ -34,7 +34,9 @@ OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 class Habits(HandHabits):
     """Habits of pouring."""
 
-    before: tuple[float, float, float] = (0.034, 0.034, 0.034)
+    shallow: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Height over the planned contacts at which it closes the hand: above the rim there is nothing to hold."""
+    before: float = 0.034
     """How far before the middle of the big cup the grip stands: the ball falls beside the hand."""
     tip: float = math.radians(110.0)
     """How far the cup is tipped."""
@@ -57,12 +59,12 @@ class BallPourDemonstrator(HandDemonstrator):
 
     center = AROUND.center
     habits = Habits(
-        care_probability=(0.20, 0.30, 0.50),
+        care_probability=(0.15, 0.25, 0.60),
         aim_bias=(0.006, 0.0),
         aim_std=0.004,
         pace=(0.95, 1.2),
         tremor_std=0.0006,
-        before=(0.100, 0.070, 0.034),
+        shallow=(0.042, 0.034, 0.0),
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -83,7 +85,7 @@ class BallPourDemonstrator(HandDemonstrator):
     def draw(self) -> None:
         """Draw where and how far it tips, and the posture for it."""
         super().draw()
-        self._level, self._before = self.turned(YAW), self.by_care(self.habits.before)
+        self._level, self._shallow = self.turned(YAW), self.by_care(self.habits.shallow)
         self._sees()
         tipped = self._leaning(torch.full_like(self.pace, self.habits.tip))
         self.rest = self.posture(self._pouring_place(), tipped, starts=32)
@@ -108,12 +110,13 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
-        return self._cup + self.table((0.0, 0.0, GRIP + hover))
+        up = self.table((0.0, 0.0, 1.0))
+        return self._cup + (GRIP + hover + self._shallow)[:, None] * up
 
     def _pouring_place(self) -> torch.Tensor:
         """Where the grip stands to pour: before the middle of the big cup as it seems to be, m."""
         mouth = self.table((math.cos(MOUTH), math.sin(MOUTH)))
-        place = self._bin[:, :2] + self.aim - self._before[:, None] * mouth
+        place = self._bin[:, :2] + self.aim - self.habits.before * mouth
         return torch.cat((place, torch.full_like(place[:, :1], CARRY)), dim=-1)
 
     def _above(self) -> torch.Tensor:
