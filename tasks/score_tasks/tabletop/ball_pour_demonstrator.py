@@ -83,7 +83,7 @@ class BallPourDemonstrator(HandDemonstrator):
         )
 
     def draw(self) -> None:
-        """Draw where and how far it tips, and the posture for it."""
+        """Draw how high it closes the hand; find the posture for the tipped cup."""
         super().draw()
         self._level, self._shallow = self.turned(YAW), self.by_care(self.habits.shallow)
         self._sees()
@@ -110,8 +110,8 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
-        up = self.table((0.0, 0.0, 1.0))
-        return self._cup + (GRIP + hover + self._shallow)[:, None] * up
+        height = GRIP + hover + self._shallow
+        return self._cup + height[:, None] * self.table((0.0, 0.0, 1.0))
 
     def _pouring_place(self) -> torch.Tensor:
         """Where the grip stands to pour: before the middle of the big cup as it seems to be, m."""
