@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--search", metavar="NAME,...", help="constants: racing (with --all_arms), cem_zero, cem_normal, all, none")
     add("--search_episodes", type=int, default=512, metavar="N", help="budget of each search (default: 512)")
     add("--tries", type=int, default=0, metavar="N", help="split arms by N tries of the base policy at each start")
+    add("--contact_forces", action="store_true", help="also report contact forces, where the task senses them")
     add("--output", type=Path, metavar="FILE.json", help="report (default: in the folder of the run)")
     add("--base_results", type=Path, metavar="FILE", help="where the base policy's episodes are found, or kept")
     add("--resume", action=choice, default=True, help="continue an interrupted evaluation (default)")
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Writes {cfg.output} and {picture}; finished episodes are kept in {cfg.partial_path} until then")
     device = ranks.own_device(args.device)
     options = task_options(args, overrides, num_envs=num_envs // ranks.count(), device=device)
+    options |= {"contact_forces": True} if args.contact_forces else {}
     with ranks.process_group(device), open_task(**options) as task, console_progress() as progress:
         base_policy, steering = artefacts.load_policies(bundle, checkpoint, task)
         chunk_steps = (steering or task.agent_cfg.steering).chunk_steps

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Effort, jerk and ways of arms, by hand; and that evaluations record every step but the one that ends an episode."""
+"""Effort, jerk, contact force and ways of arms, by hand; that evaluations record all steps but an episode's last."""
 
 from __future__ import annotations
 
@@ -34,7 +34,36 @@ def test_effort_and_jerk_by_hand() -> None:
     # Of what is measured, y: (9, .5, 0, 0): 0 - 0 + 1.5 - 9 = -7.5, x: 1 - 0 + 0 - 9 = -8; x (0, 0, 1, 3): 3 - 3 = 0,
     # y (.5, 0, 0, .2): .2 - .5 = -.3. Median of 8 and 0.3.
     assert plain["jerk"][0] == pytest.approx(4.15)
-    assert loads_of([], 1.0, True) == {"effort": None, "jerk": None}
+    assert loads_of([], 1.0, True) == {"effort": None, "jerk": None, "contact": None}
+
+
+def test_contact_forces_by_hand() -> None:
+    still = torch.zeros(4, 1)
+    paths = [Path(still, still, torch.tensor([0.0, 1.0, 2.0, 30.0])), Path(still[:1], still[:1], torch.tensor([4.0]))]
+    # Of 0, 1, 2, 4, 30 the median is 2; 95 % lies 0.95 * 4 = 3.8 along: 4 + 0.8 * 26.
+    assert loads_of(paths, 1.0, True)["contact"][:2] == pytest.approx([2.0, 24.8])
+    assert loads_of([Path(still, still)], 1.0, True)["contact"] is None
+
+
+class PressingTask(LineTask):
+    """A line whose point presses on something the more the farther it is."""
+
+    def contact_force(self) -> torch.Tensor:
+        return 10.0 * self._position.norm(dim=-1)
+
+
+def test_an_evaluation_reports_the_contact_forces_that_a_task_senses() -> None:
+    task, policy = PressingTask(num_envs=3), LinePolicy()
+    recorder = PathRecorder(task.spec)
+    run_episodes(task, policy, base_arm(), episodes=range(8), seed=5, chunk_steps=4, paths=recorder)
+    for path in recorder.paths().values():
+        # What is sensed after a step belongs to where the next one begins, but for sensor noise of 1 mm.
+        assert path.forces is not None
+        assert torch.allclose(path.forces[:-1], 10.0 * path.measured[1:].norm(dim=-1), atol=0.08)
+    cfg = EvaluationCfg(task="Line-v0", episodes=9)
+    report = evaluate_paired(PressingTask(), policy, None, cfg).report
+    assert len(report["behaviour"]["loads"]["base"]["contact"]) == 3
+    assert behavior_sentences(report["behaviour"])[-1].startswith("Contact force [N], percentiles 50 / 95 / 99: base ")
 
 
 def test_a_shape_does_not_depend_on_speed_or_place() -> None:

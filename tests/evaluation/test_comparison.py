@@ -28,12 +28,19 @@ def report_of(domain: str, tries: list[int] | None = None, **arms: str) -> dict[
     return make_report(results, cfg, num_envs=4, chunk_steps=4, solved=None if tries is None else np.array(tries))
 
 
+def watched(**contact: list[float]) -> dict[str, Any]:
+    """What a report says of arms whose contact forces were sensed."""
+    return {"loads": {arm: {"effort": None, "jerk": [3.0] * 3, "contact": of} for arm, of in contact.items()}}
+
+
 def compared(*domains: str) -> dict[str, Any]:
     cells, free = [], {}
     for domain in domains:
         free[domain] = report_of(domain, [0, 4, 0, 2], base="0101", base_t0="0100")
+        free[domain]["behaviour"] = watched(base=[1.0, 2.0, 8.0])
         for seed, marks in ((1, "0111"), (2, "1111")):
-            cells.append(Cell("score", seed, 1000, report_of(domain, base="0101", steered=marks)))
+            report = report_of(domain, base="0101", steered=marks)
+            cells.append(Cell("score", seed, 1000, report | {"behaviour": watched(steered=[1.0, 2.0, 9.0 + seed])}))
         for seed, marks in ((1, "0101"), (2, "0001")):
             cells.append(Cell("ppo", seed, 900, report_of(domain, base="1101", steered=marks)))
     return compare_methods(cells, free) | {"task": "Line-v0", "budget": 1000}
@@ -76,6 +83,10 @@ def test_the_table_and_the_picture_show_it(domains: tuple[str, ...], tmp_path: P
     assert "score 87.5 % (51.0 to 100.0; 75.0, 100.0)" in text
     assert ("real (a stand-in, scripted)" in text) == ("real" in domains)
     assert "sim: success by difficulty [%]; starts" in text
+    # Seeds 1 and 2 have 10 and 11 N; nobody watched ppo.
+    forces = text.partition("sim: how hard it moves the robot")[2].partition("sim: success by")[0]
+    assert "base - 3 8 score - 3 10.5" in forces
+    assert "ppo" not in forces.partition("real:")[0]
     save_comparison_picture(comparison, tmp_path / "comparison.png")
     content = (tmp_path / "comparison.png").read_bytes()
     assert content.startswith(b"\x89PNG")

@@ -106,10 +106,14 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
     success = torch.zeros_like(running)
     reward_at_success = torch.zeros(task.num_envs)
     deepest = torch.full((task.num_envs,), -1.0)
+    forces = []
     for _ in range(task.max_episode_length):
         action = torch.where(running[:, None], demonstrator.act(), task.hold_action())
         deepest = torch.where(running, torch.maximum(deepest, peg_in_socket(task.env).tip_depth), deepest)
         _, reward, terminated, truncated, _ = task.step(action)
+        force = task.contact_force()
+        assert force is not None
+        forces.append(torch.where(running, force, 0.0))
         now = running & task.ended_by()["success"]
         success |= now
         reward_at_success = torch.where(now, reward, reward_at_success)
@@ -120,10 +124,12 @@ def demonstrate(task: SteerableEnv) -> dict[str, object]:
         "success": success.float().mean().item(),
         "reward_at_success": reward_at_success[success].tolist(),
         "deepest": deepest[success].tolist(),
+        "forces": torch.stack(forces).tolist(),
     }
 
 
 if __name__ == "__main__":
-    with open_task("SCORE-Insert-v0", domain=sys.argv[1], num_envs=int(sys.argv[3]), seed=7) as opened:
+    domain, count = sys.argv[1], int(sys.argv[3])
+    with open_task("SCORE-Insert-v0", domain=domain, num_envs=count, seed=7, contact_forces=True) as opened:
         assert isinstance(opened, SteerableEnv)
         print("FACTS " + json.dumps(look(opened)), flush=True)

@@ -4,6 +4,7 @@
 from typing import Any
 
 import pytest
+import torch
 from tests.tasks.workers import facts_of
 
 ENGINES = {"sim": "ovphysx", "real": "newton_mjwarp"}
@@ -73,6 +74,15 @@ def test_terms_see_the_new_episode_after_a_reset_within_the_step(facts: dict[str
     assert stale["after"] == stale["observed"] == 0.0
     assert stale["moved"] > 1e-3  # another start of the arm
     assert stale["final"] > 0.1  # and the last observation is that of the old episode
+
+
+def test_the_socket_senses_what_presses_on_it_and_only_that(facts: dict[str, Any]) -> None:
+    forces = torch.tensor(facts["forces"])
+    # In the air there is none. The arm can push with some 100 N; a peg that goes in touches a wall, and its weight is
+    # 0.5 N.
+    assert forces[0].max() == 0.0
+    assert (forces.amax(0) > 0.5).float().mean() > 0.8
+    assert forces.max() < 200.0
 
 
 def test_a_perfect_demonstrator_solves_it_and_is_paid_once(facts: dict[str, Any]) -> None:

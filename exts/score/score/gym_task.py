@@ -194,7 +194,7 @@ def open_gym(
         domain: Domain of the task.
         num_envs: Number of environments; :data:`DEFAULT_ENVS` if None.
         overrides: ``env.key=value`` for keywords of the environment.
-        viewing: Refused: viewers and videos are Isaac Lab's.
+        viewing: Refused: viewers, videos and contact forces are Isaac Lab's.
 
     Yields:
         The task.
@@ -203,7 +203,8 @@ def open_gym(
         UserError: An override does not fit, or the environment lacks something that the method needs.
     """
     _require(
-        not any(viewing.values()), f"Task '{task}' runs on Gymnasium: --viz and --video are for Isaac Lab's tasks."
+        not any(viewing.values()),
+        f"Task '{task}' runs on Gymnasium: --viz, --video and --contact_forces are for Isaac Lab's tasks.",
     )
     spec = copy.deepcopy(gym.spec(gym_id))
     interface = spec.kwargs.get("interface", {})

@@ -142,6 +142,14 @@ def agent_settings(task: str, overrides: Sequence[str] = (), domain: str = "sim"
     return settings
 
 
+def senses_contact(task: str, domain: str = "sim") -> bool:
+    """Whether a task can sense contact forces, before it is opened."""
+    _, kwargs = task_kwargs(task, domain)
+    if "env_cfg_entry_point" not in kwargs or importlib.util.find_spec("isaaclab") is None:
+        return False
+    return hasattr(entry_point(task, "env_cfg_entry_point", domain), "add_contact_sensor")
+
+
 @contextlib.contextmanager
 def open_task(
     task: str,
@@ -163,7 +171,7 @@ def open_task(
         device: Torch device such as ``cpu`` or ``cuda:0``; a GPU if there is one if None.
         overrides: ``agent.key=value`` for the settings of steering; all others are the backend's, for example Isaac
             Lab's ``physics=newton_mjwarp`` and ``env.decimation=12``.
-        viewing: For Isaac Lab: viewers and video, see :func:`score.simulation.open_isaac`.
+        viewing: For Isaac Lab: viewers, video and contact forces, see :func:`score.simulation.open_isaac`.
 
     Yields:
         The opened task; its ``agent_cfg`` holds the settings of steering.

@@ -34,6 +34,9 @@ from score.utils.errors import UserError
 from score.utils.random import preserved_random_state, seed_global_generators
 from score.viewers import Panels, rerun_server, viewer_settings
 
+CONTACT_SENSOR = "contact_forces"
+"""Name of a scene's sensor of contact forces; a task's ``add_contact_sensor`` adds it."""
+
 _ENGINE_PACKAGES = {
     "OvPhysxCfg": ("ovphysx", "ovphysx"),
     "PhysxCfg": ("isaacsim", "isaacsim_physx"),
@@ -182,6 +185,11 @@ class SteerableEnv:
         """Targets (N, A) really sent in the last step, after clamping."""
         return self._action.commanded
 
+    def contact_force(self) -> torch.Tensor | None:
+        """Largest contact force on a sensed body (N,), N, in the last physics step; None without a sensor."""
+        sensor = self.env.scene.sensors.get(CONTACT_SENSOR)
+        return None if sensor is None else sensor.data.net_forces_w.torch.norm(dim=-1).amax(dim=1)
+
     def ended_by(self) -> dict[str, torch.Tensor]:
         """Termination terms of the last step, name -> (N,) bool."""
         manager = self.env.termination_manager
@@ -234,6 +242,7 @@ def open_isaac(
     visualizers: Sequence[str] = (),
     viewer_host: str = "127.0.0.1",
     camera: tuple[int, int] | None = None,
+    contact_forces: bool = False,
 ) -> Iterator[SteerableEnv]:
     """Launch the physics engine and build a task.
 
@@ -247,6 +256,8 @@ def open_isaac(
         visualizers: Isaac Lab visualizers, e.g. ``["viser"]``.
         viewer_host: Address that viewers for browsers listen on.
         camera: Width and height of the pictures that the task's camera takes, pixels; no camera if None.
+        contact_forces: Whether to sense contact forces. PhysX then solves contacts in another order, so that episodes
+            differ from those without; MuJoCo-Warp's are the same bits.
 
     Yields:
         The opened task. One process can open one task at a time.
@@ -273,6 +284,12 @@ def open_isaac(
                 f"Task '{task}' has no camera for videos: its settings lack add_video_camera (docs/ARCHITECTURE.md)."
             )
         env_cfg.add_video_camera(camera)
+    if contact_forces:
+        if not hasattr(env_cfg, "add_contact_sensor"):
+            raise UserError(
+                f"Task '{task}' senses no contact forces: its settings lack add_contact_sensor (docs/ARCHITECTURE.md)."
+            )
+        env_cfg.add_contact_sensor()
     if (camera is not None or visualizers) and hasattr(env_cfg, "show_meshes"):
         env_cfg.show_meshes()
     if visualizers:

@@ -45,7 +45,8 @@ def finite_observations(observations: TaskObservations) -> torch.Tensor:
 class Task(Protocol):
     """A vectorised task with N environments that reset themselves when their episode ends.
 
-    It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation.
+    It may have ``files``, name -> SHA-256 of what it is made from: kept with every run and evaluation; and a method
+    ``contact_force``, see :func:`contact_force`.
     """
 
     @property
@@ -160,6 +161,15 @@ def waiting_action(task: Task, waiting: torch.Tensor, action: torch.Tensor) -> t
     if isinstance(task, RobotTask):
         return torch.where(waiting.unsqueeze(-1), task.hold_action(), action)
     return action
+
+
+def contact_force(task: Task) -> torch.Tensor | None:
+    """Return the largest contact force on any body that a task senses at the end of the last step, (N,), N.
+
+    None where nothing is sensed. An environment whose episode ended has been reset, and so has its sensor.
+    """
+    sensed = getattr(task, "contact_force", None)
+    return None if sensed is None else sensed()
 
 
 def sent_action(task: Task, action: torch.Tensor) -> torch.Tensor:

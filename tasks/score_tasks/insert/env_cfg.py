@@ -203,5 +203,7 @@ class InsertEnvCfg(TaskEnvCfg):
     events: EventsCfg = EventsCfg()
     episode_length_s: float = 15.0
     """150 control steps at most."""
+    sensed_asset: str = "socket"
+    """How hard the peg is pressed against it; the fingers squeeze the peg all the time."""
     observation_interface: dict = OBSERVATION_INTERFACE
     """Compared with what a base policy was trained on; see :data:`OBSERVATION_INTERFACE`."""

@@ -228,10 +228,12 @@ class _Steps:
 
     def evaluate(self, name: str, report: Path, domain: str, flags: Sequence[str]) -> None:
         """Evaluate, if there is no report."""
+        from score.open_task import senses_contact
+
         if self._announce(f"evaluate {name}", report.exists()):
             args = self._comparison.args
             of_all = ["--domain", domain, "--episodes", str(args.episodes), "--starts", args.starts]
-            of_all += ["--seed", str(args.seed)]
+            of_all += ["--seed", str(args.seed), *(["--contact_forces"] if senses_contact(args.task, domain) else [])]
             of_all += ["--base_results", str(self._comparison.folder / f"base_{domain}.jsonl")]
             self._run("evaluate.py", [*of_all, *flags, "--output", str(report)])
 

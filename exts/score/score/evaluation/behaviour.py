@@ -14,7 +14,10 @@ from scipy.spatial.distance import pdist, squareform
 from score.rollout.paths import Path
 
 PERCENTILES = (50, 95, 99)
-"""Percentiles of effort and jerk over all steps."""
+"""Percentiles of loads over all steps."""
+
+LOADS = ("effort", "jerk", "contact")
+"""What is measured of how hard a robot is moved."""
 
 POINTS = 16
 """Points that stand for a path when ways are compared."""
@@ -64,16 +67,19 @@ def loads_of(paths: Sequence[Path], rate_hz: float, positions: bool) -> dict[str
     Returns:
         ``effort`` (:data:`PERCENTILES` of the distance between a target and what is measured a step later [action
         units], None without such targets) and ``jerk`` (of the third difference of targets, or without such targets of
-        what is measured [units / s^3]); None where no path is long enough.
+        what is measured [units / s^3]); None where no path is long enough. ``contact``: of the largest contact force at
+        the end of a step [N]; None where it is not sensed.
     """
     effort: list[NDArray[np.float64]] = []
     jerk: list[NDArray[np.float64]] = []
+    contact = [path.forces.double().numpy() for path in paths if path.forces is not None]
     for path in paths:
         measured, targets = path.measured.double().numpy(), path.targets.double().numpy()
         if positions:
             effort.append(np.abs(targets[:-1] - measured[1:]).max(axis=1))
         jerk.append(np.abs(np.diff(targets if positions else measured, n=3, axis=0)).max(axis=1, initial=0.0))
-    return {"effort": _percentiles(effort), "jerk": _percentiles([rate_hz**3 * part for part in jerk])}
+    found = (effort, [rate_hz**3 * part for part in jerk], contact)
+    return {load: _percentiles(parts) for load, parts in zip(LOADS, found, strict=True)}
 
 
 def shape_of(points: NDArray[np.float64]) -> NDArray[np.float64]:

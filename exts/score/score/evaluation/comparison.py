@@ -42,11 +42,12 @@ def compare_methods(cells: Sequence[Cell], free: Mapping[str, Mapping[str, Any]]
         free: Domain -> report of the base policy and the free arms on the same starts.
 
     Returns:
-        ``domains``: name -> ``free`` (arm -> success), ``methods`` (name -> ``rate``, the mean over seeds, its
-        ``wilson95``, ``runs``, ``against_base`` and ``against_score``, exact McNemar of all runs pooled) and
-        ``levels`` (level of difficulty -> starts, and the share that each arm and method solves), None where the report
-        of the base policy has no difficulty. Seeds of one method meet the same starts, so the interval is that of one
-        run with the mean rate: more seeds are no more starts.
+        ``domains``: name -> ``free`` (arm -> success, and ``loads`` as :mod:`~.behaviour` has them, None where nobody
+        watched), ``methods`` (name -> ``rate``, the mean over seeds, its ``wilson95``, ``runs``, ``against_base`` and
+        ``against_score``, exact McNemar of all runs pooled) and ``levels`` (level of difficulty -> starts, and the
+        share that each arm and method solves), None where the report of the base policy has no difficulty. Seeds of one
+        method meet the same starts, so the interval is that of one run with the mean rate: more seeds are no more
+        starts.
 
     Raises:
         UserError: Two reports of a domain are not of the same starts.
@@ -70,7 +71,7 @@ def _of_domain(free: Mapping[str, Any], domain: str, cells: Sequence[Cell]) -> d
     by_method = {name: np.stack([outcomes_of(cell.report, STEERED) for cell in of]) for name, of in runs.items()}
     return {
         "physics": free["physics"],
-        "free": {name: arm["success"] for name, arm in free["arms"].items()},
+        "free": {name: arm["success"] | {"loads": _loads(free, name)} for name, arm in free["arms"].items()},
         "methods": {
             name: _summary(runs[name], outcomes, solved[BASE], by_method.get("score"))
             for name, outcomes in by_method.items()
@@ -91,7 +92,7 @@ def _summary(
     runs = [
         {"seed": cell.seed, "env_steps": cell.env_steps, "success": cell.report["arms"][STEERED]["success"]}
         | {"mean_steps": cell.report["arms"][STEERED]["steps_to_success"]["mean"]}
-        | {"steps_ratio": cell.report["paired"]["steps_ratio"]}
+        | {"steps_ratio": cell.report["paired"]["steps_ratio"], "loads": _loads(cell.report, STEERED)}
         for cell in cells
     ]
     return {
@@ -101,6 +102,12 @@ def _summary(
         "against_base": _pooled(np.broadcast_to(base, outcomes.shape), outcomes),
         "against_score": None if score is None or score.shape != outcomes.shape else _pooled(score, outcomes),
     }
+
+
+def _loads(report: Mapping[str, Any], arm: str) -> dict[str, Any] | None:
+    """How hard an arm moved the robot; None where nobody watched all of its episodes."""
+    behaviour = report.get("behaviour")
+    return None if behaviour is None else behaviour["loads"].get(arm)
 
 
 def _pooled(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, Any]:

@@ -17,13 +17,14 @@ from rich.table import Table
 
 from score.utils.files import atomic_file
 
+from .behaviour import LOADS, PERCENTILES
 from .picture import COLOURS, INK, clean
 
 _METHODS = ("#0f766e", "#b91c1c", "#1d4ed8", "#a16207", "#be185d", "#4b5563", "#15803d", "#6d28d9")
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> RenderableType:
-    """Render a comparison for the console: a table of rates, and one of difficulty for each domain that has it."""
+    """Render a comparison for the console: a table of rates, and of loads and difficulty for domains that have them."""
     domains = comparison["domains"]
     table = Table(title=f"{comparison['task']}: success, mean over seeds (interval of the starts; each seed)",
                   box=box.SIMPLE, title_justify="left")  # fmt: skip
@@ -35,7 +36,7 @@ def comparison_table(comparison: Mapping[str, Any]) -> RenderableType:
             table.add_row(name, *(_cell(values[kind].get(name)) for values in domains.values()))
         table.add_section()
     levels = [_levels_table(name, values["levels"]) for name, values in domains.items() if values["levels"]]
-    return Group(table, *levels)
+    return Group(table, *(_loads_table(name, values) for name, values in domains.items()), *levels)
 
 
 def save_comparison_picture(comparison: Mapping[str, Any], path: Path) -> None:
@@ -108,6 +109,19 @@ def _cell(entry: Mapping[str, Any] | None) -> str:
     return (
         text + ("" if len(runs) < 2 else "; " + ", ".join(f"{100 * run['success']['rate']:.1f}" for run in runs)) + ")"
     )
+
+
+def _loads_table(domain: str, values: Mapping[str, Any]) -> Table:
+    table = Table(title=f"{domain}: how hard it moves the robot, {PERCENTILES[-1]}th percentile (mean over seeds)",
+                  box=box.SIMPLE, title_justify="left")  # fmt: skip
+    for heading in ("", "effort", "jerk", "contact force [N]"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, entry in {**values["free"], **values["methods"]}.items():
+        watched = [run["loads"] for run in entry.get("runs", [entry]) if run["loads"] is not None]
+        if watched:
+            highest = ([of[load][-1] for of in watched if of[load] is not None] for load in LOADS)
+            table.add_row(name, *(f"{np.mean(of):.3g}" if of else "-" for of in highest))
+    return table
 
 
 def _levels_table(domain: str, levels: Mapping[str, Any]) -> Table:

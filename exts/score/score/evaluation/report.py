@@ -13,7 +13,7 @@ from rich.text import Text
 
 from score.rollout.arms import ARM_NAMES
 
-from .behaviour import PERCENTILES
+from .behaviour import LOADS, PERCENTILES
 
 
 def report_table(report: Mapping[str, Any]) -> RenderableType:
@@ -80,11 +80,13 @@ def behavior_sentences(behaviour: Mapping[str, Any]) -> list[str]:
     if modes is not None:
         spread = ", ".join(f"{arm} {number:.1f}" for arm, number in modes["effective"].items())
         lines.append(f"Ways ({behaviour['observation']}): {modes['found']} found; in effect {spread}.")
-    for load in ("effort", "jerk"):
-        values = {arm: of[load] for arm, of in behaviour["loads"].items() if of[load] is not None}
+    for load in LOADS:
+        # Reports of before contact forces were sensed lack them.
+        values = {arm: of[load] for arm, of in behaviour["loads"].items() if of.get(load) is not None}
         if values:
             told = "; ".join(f"{arm} {' / '.join(f'{value:.3g}' for value in of)}" for arm, of in values.items())
-            lines.append(f"{load.capitalize()}, percentiles {' / '.join(map(str, PERCENTILES))}: {told}.")
+            name = "Contact force [N]" if load == "contact" else load.capitalize()
+            lines.append(f"{name}, percentiles {' / '.join(map(str, PERCENTILES))}: {told}.")
     return lines
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from score.task import finite_observations, finite_rows, sent_action, waiting_action
+from score.task import contact_force, finite_observations, finite_rows, sent_action, waiting_action
 from score.utils import ranks
 from score.utils.random import preserved_random_state
 
@@ -227,7 +227,8 @@ class _Run:
                 self.recorder.record_actions(action, sent_action(task, action))
             done = terminated | truncated
             if self.paths is not None and before is not None:
-                self.paths.record(before, sent_action(task, action), queue.episodes, active & ~done.cpu())
+                keep = active & ~done.cpu()
+                self.paths.record(before, sent_action(task, action), queue.episodes, keep, contact_force(task))
             if "final_obs" in extras:
                 running.require(~done | finite_rows(extras["final_obs"]["critic"]))
             running.update(done, task.ended_by())

@@ -23,6 +23,8 @@ class Path:
     """What was observed before each step, (T, D) [units of the observation]."""
     targets: torch.Tensor
     """What was sent in it, (T, A) [action units]."""
+    forces: torch.Tensor | None = None
+    """Largest contact force at its end, (T,) [N]; None where the task senses none."""
 
 
 class PathRecorder:
@@ -41,13 +43,20 @@ class PathRecorder:
         self.key = path_key(spec, relative_to)
         """Observation that is kept."""
         self._observation = spec.observations[self.key]
-        self._steps: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self._steps: list[tuple[torch.Tensor, ...]] = []
 
     def newest(self, windows: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Where robots are by observation windows, (N, D), on the CPU: a copy, as a step may write over it."""
         return self._observation.newest(windows[self.key]).flatten(1).to("cpu", copy=True)
 
-    def record(self, measured: torch.Tensor, targets: torch.Tensor, episodes: torch.Tensor, keep: torch.Tensor) -> None:
+    def record(
+        self,
+        measured: torch.Tensor,
+        targets: torch.Tensor,
+        episodes: torch.Tensor,
+        keep: torch.Tensor,
+        forces: torch.Tensor | None = None,
+    ) -> None:
         """Keep a control step.
 
         Args:
@@ -55,18 +64,20 @@ class PathRecorder:
             targets: What was sent, (N, A).
             episodes: Index of each environment's episode, (N,), on the CPU.
             keep: Environments whose step counts, (N,), bool, on the CPU.
+            forces: :func:`score.task.contact_force` after it, (N,); of all steps or of none.
         """
-        self._steps.append((episodes[keep], measured[keep], targets.cpu()[keep]))
+        sensed = () if forces is None else (forces.cpu()[keep],)
+        self._steps.append((episodes[keep], measured[keep], targets.cpu()[keep], *sensed))
 
     def paths(self) -> dict[int, Path]:
         """Episode -> path, of all processes, by episode; those without a step that counts are missing."""
         found: dict[int, Path] = {}
         if self._steps:
-            episodes, measured, targets = (torch.cat(parts) for parts in zip(*self._steps, strict=True))
+            episodes, *kept = (torch.cat(parts) for parts in zip(*self._steps, strict=True))
             order = torch.argsort(episodes, stable=True)
             indices, counts = episodes[order].unique_consecutive(return_counts=True)
-            parts = (values[order].split(counts.tolist()) for values in (measured, targets))
-            found = {int(index): Path(*pair) for index, pair in zip(indices, zip(*parts, strict=True), strict=True)}
+            parts = (values[order].split(counts.tolist()) for values in kept)
+            found = {int(index): Path(*steps) for index, steps in zip(indices, zip(*parts, strict=True), strict=True)}
         return dict(sorted((index, path) for part in ranks.gather(found) for index, path in part.items()))
 
 
