@@ -46,6 +46,10 @@ class Habits(HandHabits):
     """Path per control step while lifting: at 0.025 a smooth and heavy cup slips by 12 mm, and falls when tipped."""
     carry: float = 0.022
     """Path per control step while carrying."""
+    rough_std: float = 0.0
+    """Spread of the place that it carries to; it goes to the right one while it tips, so that corrections are seen."""
+    settle: float = 0.010
+    """Path per control step while tipping."""
     near_enough: float = 0.02
     """Distance from the place at which it begins to tip."""
     patience: float = 10.0
@@ -62,23 +66,25 @@ class BallPourDemonstrator(HandDemonstrator):
         care_probability=(0.15, 0.25, 0.60),
         aim_bias=(0.006, 0.0),
         aim_std=0.004,
-        pace=(0.95, 1.2),
+        pace=(1.05, 1.2),
         tremor_std=0.0006,
         shallow=(0.042, 0.034, 0.0),
+        rough_std=0.025,
     )
 
     def make_phases(self) -> Sequence[Phase]:
         """Over the cup, down, close, lift, carry, tip, wait."""
         fast, level, leaning = self.ahead, lambda: self._level, lambda: self._tipping(LEAN)
         lift, carry = lambda: fast(self.habits.lift), lambda: fast(self.habits.carry)
+        settle = lambda: fast(self.habits.settle)  # noqa: E731
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self.table(AROUND.squeezed(self.habits.force))
         return (
             HandPhase("over", lambda: self._take(0.07), fast, self._above, "down", rot=level, hand=opened),
             HandPhase("down", self._take, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
             HandPhase("close", self._take, fast, self._firm, "lift", rot=level, hand=shut),
             HandPhase("lift", self._raised, lift, self._high, "carry", rot=level, hand=shut),
-            HandPhase("carry", self._pouring_place, carry, self._carried, "tip", rot=leaning, hand=shut),
-            HandPhase("tip", self._pouring_place, fast, self._tipped, "wait", rot=self._tipping, hand=shut),
+            HandPhase("carry", self._rough_place, carry, self._carried, "tip", rot=leaning, hand=shut),
+            HandPhase("tip", self._pouring_place, settle, self._tipped, "wait", rot=self._tipping, hand=shut),
             HandPhase("wait", self._pouring_place, fast, self.never, rot=self._tipping, hand=shut),
         )
 
@@ -86,6 +92,7 @@ class BallPourDemonstrator(HandDemonstrator):
         """Draw how high it closes the hand; find the posture for the tipped cup."""
         super().draw()
         self._level, self._shallow = self.turned(YAW), self.by_care(self.habits.shallow)
+        self._rough = self.habits.rough_std * self.normal(3)
         self._sees()
         tipped = self._leaning(torch.full_like(self.pace, self.habits.tip))
         self.rest = self.posture(self._pouring_place(), tipped, starts=32)
@@ -119,6 +126,10 @@ class BallPourDemonstrator(HandDemonstrator):
         place = self._bin[:, :2] + self.aim - self.habits.before * mouth
         return torch.cat((place, torch.full_like(place[:, :1], CARRY)), dim=-1)
 
+    def _rough_place(self) -> torch.Tensor:
+        """Where it carries the cup to, m."""
+        return self._pouring_place() + self._rough
+
     def _above(self) -> torch.Tensor:
         opened = self.table(AROUND.opened(OPEN))
         return (self.near(self._take(0.07), self._level, 0.015, 0.15) & self.shaped(opened)) | (self.steps > 50)
@@ -136,7 +147,7 @@ class BallPourDemonstrator(HandDemonstrator):
         return (self.grip[:, 2] > CLEAR) | (self.steps > 15)
 
     def _carried(self) -> torch.Tensor:
-        away = (self._pouring_place() - self.grip).norm(dim=-1)
+        away = (self._rough_place() - self.grip).norm(dim=-1)
         return (away < self.habits.near_enough) | (self.steps > 40)
 
     def _tipped(self) -> torch.Tensor:

@@ -96,8 +96,7 @@ class SteeringRunner(OnPolicyRunner):
         self._rate = functools.partial(learning_rate, cfg) if cfg.algorithm.schedule == "fixed" else None
         self._steering = cfg.steering
         self._report = report
-        self._target = self._first = 0
-        self._clock = 0.0
+        self._target, self._first, self._clock = 0, 0, 0.0
         values = to_rsl_rl_dict(cfg)
         values["save_interval"] = 2**62  # the end of a segment is what saves
         if values["logger"] == "tensorboard":
@@ -208,8 +207,7 @@ class SteeringRunner(OnPolicyRunner):
             self.cfg["logger"]["purge_step"] = self.completed + 1
         set_random_state(header["random"], self.env.generator)
         self._snapshot = copy.deepcopy(self.state())
-        before = header.get("processes", 1)
-        if before != ranks.count():
+        if (before := header.get("processes", 1)) != ranks.count():
             self._report(
                 f"{path} was trained in {before} processes and goes on in {ranks.count()}: that is right, but not bit"
                 " for bit what the same number would give."
@@ -269,10 +267,9 @@ class SteeringRunner(OnPolicyRunner):
     def _save_snapshot(self) -> str:
         if ranks.index() > 0:
             return ""
-        path = self._checkpoint_path()
         if self.logger.writer is None:
             return "nothing saved, as the run has no folder"
-        if not path.exists():
+        if not (path := self._checkpoint_path()).exists():
             save_checkpoint(self._snapshot, path)
         return f"saved {path}; --checkpoint latest goes on from iteration {self.completed + 1}"
 
@@ -284,9 +281,8 @@ class SteeringRunner(OnPolicyRunner):
             self.env, actor, steering.method, steering.evaluation_episodes, self.completed
         )
         self.alg.train_mode()
-        self.logger.add_scalars(
-            {"Evaluation/success": score.rate, "Evaluation/mean_steps": score.mean_steps}, self.completed
-        )
+        scalars = {"Evaluation/success": score.rate, "Evaluation/mean_steps": score.mean_steps}
+        self.logger.add_scalars(scalars, self.completed)
         return score
 
     def _after_iteration(self, iteration: int, times: IterationTimes) -> None:
