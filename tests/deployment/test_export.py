@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 from tests.deployment.reach_task import ReachTask, reach_spec
 
@@ -20,6 +19,7 @@ from score.policies import FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg
 from score.policies.normalisation import Statistic
 from score.policies.window_policy import statistic_shapes
 from score.rollout.arms import Decision, steered_arm
+from score.steering.actor import SteeringModel
 from score.steering.chunked_env import ChunkedVecEnv
 from score.steering.distribution import BoundedGaussianDistribution
 from score.steering.methods import METHODS, make_plan
@@ -49,10 +49,11 @@ def make_base() -> FlowMatchingPolicy:
     return base.eval().requires_grad_(False)
 
 
-def make_actor(base: FlowMatchingPolicy, code_dim: int, std: float = 0.4) -> MLPModel:
+def make_actor(base: FlowMatchingPolicy, code_dim: int, std: float = 0.4) -> SteeringModel:
     observations = TensorDict({"policy": torch.zeros(1, base.condition_dim)}, batch_size=[1])
     distribution = {"class_name": BoundedGaussianDistribution, "init_std": std}
-    actor = MLPModel(observations, {"actor": ["policy"]}, "actor", code_dim, (16,), "elu", True, distribution)
+    layers = ("actor", code_dim, (16,), "elu", True, distribution)
+    actor = SteeringModel(observations, {"actor": ["policy"]}, *layers, feature_limit=1.0)
     randomise(actor.mlp, 1.0)
     actor.train()
     for _ in range(3):  # statistics of an observation normaliser that has seen something

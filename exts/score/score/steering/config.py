@@ -47,6 +47,10 @@ class SteeringCfg:
     bound: float = 3.0
     """Bound of the code inside its distribution, in standard deviations."""
 
+    feature_limit: float = 20.0
+    """Limit of what the steering policy sees of each feature, in standard deviations of the demonstrations: what lies
+    beyond, as a ball that fell off the table does, would break PPO (:mod:`.actor`). Infinity for none."""
+
     residual_limit: float = 0.03
     """Largest residual of each action, in action units (rad in the shipped tasks); for ``residual``,
     ``score_residual``."""
@@ -238,5 +242,6 @@ def to_rsl_rl_dict(cfg: SteeringRunnerCfg) -> dict[str, Any]:
     values["critic"] |= {"class_name": "MLPModel", "distribution_cfg": None}
     distribution = {"class_name": "score.steering.distribution:BoundedGaussianDistribution"}
     distribution |= {"init_std": steering["initial_std"]} | {key: steering[key] for key in ("learn_std", "bound")}
-    values["actor"] |= {"class_name": "MLPModel", "distribution_cfg": distribution}
+    actor = {"class_name": "score.steering.actor:SteeringModel", "feature_limit": steering["feature_limit"]}
+    values["actor"] |= actor | {"distribution_cfg": distribution}
     return values

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 
 from score.policies.base_policy import BasePolicy
 from score.utils.errors import UserError
 
+from .actor import SteeringModel
 from .checkpoint import load_checkpoint, require_same, weights_sha256
 from .checkpoint_checks import REMEDY, checked_identity, require_network, sound_or_refused
 from .chunked_env import ChunkedVecEnv
@@ -24,7 +24,7 @@ from .plan import Plan, SteeringHead
 
 
 def head_of(
-    actor: MLPModel,
+    actor: SteeringModel,
     plan: Plan,
     chunk_steps: int,
     method: str,
@@ -45,7 +45,7 @@ def head_of(
     assert isinstance(distribution, BoundedGaussianDistribution)
     return SteeringHead(
         plan,
-        torch.nn.Sequential(actor.obs_normalizer, actor.mlp),
+        torch.nn.Sequential(actor.feature_limit, actor.obs_normalizer, actor.mlp),
         distribution.squash,
         distribution.fixed_std,
         chunk_steps=chunk_steps,
@@ -75,6 +75,7 @@ def run_identity(env: ChunkedVecEnv, cfg: SteeringRunnerCfg, base_policy_sha256:
         "actor_hidden_dims": list(cfg.actor.hidden_dims),
         "actor_activation": str(cfg.actor.activation),
         "actor_obs_normalization": cfg.actor.obs_normalization,
+        "feature_limit": cfg.steering.feature_limit,
         "critic_hidden_dims": list(cfg.critic.hidden_dims),
         "critic_activation": str(cfg.critic.activation),
     }
@@ -112,7 +113,7 @@ def _make_head(
     observations = TensorDict({"policy": torch.zeros(1, identity["condition_dim"])}, batch_size=[1])
     # The class is named here and not in the file: a file must not choose what is imported.
     distribution = {"class_name": BoundedGaussianDistribution, "bound": identity["bound"]}
-    actor = MLPModel(
+    actor = SteeringModel(
         observations,
         OBSERVATION_GROUPS,
         "actor",
@@ -121,6 +122,7 @@ def _make_head(
         activation=identity["actor_activation"],
         obs_normalization=identity["actor_obs_normalization"],
         distribution_cfg=distribution,
+        feature_limit=identity["feature_limit"],
     )
     require_network(path, state.get("actor_state_dict"), actor)
     actor.load_state_dict(state["actor_state_dict"])

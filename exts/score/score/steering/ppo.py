@@ -62,6 +62,7 @@ class SemiMarkovPPO(PPO):
     Attributes:
         penalties: Further loss terms; None for none.
         warm_up_epochs: Above 0, an update trains the critic and the penalties alone, for so many epochs.
+        skipped: Mini-batches of the latest update whose gradient was not finite, and which taught nothing.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,6 +72,8 @@ class SemiMarkovPPO(PPO):
         self.discounts = torch.ones_like(self.storage.rewards)
         self.penalties: Penalties | None = None
         self.warm_up_epochs = 0
+        self.skipped = 0
+        self.optimizer.register_step_pre_hook(self._skip_unsound)
 
     def set_penalties(self, penalties: Penalties) -> None:
         """Add loss terms, if there are any."""
@@ -122,7 +125,9 @@ class SemiMarkovPPO(PPO):
         Returns:
             Losses by name, means over all mini-batches, and over the processes where there are several.
         """
+        self.skipped = 0
         losses = self._warm_up() if self.warm_up_epochs > 0 else super().update()
+        losses["skipped"] = float(self.skipped)
         return ranks.mean(losses if self.penalties is None else losses | self.penalties.drain())
 
     def _warm_up(self) -> dict[str, float]:
@@ -147,6 +152,14 @@ class SemiMarkovPPO(PPO):
         self.critic.update_normalization(observations)
         self.storage.clear()
         return {"value": total / (self.num_mini_batches * self.warm_up_epochs)}
+
+    def _skip_unsound(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Leave the networks as they are where a gradient is not finite: one such step would end the training."""
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if not bool(torch.stack([torch.isfinite(gradient).all() for gradient in gradients]).all()):
+            self.skipped += 1
+            optimizer.zero_grad(set_to_none=True)
 
     def _normalized(self, advantages: torch.Tensor) -> torch.Tensor:
         """Advantages with mean 0 and variance 1 over the decisions of all processes."""

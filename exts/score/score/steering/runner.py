@@ -9,9 +9,8 @@ of training, of its evaluation and of reports come from blocks of seeds that nev
 (:class:`score.rollout.seeds.SeedSpace`).
 
 Of several processes (:mod:`score.utils.ranks`) each steps its own environments, with starts and noise of its own, and
-evaluates its share of the fixed starts. Gradients are averaged and totals summed, so that networks, scores and counts
-are the same in all of them; the first one writes. Every segment begins with random states that seed, iteration and
-process alone decide, so that a checkpoint holds for any number of processes.
+evaluates its share of the fixed starts. Gradients are averaged, totals summed, and the first one writes. Every segment
+begins with random states that seed, iteration and process alone decide: a checkpoint holds for any number of processes.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import contextlib
 import copy
 import functools
 import io
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -192,7 +192,7 @@ class SteeringRunner(OnPolicyRunner):
             UserError: The file is no such checkpoint.
         """
         header = (state := load_checkpoint(path))["score"]
-        require_same(path, header["identity"], self.identity)
+        require_same(path, {"feature_limit": math.inf} | header["identity"], self.identity)  # some are of before it
         require_resumable(path, state, self.alg)
         self.alg.load(state, None, True)
         self.completed = state["iter"]
