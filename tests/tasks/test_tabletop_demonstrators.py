@@ -19,6 +19,7 @@ from score.reconstruction.scene import read_scene
 from score_assets import scene_file
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, without_flaws
 from score_tasks.tabletop.ball_pour import BIN_RADIUS
+from score_tasks.tabletop.ball_pour_demonstrator import Habits
 from score_tasks.tabletop.bulb_screw import FULL_TURN
 from score_tasks.tabletop.card_pick import TARGET
 from score_tasks.tabletop.dishrack_place import bowl_in_slot
@@ -110,6 +111,23 @@ def test_a_cup_is_tipped_with_its_rim_over_the_big_cup() -> None:
     assert demonstrator._lean.min() > 1.8  # 110 degrees are 1.92 rad
     assert (demonstrator.grip - demonstrator._pouring_place()).norm(dim=-1).max() < 0.02
     assert (demonstrator.grip - place(env, "bin"))[:, :2].norm(dim=-1).max() < BIN_RADIUS
+
+
+def test_a_cup_that_is_carried_to_a_rough_place_gets_to_the_right_one_while_it_tips() -> None:
+    env, demonstrator = world("ball_pour", "BallPour", Habits(rough_std=0.03))
+    first = torch.full((NUM_ENVS,), torch.nan)
+    late = torch.zeros(NUM_ENVS)
+
+    def watch(before: torch.Tensor) -> None:
+        demonstrator.look()
+        away = (demonstrator.grip - demonstrator._pouring_place()).norm(dim=-1)
+        tips = demonstrator.doing("tip")
+        first.copy_(torch.where(tips & first.isnan(), away, first))
+        late.copy_(torch.where(tips & (demonstrator._lean > 1.7), torch.maximum(late, away), late))
+
+    run(env, demonstrator, 110, {"cup": ("lift", "carry", "tip", "wait")}, watch)
+    assert first.max() > 0.04
+    assert late.max() < 0.02
 
 
 def test_a_bulb_is_turned_by_a_full_turn_within_the_horizon() -> None:
