@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.gym_task import detour, loop
 
+from score.cli import comparisons
 from score.cli.comparisons import Comparison, plan_comparison, run_comparison, run_script
 from score.utils.errors import UserError
 
@@ -120,6 +121,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / "thesis.tex").write_text("")
     with pytest.raises(UserError, match="--output out holds something else: give a new folder"):
         plan()
+
+
+def test_scripts_are_those_of_this_checkout() -> None:
+    """Not those of another checkout that happens to be installed."""
+    assert comparisons._scripts() == Path(__file__).parents[2] / "scripts"
 
 
 def test_a_command_that_fails_ends_the_comparison(capfd: pytest.CaptureFixture[str]) -> None:

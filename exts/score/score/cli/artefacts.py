@@ -277,8 +277,9 @@ def evaluation_inputs(args: argparse.Namespace, overrides: Sequence[str]) -> tup
         "base_policy": policy_sha256(bundle),
         "checkpoint": "none" if checkpoint is None else sha256_of(checkpoint),
         "overrides": " ".join(overrides),
-        "contact_forces": str(args.contact_forces),
     }
+    if args.contact_forces:  # absent without, as in what was interrupted before there was the flag
+        identity["contact_forces"] = "True"
     output = args.output or default_output(args, cfg.task, checkpoint)
     for path in (output, output.with_suffix(".png"), *filter(None, [cfg.base_results])):
         require_file_place(path)

@@ -24,13 +24,16 @@ from score.utils.errors import UserError
 from score.utils.files import atomic_file, require_writable
 from score.utils.settings_files import read_json
 
-_INSTALLED = importlib.util.find_spec("score_scripts")
-SCRIPTS = (
-    Path(_INSTALLED.origin).parent
-    if _INSTALLED is not None and _INSTALLED.origin
-    else Path(__file__).resolve().parents[4] / "scripts"
-)
-"""Where train.py and evaluate.py lie."""
+_CHECKOUT = Path(__file__).resolve().parents[4] / "scripts"
+
+
+def _scripts() -> Path:
+    """Where train.py and evaluate.py lie: those of this very checkout, whatever is installed, or those of the wheel."""
+    installed = importlib.util.find_spec("score_scripts")
+    if (_CHECKOUT / "train.py").is_file() or installed is None or installed.origin is None:
+        return _CHECKOUT
+    return Path(installed.origin).parent
+
 
 SETTINGS_FILE, REPORT_FILE, PICTURE_FILE = "settings.json", "comparison.json", "comparison.png"
 
@@ -126,7 +129,7 @@ def run_script(script: str, words: Sequence[str]) -> None:
         KeyboardInterrupt: Ctrl-C, after the script has saved what it could.
     """
     # In a session of its own, so that Ctrl-C reaches it once, from here.
-    process = subprocess.Popen([sys.executable, str(SCRIPTS / script), *words], start_new_session=True)
+    process = subprocess.Popen([sys.executable, str(_scripts() / script), *words], start_new_session=True)
     try:
         code = process.wait()
     except KeyboardInterrupt:
