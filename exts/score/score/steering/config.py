@@ -47,7 +47,7 @@ class SteeringCfg:
     bound: float = 3.0
     """Bound of the code inside its distribution, in standard deviations."""
 
-    feature_limit: float = 20.0
+    feature_limit: float = 100.0
     """Limit of what the steering policy sees of each feature, in standard deviations of the demonstrations: what lies
     beyond, as a ball that fell off the table does, would break PPO (:mod:`.actor`). Infinity for none."""
 
