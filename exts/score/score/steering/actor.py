@@ -31,10 +31,10 @@ class FeatureLimit(torch.nn.Module):
 class SteeringModel(MLPModel):
     """:class:`rsl_rl.models.MLPModel` whose observations are limited.
 
-    Features come normalised by the demonstrations, where some hardly vary: the height of a ball that always lies on
-    the table does by what the camera errs. One that falls off is hundreds of deviations away, the mean of the code
-    there is as large, and after a step of the optimiser its density is another by more than a float can say: the ratio
-    of PPO overflows, and the network is lost.
+    Features come normalised by the demonstrations, where some hardly vary: the thumb of a hand that pushes a ball does
+    by 2 mrad. One that a contact has bent is hundreds of deviations away, the mean of the code there is as large, and
+    after a step of the optimiser its density is another by more than a float can say: the ratio of PPO overflows, and
+    the network is lost.
     """
 
     def __init__(self, *args: Any, feature_limit: float = math.inf, **kwargs: Any) -> None:
