@@ -48,7 +48,7 @@ class SteeringCfg:
     """Bound of the code inside its distribution, in standard deviations."""
 
     feature_limit: float = 100.0
-    """Limit of what the steering policy sees of each feature, in standard deviations of the demonstrations: what lies far
+    """Limit of what the steering policy sees of each feature, in standard deviations of the demonstrations: what is far
     beyond, as a finger that never moved there and was bent, would break PPO (:mod:`.actor`). Infinity for none."""
 
     residual_limit: float = 0.03
