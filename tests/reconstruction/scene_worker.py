@@ -107,7 +107,9 @@ def run(root: Path) -> None:
     """Makes the scene, checks it, runs the task."""
     path = make_scene(root)
     problems = [problem.text for problem in check_scene(read_scene(path), franka_reaches)]
-    with open_task("SCORE-Insert-Scene-v0", num_envs=8, seed=3, overrides=[f"env.scene_file={path}"]) as opened:
+    with open_task(
+        "SCORE-Insert-Scene-v0", num_envs=8, seed=3, overrides=[f"env.scene_file={path}"], contact_forces=True
+    ) as opened:
         assert isinstance(opened, SteerableEnv)
         facts = {"problems": problems, **look(opened), **demonstrate(opened)}
         print("FACTS " + json.dumps(facts), flush=True)

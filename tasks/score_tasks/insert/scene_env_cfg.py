@@ -47,6 +47,8 @@ class InsertSceneEnvCfg(InsertEnvCfg):
         add_objects(self.scene, scene, skip=("peg", "socket"))
         self.scene.peg = object_cfg(peg, "Peg")
         self.scene.socket = object_cfg(socket, "Socket", placed=True)
+        if hasattr(self.scene, "contact_forces"):  # asked for before the socket was known
+            self.add_contact_sensor()
         # The task draws the socket's place itself: around the file's pose, within the file's ranges.
         start = self.events.start.params["socket_range"]
         x, y, _ = socket.position
