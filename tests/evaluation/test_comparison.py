@@ -74,6 +74,15 @@ def test_reports_of_other_starts_are_refused() -> None:
         compare_methods([cell], free)
 
 
+def test_reports_of_before_contact_forces_are_shown_without_them() -> None:
+    comparison = compared("sim")
+    free = comparison["domains"]["sim"]["free"]
+    del free["base"]["loads"]["contact"]
+    console = Console(width=160, record=True, file=open("/dev/null", "w", encoding="utf-8"))  # noqa: SIM115
+    console.print(comparison_table(comparison))
+    assert "base - 3 - score - 3 10.5" in " ".join(console.export_text().split())
+
+
 @pytest.mark.parametrize("domains", [("sim",), ("sim", "real")])
 def test_the_table_and_the_picture_show_it(domains: tuple[str, ...], tmp_path: Path) -> None:
     comparison = compared(*domains)

@@ -74,9 +74,9 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def make_phases(self) -> Sequence[Phase]:
         """Over the cup, down, close, lift, carry, tip, wait."""
-        fast, level, leaning = self.ahead, lambda: self._level, lambda: self._tipping(LEAN)
+        fast, settle = self.ahead, lambda: self.ahead(self.habits.settle)
+        level, leaning = lambda: self._level, lambda: self._tipping(LEAN)
         lift, carry = lambda: fast(self.habits.lift), lambda: fast(self.habits.carry)
-        settle = lambda: fast(self.habits.settle)  # noqa: E731
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self.table(AROUND.squeezed(self.habits.force))
         return (
             HandPhase("over", lambda: self._take(0.07), fast, self._above, "down", rot=level, hand=opened),

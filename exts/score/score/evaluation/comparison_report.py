@@ -35,8 +35,9 @@ def comparison_table(comparison: Mapping[str, Any]) -> RenderableType:
         for name in names:
             table.add_row(name, *(_cell(values[kind].get(name)) for values in domains.values()))
         table.add_section()
+    loads = [_loads_table(name, values) for name, values in domains.items()]
     levels = [_levels_table(name, values["levels"]) for name, values in domains.items() if values["levels"]]
-    return Group(table, *(_loads_table(name, values) for name, values in domains.items()), *levels)
+    return Group(table, *(of for of in loads if of.row_count), *levels)
 
 
 def save_comparison_picture(comparison: Mapping[str, Any], path: Path) -> None:
@@ -119,7 +120,8 @@ def _loads_table(domain: str, values: Mapping[str, Any]) -> Table:
     for name, entry in {**values["free"], **values["methods"]}.items():
         watched = [run["loads"] for run in entry.get("runs", [entry]) if run["loads"] is not None]
         if watched:
-            highest = ([of[load][-1] for of in watched if of[load] is not None] for load in LOADS)
+            # Reports of before contact forces were sensed lack them.
+            highest = ([of[load][-1] for of in watched if of.get(load) is not None] for load in LOADS)
             table.add_row(name, *(f"{np.mean(of):.3g}" if of else "-" for of in highest))
     return table
 
