@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from score.steering.policy import load_steering_policy
 from score.steering.ppo import SemiMarkovPPO
 from score.steering.train import train
 from score.utils.errors import UserError
+from score.utils.overrides import apply_overrides
 
 
 class OutlierPolicy(TwoWayPolicy):
@@ -29,7 +29,7 @@ class OutlierPolicy(TwoWayPolicy):
         return torch.where(far, 1e6 * condition, condition)
 
 
-def steps_with(cfg: SteeringRunnerCfg, limit: float, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def steps_with(cfg: SteeringRunnerCfg, limit: float | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Train four iterations with large steps; returns the mini-batches that each of them skipped."""
     skipped: list[int] = []
     update = SemiMarkovPPO.update
@@ -65,9 +65,9 @@ def test_a_network_sees_no_more_of_a_feature_than_the_limit() -> None:
 def test_without_a_limit_gradients_overflow_and_their_steps_are_left_out(
     small_cfg: SteeringRunnerCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sum(steps_with(small_cfg, math.inf, tmp_path / "run", monkeypatch)) > 0
+    assert sum(steps_with(small_cfg, None, tmp_path / "run", monkeypatch)) > 0
     state = load_checkpoint(tmp_path / "run" / "model_4.pt")  # refuses what is not finite
-    assert state["score"]["identity"]["feature_limit"] == math.inf
+    assert state["score"]["identity"]["feature_limit"] is None
 
 
 def test_with_the_limit_every_step_counts_and_the_policy_keeps_it(
@@ -84,19 +84,25 @@ def test_with_the_limit_every_step_counts_and_the_policy_keeps_it(
 
 
 def test_a_run_of_before_the_limit_goes_on_without_one(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
-    def go_on(iterations: int, limit: float, resume: Path | None) -> None:
+    def go_on(iterations: int, limit: float | None, resume: Path | None) -> None:
         small_cfg.save_interval, small_cfg.max_iterations = 1, iterations
         small_cfg.steering.feature_limit = limit
         folder = tmp_path / f"to_{iterations}_with_{limit}"
         name = "SCORE-Point-v0"
         train(PointTask(16), TwoWayPolicy(), small_cfg, folder, resume, task_name=name, report=lambda _: None)
 
-    go_on(1, math.inf, None)
-    path = tmp_path / "to_1_with_inf" / "model_1.pt"
+    go_on(1, None, None)
+    path = tmp_path / "to_1_with_None" / "model_1.pt"
     state = torch.load(path, weights_only=True)
     del state["score"]["identity"]["feature_limit"]
     torch.save(state, path)
-    with pytest.raises(UserError, match=r"was trained with feature limit inf, and now it is 20.0\. Use the settings"):
+    with pytest.raises(UserError, match=r"was trained with feature limit None, and now it is 20.0\. Use the settings"):
         go_on(2, 20.0, path)
-    go_on(2, math.inf, path)
-    assert load_steering_policy(tmp_path / "to_2_with_inf" / "model_2.pt", TwoWayPolicy()).iteration == 2
+    go_on(2, None, path)
+    assert load_steering_policy(tmp_path / "to_2_with_None" / "model_2.pt", TwoWayPolicy()).iteration == 2
+
+
+def test_the_command_line_can_take_the_limit_away() -> None:
+    cfg = SteeringRunnerCfg()
+    apply_overrides(cfg, ["agent.steering.feature_limit=null"])
+    assert cfg.steering.feature_limit is None

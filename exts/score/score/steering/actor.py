@@ -14,14 +14,14 @@ from tensordict import TensorDict
 class FeatureLimit(torch.nn.Module):
     """Clamps features to a limit on both sides."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float | None) -> None:
         """Set up.
 
         Args:
-            limit: The limit, in standard deviations of the demonstrations; infinity for none.
+            limit: The limit, in standard deviations of the demonstrations; None for none.
         """
         super().__init__()
-        self.limit = limit
+        self.limit = math.inf if limit is None else limit
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Clamp features (B, F)."""
@@ -37,7 +37,7 @@ class SteeringModel(MLPModel):
     the network is lost.
     """
 
-    def __init__(self, *args: Any, feature_limit: float = math.inf, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, feature_limit: float | None = None, **kwargs: Any) -> None:
         """Take what the parent takes, and the limit of :class:`FeatureLimit`."""
         super().__init__(*args, **kwargs)
         self.feature_limit = FeatureLimit(feature_limit)

@@ -79,8 +79,9 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
         whole_number(f"--checkpoint: {path}: iter", state.get("iter"), 0, 2**62)
         if not isinstance(header.setdefault("identity", {}), dict):
             raise UserError(f"--checkpoint: {path} was edited: its identity is not a mapping.")
-        # Before there were methods there was one.
+        # Before there were methods there was one, and before there was a limit there was none.
         header["identity"].setdefault("method", "score")
+        header["identity"].setdefault("feature_limit", None)
         return state
     if isinstance(header, dict):
         raise UserError(

@@ -61,10 +61,9 @@ def checked_identity(path: Path | str, state: Mapping[str, Any]) -> dict[str, An
     for key in ("residual_limit", "action_reach"):
         if finite_number(f"{where}.{key}", identity.get(key, 1.0)) <= 0.0:
             raise UserError(f"{where}.{key} is {identity[key]}: it must be positive. {REMEDY}")
-    # Checkpoints of before the limit have none.
-    limit = identity.get("feature_limit", math.inf)
-    if not isinstance(limit, float) or not limit > 0.0:
-        raise UserError(f"{where}.feature_limit holds {brief(limit)}: it must be a positive number. {REMEDY}")
+    limit = identity["feature_limit"]
+    if limit is not None and finite_number(f"{where}.feature_limit", limit) <= 0.0:
+        raise UserError(f"{where}.feature_limit is {limit}: it must be positive. {REMEDY}")
     for key in ("method", "basis", "actor_activation", "base_policy_sha256"):
         if not isinstance(identity.get(key), str):
             raise UserError(f"{where}.{key} holds {brief(identity.get(key))}: it must be a text. {REMEDY}")
@@ -78,7 +77,7 @@ def checked_identity(path: Path | str, state: Mapping[str, Any]) -> dict[str, An
     described = sum(4 * first * second for first, second in itertools.pairwise(widths))
     if described > Path(path).stat().st_size:
         raise UserError(f"{where} describes networks of {described} bytes, more than the file has. {REMEDY}")
-    return {**identity, "feature_limit": limit}
+    return dict(identity)
 
 
 def require_network(path: Path | str, found: Any, network: torch.nn.Module) -> None:

@@ -47,9 +47,9 @@ class SteeringCfg:
     bound: float = 3.0
     """Bound of the code inside its distribution, in standard deviations."""
 
-    feature_limit: float = 100.0
+    feature_limit: float | None = 100.0
     """Limit of what the steering policy sees of each feature, in standard deviations of the demonstrations: what is far
-    beyond, as a finger that never moved there and was bent, would break PPO (:mod:`.actor`). Infinity for none."""
+    beyond, as a finger that never moved there and was bent, would break PPO (:mod:`.actor`). None: no limit."""
 
     residual_limit: float = 0.03
     """Largest residual of each action, in action units (rad in the shipped tasks); for ``residual``,

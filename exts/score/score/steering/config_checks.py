@@ -42,7 +42,8 @@ def validate_runner_cfg(cfg: SteeringRunnerCfg, num_envs: int, horizon: int) -> 
         value = getattr(steering, name)
         _require(0 < value < math.inf, f"steering.{name}", value, f"a positive number ({default} is the default)")
     limit = steering.feature_limit
-    _require(limit > 0, "steering.feature_limit", limit, "a positive number (100 is the default), or inf for no limit")
+    wanted = "a positive number (100 is the default), or null for no limit"
+    _require(limit is None or 0 < limit < math.inf, "steering.feature_limit", limit, wanted)
     _require(0 < steering.gamma <= 1, "steering.gamma", steering.gamma, "above 0 and at most 1 (0.99 is the default)")
     if steering.final_learning_rate is not None:
         _require(

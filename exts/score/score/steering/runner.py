@@ -19,7 +19,6 @@ import contextlib
 import copy
 import functools
 import io
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -192,7 +191,7 @@ class SteeringRunner(OnPolicyRunner):
             UserError: The file is no such checkpoint.
         """
         header = (state := load_checkpoint(path))["score"]
-        require_same(path, {"feature_limit": math.inf} | header["identity"], self.identity)  # some are of before it
+        require_same(path, header["identity"], self.identity)
         require_resumable(path, state, self.alg)
         self.alg.load(state, None, True)
         self.completed = state["iter"]
