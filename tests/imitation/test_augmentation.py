@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from score.imitation import AugmentationCfg
-from score.imitation.augmentation import _rotations, augment_cloud, feature_noise_scale
+from score.imitation.augmentation import _rotations, augment_cloud, condition_noise
 from score.imitation.ema import averaged_model, ema_decay
 from score.policies import ActionSpec, FlowMatchingPolicy, FlowNetworkCfg, IntegratorCfg, ObservationSpec, PolicySpec
 from score.policies.normalisation import Statistic
@@ -39,7 +39,7 @@ def test_noise_on_features_by_hand() -> None:
     shapes = statistic_shapes(spec, network)
     statistics = {name: Statistic(torch.zeros(shape), torch.full(shape, 0.5)) for name, shape in shapes.items()}
     policy = FlowMatchingPolicy(spec, network, IntegratorCfg(), statistics)
-    scale = feature_noise_scale(policy, AugmentationCfg(joint_noise=0.02, history_noise=0.01))
+    scale = condition_noise(policy, AugmentationCfg(joint_noise=0.02, history_noise=0.01))
     # Embedding 2 x 0; newest 0.02 / 0.5; two older frames and two targets 0.01 / 0.5; grip 0.
     torch.testing.assert_close(scale, torch.tensor([0, 0, 0.04, 0.02, 0.02, 0.02, 0.02, 0]))
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.imitation import Episode, PretrainCfg, read_demonstrations
+from score.imitation import AugmentationCfg, Episode, PretrainCfg, read_demonstrations
 from score.imitation.settings import parse_histories
 from score.imitation.statistics import fit_action_axes, fit_statistics
 from score.imitation.windows import (
@@ -116,7 +116,7 @@ def test_spec_of_the_demonstrations(demonstrations: Path) -> None:
 def test_statistics_have_the_shapes_a_policy_needs_and_actions_are_offsets(demonstrations: Path) -> None:
     data, cfg = read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"]), tiny_cfg()
     spec, windows = make_spec(data, cfg), make_windows(data.episodes, cfg)
-    statistics = fit_statistics(windows, spec, cfg.network, torch.eye(2))
+    statistics = fit_statistics(windows, spec, cfg.network, torch.eye(2), cfg.augmentation)
     shapes = statistic_shapes(spec, cfg.network)
     assert {name: tuple(s.scale.shape) for name, s in statistics.items()} == shapes
     offsets = windows.actions - windows.observations["joint_pos"][:, -1:]
@@ -125,6 +125,23 @@ def test_statistics_have_the_shapes_a_policy_needs_and_actions_are_offsets(demon
     torch.testing.assert_close(statistics["cloud"].offset, cloud.mean(dim=(0, 1)))
     expected = (cloud - cloud.mean(dim=(0, 1))).square().mean().sqrt()
     torch.testing.assert_close(statistics["cloud"].scale, expected.expand(3))
+
+
+def test_deviations_of_features_count_the_noise_of_training(demonstrations: Path) -> None:
+    data, cfg = read_demonstrations(demonstrations, ["joint_pos"], ["point_cloud"]), tiny_cfg()
+    spec, windows = make_spec(data, cfg), make_windows(data.episodes, cfg)
+    exact = AugmentationCfg(joint_noise=0.0, history_noise=0.0)
+    noise = AugmentationCfg(joint_noise=0.01, history_noise=0.004)
+    plain, found = (
+        fit_statistics(windows, spec, cfg.network, torch.eye(2), cfg_)["features"] for cfg_ in (exact, noise)
+    )
+    positions = windows.observations["joint_pos"]
+    torch.testing.assert_close(plain.scale[:2], positions[:, -1].std(dim=0))
+    # The newest frame of 2 joints, then 3 older ones and 3 targets relative to it. A joint that varies by 2 mrad and
+    # is seen with 10 mrad of noise varies by sqrt(2^2 + 10^2) = 10.2 mrad.
+    added = torch.tensor([0.01] * 2 + [0.004] * 12)
+    torch.testing.assert_close(found.scale, (plain.scale.square() + added.square()).sqrt())
+    torch.testing.assert_close(found.offset, plain.offset)
 
 
 def test_axes_keep_apart_what_two_joints_do_together(demonstrations: Path) -> None:
@@ -148,7 +165,9 @@ def test_a_joint_that_never_moves_is_named(demonstrations: Path) -> None:
     for episode in data.episodes:
         episode.observations["joint_pos"][:, 1] = 0.3
     with pytest.raises(UserError, match=r"Statistic of observations: .*'joint_pos\[0\] b'.* zero range"):
-        fit_statistics(make_windows(data.episodes, cfg), make_spec(data, cfg), cfg.network, torch.eye(2))
+        fit_statistics(
+            make_windows(data.episodes, cfg), make_spec(data, cfg), cfg.network, torch.eye(2), cfg.augmentation
+        )
 
 
 def test_observations_are_named_with_their_frames() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from score.policies.encoders import segment_ends
+from score.policies.features import WindowFeatures
 from score.policies.spec import JOINTS, CloudSegment
 from score.policies.window_policy import WindowPolicy
 from score.utils.errors import UserError
@@ -47,18 +48,26 @@ class AugmentationCfg:
             raise UserError(f"Setting augmentation.points is {self.points}, and must be at least 1, or none for all.")
 
 
-def feature_noise_scale(policy: WindowPolicy, cfg: AugmentationCfg) -> Tensor:
+def feature_noise(features: WindowFeatures, cfg: AugmentationCfg) -> Tensor:
+    """Return the standard deviation of the noise on each feature, shape (F,) [the observations' own units].
+
+    Zero for observations that are fed as they are.
+    """
+    deviation = torch.zeros(features.size)
+    newest, relative = features.newest_size, features.relative_size
+    deviation[:newest] = cfg.joint_noise
+    deviation[newest : newest + relative] = cfg.history_noise
+    return deviation
+
+
+def condition_noise(policy: WindowPolicy, cfg: AugmentationCfg) -> Tensor:
     """Return the standard deviation of the noise on each entry of a condition, shape (C,) [normalised units].
 
     Zero for the cloud's embedding, whose noise is on the points, and for observations that are fed as they are.
     """
-    features = policy.windows
-    deviation = torch.zeros(features.size, device=policy.feature_normaliser.scale.device)
-    newest, relative = features.newest_size, features.relative_size
-    deviation[:newest] = cfg.joint_noise
-    deviation[newest : newest + relative] = cfg.history_noise
-    deviation = deviation / policy.feature_normaliser.scale
-    return torch.cat([deviation.new_zeros(policy.condition_dim - features.size), deviation])
+    scale = policy.feature_normaliser.scale
+    deviation = feature_noise(policy.windows, cfg).to(scale.device) / scale
+    return torch.cat([deviation.new_zeros(policy.condition_dim - len(deviation)), deviation])
 
 
 def augment_cloud(

@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from score.imitation.augmentation import AugmentationCfg, feature_noise
 from score.imitation.windows import WindowSet
 from score.policies.features import WindowFeatures
 from score.policies.normalisation import Statistic, checked_statistic, mean_std_statistic
@@ -36,7 +37,11 @@ def fit_action_axes(windows: WindowSet, spec: PolicySpec) -> torch.Tensor:
 
 
 def fit_statistics(
-    windows: WindowSet, spec: PolicySpec, network: EncoderCfg, action_axes: torch.Tensor
+    windows: WindowSet,
+    spec: PolicySpec,
+    network: EncoderCfg,
+    action_axes: torch.Tensor,
+    augmentation: AugmentationCfg,
 ) -> dict[str, Statistic]:
     """Fit what a :class:`~score.policies.window_policy.WindowPolicy` needs.
 
@@ -44,19 +49,25 @@ def fit_statistics(
     newest measured frame where the spec says so). A cloud gets a mean per axis and one deviation for all axes, as
     its shape must not be distorted.
 
+    The deviation of a feature is that of what the network is trained on: of the demonstrations and of the noise that
+    training adds. A finger that hardly moves in the demonstrations (2 mrad) is seen with 10 mrad of noise; measured
+    in its own deviations, an angle that a contact bent would lie 800 of them away.
+
     Args:
         windows: Training windows without augmentation.
         spec: The policy's interface.
         network: The network, for how features are laid out.
         action_axes: Directions that actions are given along, shape (A, A).
+        augmentation: Noise of the training.
 
     Raises:
         UserError: A dimension does not vary or is not finite. The message names it.
     """
     features = WindowFeatures(spec, network.relative_observations, network.frame_by_frame)
     actions = _sampler_actions(windows, spec, network, action_axes)
+    plain = mean_std_statistic(features(windows.observations), "observations", features.labels(spec))
     statistics = {
-        "features": mean_std_statistic(features(windows.observations), "observations", features.labels(spec)),
+        "features": Statistic(plain.offset, torch.hypot(plain.scale, feature_noise(features, augmentation))),
         "actions": mean_std_statistic(actions, "actions (row, axis)"),
     }
     if features.cloud_key:

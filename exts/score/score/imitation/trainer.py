@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from score.imitation.augmentation import augment_cloud, feature_noise_scale
+from score.imitation.augmentation import augment_cloud, condition_noise
 from score.imitation.ema import averaged_model
 from score.imitation.report import Measurement
 from score.imitation.settings import PretrainCfg
@@ -54,7 +54,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(cfg.seed)
             self.policy = make_policy(spec, train, cfg).to(cfg.device)
-        self.feature_noise = feature_noise_scale(self.policy, cfg.augmentation)
+        self.condition_noise = condition_noise(self.policy, cfg.augmentation)
         self.average = averaged_model(self.policy, cfg.ema_power, cfg.ema_max).eval()
         self.optimizer = torch.optim.AdamW(
             self.policy.parameters(), cfg.learning_rate, betas=cfg.betas, weight_decay=cfg.weight_decay, fused=True
@@ -89,7 +89,7 @@ class Trainer:
         else:
             condition = self.policy.encode(observations)
         noise = torch.randn(condition.shape, generator=self.generator).to(cfg.device)
-        view = condition + self.feature_noise * noise
+        view = condition + self.condition_noise * noise
         loss = self._loss(self.policy, condition, actions, view, self.generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -172,6 +172,8 @@ class Trainer:
             changes = ", ".join(f"{key} was {saved.get(key)!r} and is {identity[key]!r}" for key in differing[:3])
             raise UserError(f"{path} belongs to another training ({changes}): use the same settings, or start anew.")
         self.policy.load_state_dict(state["policy"])
+        # Its statistics came with it.
+        self.condition_noise = condition_noise(self.policy, self.cfg.augmentation)
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimiser"])
         self.schedule.last_epoch = state["schedule"]
@@ -209,7 +211,7 @@ def make_policy(spec: PolicySpec, train: WindowSet, cfg: PretrainCfg) -> WindowP
     """
     network = segmented_network(spec, cfg)
     axes = fit_action_axes(train, spec) if cfg.principal_axes else torch.eye(len(spec.actions.names))
-    statistics = fit_statistics(train, spec, network, axes)
+    statistics = fit_statistics(train, spec, network, axes, cfg.augmentation)
     if isinstance(network, FlowNetworkCfg):
         return FlowMatchingPolicy(spec, network, cfg.integrator, statistics, axes)
     reach = action_range(train, spec, network, axes, statistics["actions"])
