@@ -76,6 +76,43 @@ def test_lines_are_at_most_120_letters(page: Path) -> None:
     assert long_lines(page.read_text(encoding="utf-8")) == []
 
 
+def broken_commands(page: str) -> list[str]:
+    """Lines that were wrapped like text: flags or numbers after a command without a backslash, two commands in one."""
+    found, before = [], ""
+    for line in page.splitlines():
+        if line.startswith("    "):
+            goes_on = "isaaclab.sh" in before and not before.endswith("\\")
+            if (goes_on and re.match(r" +(-|\d|[a-z.]+=)", line)) or re.search(
+                r" \\ +\S|isaaclab\.sh.*isaaclab\.sh", line
+            ):
+                found.append(line)
+        before = line
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_commands_of_several_lines_can_be_copied(page: Path) -> None:
+    assert broken_commands(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "    ./isaaclab.sh -p a.py --x 1\n    --y 2\n",
+        "    ./isaaclab.sh -p a.py --x 1 \\ --y 2\n",
+        "    ./isaaclab.sh -p a.py --x\n    16 --y 2\n",
+        "    ./isaaclab.sh -p a.py ./isaaclab.sh -p b.py\n",
+    ],
+)
+def test_a_command_that_was_wrapped_like_text_is_seen(page: str) -> None:
+    assert broken_commands(page) == page.splitlines()[-1:]
+
+
+def test_commands_that_go_on_behind_a_backslash_are_right() -> None:
+    page = "    ./isaaclab.sh -p a.py \\\n        --y 2\n    ./isaaclab.sh -p b.py\n\n    prints\n"
+    assert broken_commands(page) == []
+
+
 @pytest.mark.parametrize(
     ("page", "is_long"),
     [
