@@ -17,7 +17,17 @@ from score_assets import base_policy_dir
 from score_tasks.kit import cloud
 from score_tasks.kit.cloud import KnownSegmentCfg, SegmentedCloud, set_calibration
 
-NAMES = ("Insert", "BottleGrasp", "CupGrasp", "CubePinch", "CardPick", "SoccerPush", "DishrackPlace", "BulbScrew")
+NAMES = (
+    "Insert",
+    "BottleGrasp",
+    "CupGrasp",
+    "CubePinch",
+    "CardPick",
+    "SoccerPush",
+    "DishrackPlace",
+    "BulbScrew",
+    "BallPour",
+)
 TASKS = tuple(f"SCORE-{name}-v0" for name in NAMES)
 NUM_ENVS = 8
 

@@ -1,5 +1,5 @@
 # Copyright (c) 2026, the SCORE project developers. SPDX-License-Identifier: BSD-3-Clause
-"""Demonstrator of SCORE-BallPour-v0: takes the cup near its rim, carries it, tips it between ring finger and thumb."""
+"""Demonstrator of SCORE-BallPour-v0: takes the cup from above, carries it, tips it between ring finger and thumb."""
 
 from __future__ import annotations
 
