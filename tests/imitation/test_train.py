@@ -90,6 +90,19 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert [scalar.step for scalar in written] == [4, 8, 12]
 
 
+def test_a_training_of_before_noise_counted_goes_on_with_its_own_statistics(
+    data: DemonstrationSet, tmp_path: Path
+) -> None:
+    spec, windows = make_spec(data, tiny_cfg()), make_windows(data.episodes, tiny_cfg())
+    before, now = (Trainer(spec, windows, windows, tiny_cfg()) for _ in range(2))
+    before.policy.feature_normaliser.scale.mul_(0.5)
+    before.save(tmp_path / "checkpoint.pt", {})
+    noise = now.condition_noise
+    now.restore(tmp_path / "checkpoint.pt", {})
+    # Half the deviation: the same noise, in radians, is twice as many deviations.
+    torch.testing.assert_close(now.condition_noise, 2.0 * noise)
+
+
 def test_resume_refuses_other_settings_other_data_and_damage(data: DemonstrationSet, tmp_path: Path) -> None:
     _train(data, tmp_path / "base", tiny_cfg())
     with pytest.raises(UserError, match=r"belongs to another training .*learning_rate was 0.001 and is 0.1"):
