@@ -24,7 +24,7 @@ from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
 from score_tasks.kit.frames import Pose, body_pose_e
 from score_tasks.kit.hand import joint_pos, palm_pose_e
 
-ARM_STEP = 0.2
+ARM_STEP = 0.3
 """Farthest target of an arm joint from its angle [rad]: the action clamps it before."""
 _POSTURE_SPREAD = (0.5, 0.4, 0.5, 0.4, 0.9, 0.6, 1.2)
 """Spread of the starts of :meth:`HandDemonstrator.posture` [rad]."""

@@ -41,7 +41,7 @@ OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 class Habits(HandHabits):
     """Habits of screwing."""
 
-    spin: float = 0.13
+    spin: float = 0.2
     stroke: tuple[float, float, float] = (STROKE, STROKE, STROKE)
     """How far it twists before it lets go: with short strokes time runs out."""
     force: tuple[float, float, float] = (5.0, 5.0, 5.0)
@@ -58,11 +58,12 @@ class BulbScrewDemonstrator(HandDemonstrator):
         care_probability=(0.25, 0.30, 0.45),
         aim_bias=(0.005, 0.0),
         aim_std=0.002,
-        pace=(0.8, 1.3),
+        spin=0.15,
+        pace=(0.7, 1.3),
         tremor_std=0.0004,
         stroke=(1.8, 2.6, STROKE),
         force=(2.0, 4.0, 5.0),
-        leaves=(0.5, 0.2, 0.0),
+        leaves=(0.7, 0.3, 0.0),
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -112,7 +113,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
 
     def _turn_to(self, yaw: torch.Tensor) -> torch.Tensor:
         """Return a level palm on its way to a turn, the way that the wrist can go."""
-        return self.turned(self._turn + (yaw - self._turn).clamp(-0.25, 0.25))
+        return self.turned(self._turn + (yaw - self._turn).clamp(-0.4, 0.4))
 
     def _there(self, yaw: torch.Tensor) -> torch.Tensor:
         return ((self._turn - yaw).abs() < 0.12) | (self.steps > 70)
