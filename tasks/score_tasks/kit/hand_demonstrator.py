@@ -57,7 +57,7 @@ class HandHabits:
     tremor_std: float = 0.0
     """Slow tremor of the palm (first-order noise, 5 steps)."""
     finger_lead: float = 0.1
-    """How far the targets of the fingers run ahead of their angles."""
+    """How far the targets of the fingers run ahead of their angles; the action clamps most of them to 0.1 rad."""
 
 
 def without_flaws[AnyHabits: HandHabits](habits: AnyHabits) -> AnyHabits:

@@ -54,6 +54,7 @@ class BallPourEnvCfg(TabletopEnvCfg):
         self.lose("ball", BALL, max_distance=1.5)
         self.end("bin_toppled", tilted, entity=BIN, min_up=UPRIGHT)
         self.rewards.joint_target_rate.weight = -0.05
+        self.run_ahead(wrist=0.2, thumb=0.3)
         self.contact_rows, self.contacts = 600, 240
 
 

@@ -34,6 +34,9 @@ OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 class Habits(HandHabits):
     """Habits of pouring."""
 
+    speed: float = 0.03
+    spin: float = 0.2
+    finger_lead: float = 0.3
     shallow: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Height over the planned contacts at which it closes the hand: above the rim there is nothing to hold."""
     before: float = 0.034
@@ -52,7 +55,7 @@ class Habits(HandHabits):
     """Path per control step while tipping."""
     near_enough: float = 0.02
     """Distance from the place at which it begins to tip."""
-    patience: float = 10.0
+    patience: float = 7.0
     """Control steps of closing before it lifts."""
     force: float = 10.0
     """Force of a finger that the closed hand aims at [N]."""

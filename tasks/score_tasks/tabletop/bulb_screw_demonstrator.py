@@ -42,6 +42,7 @@ class Habits(HandHabits):
     """Habits of screwing."""
 
     spin: float = 0.2
+    finger_lead: float = 0.3
     stroke: tuple[float, float, float] = (STROKE, STROKE, STROKE)
     """How far it twists before it lets go: with short strokes time runs out."""
     force: tuple[float, float, float] = (5.0, 5.0, 5.0)
