@@ -33,6 +33,8 @@ ROOT = SceneEntityCfg("lamp")
 START, STROKE = 6.14, 4.60
 """Turn of the palm at which a stroke begins, and how far the wrist turns from there in its range [rad]."""
 _MIDDLE = START - 0.5 * STROKE
+GRIP = -0.005
+"""Height of the contacts over the bulb's middle [m]: 12 mm over it hands that err slip off (first strokes of 2.9 rad, here 3.8)."""
 OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 """How far the hand stands open around the bulb [rad]."""
 
@@ -47,6 +49,8 @@ class Habits(HandHabits):
     """How far it twists before it lets go: with short strokes time runs out."""
     force: tuple[float, float, float] = (5.0, 5.0, 5.0)
     """Force of a finger that the closed hand aims at [N]."""
+    rise: tuple[float, float] = (0.01, 0.01)
+    """How far it rises while it turns back."""
     leaves: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Chance of leaving after a stroke."""
 
@@ -60,15 +64,16 @@ class BulbScrewDemonstrator(HandDemonstrator):
         aim_bias=(0.005, 0.0),
         aim_std=0.002,
         spin=0.15,
+        rise=(0.005, 0.06),
         pace=(0.7, 1.3),
-        tremor_std=0.0004,
+        tremor_std=0.0015,
         stroke=(1.8, 2.6, STROKE),
         force=(2.0, 4.0, 5.0),
         leaves=(0.7, 0.3, 0.0),
     )
 
     def make_phases(self) -> Sequence[Phase]:
-        """Over the bulb, down, close, twist, open, turn back and close again; or leave."""
+        """Over the bulb, down, close, twist, open, turn back over it and down again; or leave."""
         fast = self.ahead
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self._squeezed
         first, last = lambda: self._turn_to(self._first), lambda: self._turn_to(self._last)
@@ -79,7 +84,13 @@ class BulbScrewDemonstrator(HandDemonstrator):
             HandPhase("twist", self._at, fast, lambda: self._there(self._last), "open", rot=last, hand=shut),
             HandPhase("open", self._at, fast, lambda: self.steps >= 6, "back", rot=last, hand=opened),
             HandPhase(
-                "back", lambda: self._at(0.01), fast, lambda: self._there(self._first), "close", rot=first, hand=opened
+                "back",
+                lambda: self._at(self._rise),
+                fast,
+                lambda: self._there(self._first),
+                "down",
+                rot=first,
+                hand=opened,
             ),
             HandPhase("leave", lambda: self._at(0.15), fast, self.never, rot=last, hand=opened),
         )
@@ -92,6 +103,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
         self._last = self._first - self.by_care(h.stroke)
         per_newton = self.table(AROUND.squeezed(1.0)) - self.table(AROUND.joint_pos)
         self._squeezed = self.table(AROUND.joint_pos) + self.by_care(h.force)[:, None] * per_newton
+        self._rise = self.uniform(h.rise)
         self._leaves = self.uniform((0.0, 1.0)) < self.by_care(h.leaves)
 
     def look(self) -> None:
@@ -106,10 +118,11 @@ class BulbScrewDemonstrator(HandDemonstrator):
         """Leave after a stroke, where it does."""
         return ((self.doing("back") & self._leaves, "leave"),)
 
-    def _at(self, height: float = 0.0) -> torch.Tensor:
+    def _at(self, height: float | torch.Tensor = 0.0) -> torch.Tensor:
         """Where the grip is: at the bulb as it seems to be, or over it, m."""
-        place = self._bulb + self.table((0.0, 0.0, height))
+        place = self._bulb.clone()
         place[:, :2] += self.aim
+        place[:, 2] += GRIP + height
         return place
 
     def _turn_to(self, yaw: torch.Tensor) -> torch.Tensor:
