@@ -34,7 +34,7 @@ START, STROKE = 6.14, 4.60
 """Turn of the palm at which a stroke begins, and how far the wrist turns from there in its range [rad]."""
 _MIDDLE = START - 0.5 * STROKE
 GRIP = -0.005
-"""Height of the contacts over the bulb's middle [m]: 12 mm over it hands that err slip (first strokes of 2.9 rad)."""
+"""Height of the contacts over the bulb's middle [m]: 12 mm over it hands that err slip (first strokes of 3.1 rad)."""
 OPEN = {"j1": 0.35, "j5": 0.35, "j9": 0.35, "j14": 0.25}
 """How far the hand stands open around the bulb [rad]."""
 
