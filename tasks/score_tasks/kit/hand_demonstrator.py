@@ -24,8 +24,6 @@ from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
 from score_tasks.kit.frames import Pose, body_pose_e
 from score_tasks.kit.hand import joint_pos, palm_pose_e
 
-ARM_STEP = 0.3
-"""Farthest target of an arm joint from its angle [rad]: the action clamps it before."""
 _POSTURE_SPREAD = (0.5, 0.4, 0.5, 0.4, 0.9, 0.6, 1.2)
 """Spread of the starts of :meth:`HandDemonstrator.posture` [rad]."""
 
@@ -56,8 +54,6 @@ class HandHabits:
     """Pace of an episode, whatever its care: a factor on speeds."""
     tremor_std: float = 0.0
     """Slow tremor of the palm (first-order noise, 5 steps)."""
-    finger_lead: float = 0.1
-    """How far the targets of the fingers run ahead of their angles; the action clamps most of them to 0.1 rad."""
 
 
 def without_flaws[AnyHabits: HandHabits](habits: AnyHabits) -> AnyHabits:
@@ -114,7 +110,7 @@ class HandDemonstrator(PhaseDemonstrator):
         self.aim = torch.where(change, self._fresh_aim(), self.aim)
 
     def targets(self) -> torch.Tensor:
-        """Joint position targets (N, 23) of this control step, rad."""
+        """Joint position targets (N, 23) of this control step, rad; the action clamps how far ahead they run."""
         h = self.habits
         turn = self._of_phase("rot", 3, 3)
         step = towards(self.goal() - self.grip, self.reach())
@@ -126,10 +122,7 @@ class HandDemonstrator(PhaseDemonstrator):
         found = palm_inverse_kinematics(pos, rot, arm, iterations=6, rest_joint_pos=self.rest)
         ways = [getattr(phase, "arm", None) for phase in self.phases]
         by_joints = [way() if way is not None else found.joint_pos for way in ways]
-        reached = torch.clamp(self.of_phase(by_joints), arm - ARM_STEP, arm + ARM_STEP)
-        fingers = self.joints[:, 7:]
-        hand = torch.clamp(self._of_phase("hand", 16), fingers - h.finger_lead, fingers + h.finger_lead)
-        return torch.cat((reached, hand), dim=-1)
+        return torch.cat((self.of_phase(by_joints), self._of_phase("hand", 16)), dim=-1)
 
     def _of_phase(self, name: str, *shape: int) -> torch.Tensor:
         """Of what every phase wants, that of each environment's phase, (N, *shape)."""

@@ -36,7 +36,6 @@ class Habits(HandHabits):
 
     speed: float = 0.03
     spin: float = 0.2
-    finger_lead: float = 0.3
     shallow: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Height over the planned contacts at which it closes the hand: above the rim there is nothing to hold."""
     before: float = 0.034

@@ -44,7 +44,6 @@ class Habits(HandHabits):
     """Habits of screwing."""
 
     spin: float = 0.2
-    finger_lead: float = 0.3
     stroke: tuple[float, float, float] = (STROKE, STROKE, STROKE)
     """How far it twists before it lets go: with short strokes time runs out."""
     force: tuple[float, float, float] = (5.0, 5.0, 5.0)
@@ -74,7 +73,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
 
     def make_phases(self) -> Sequence[Phase]:
         """Over the bulb, down, close, twist, open, turn back over it and down again; or leave."""
-        fast = self.ahead
+        fast, risen = self.ahead, lambda: self._at(self._rise)
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self._squeezed
         first, last = lambda: self._turn_to(self._first), lambda: self._turn_to(self._last)
         return (
@@ -83,15 +82,7 @@ class BulbScrewDemonstrator(HandDemonstrator):
             HandPhase("close", self._at, fast, lambda: self.steps >= 7, "twist", rot=first, hand=shut),
             HandPhase("twist", self._at, fast, lambda: self._there(self._last), "open", rot=last, hand=shut),
             HandPhase("open", self._at, fast, lambda: self.steps >= 6, "back", rot=last, hand=opened),
-            HandPhase(
-                "back",
-                lambda: self._at(self._rise),
-                fast,
-                lambda: self._there(self._first),
-                "down",
-                rot=first,
-                hand=opened,
-            ),
+            HandPhase("back", risen, fast, lambda: self._there(self._first), "down", rot=first, hand=opened),
             HandPhase("leave", lambda: self._at(0.15), fast, self.never, rot=last, hand=opened),
         )
 
