@@ -55,5 +55,5 @@ class CubePinchDemonstrator(GraspDemonstrator):
         symmetry=4,
         aim_bias=(0.004, -0.005),
         care_probability=(0.2, 0.25, 0.55),
-        shallow=(0.046, 0.040, 0.002),
+        shallow=(0.046, 0.040, -0.005),
     )

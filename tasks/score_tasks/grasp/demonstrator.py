@@ -62,8 +62,8 @@ class Habits:
     closing: tuple[float, float, float] = (0.09, 0.075, 0.06)
     """How far the targets of the fingers run ahead of their angles while closing."""
     opening: tuple[float, float, float] = (0.20, 0.17, 0.14)
-    """The same while it takes the pre-shape. The thumb has 1.7 rad to go and the task lets a target run 0.1 rad ahead:
-    with more than that it is equally quick at any pace."""
+    """The same while it takes the pre-shape. The thumb has 1.7 rad to go: where a task lets its target run 0.1 rad
+    ahead, it is equally quick at any pace."""
     pace: tuple[float, float] = (0.6, 2.4)
     """Pace of an episode, whatever its care: a factor on the speeds above and on how soon it lifts."""
     hover: tuple[float, float] = (0.05, 0.09)
