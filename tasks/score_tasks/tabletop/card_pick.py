@@ -48,6 +48,7 @@ class CardPickEnvCfg(TabletopEnvCfg):
     def __post_init__(self) -> None:
         self.begin("card_pick", {"card": (CARD, 256), "shelf": (SHELF, 256)})
         self.episode_length_s = 12.8
+        self.run_ahead(wrist=0.2, thumb=0.3)
         self.handle("card", friction=(0.3, 0.7))
         self.stage("grasped", 1.0, card_risen, low=0.06, high=10.0)
         self.stage("lifted", 5.0, card_risen, low=0.10, high=0.50)

@@ -29,8 +29,13 @@ PINCH = Grasp(
 """``flat --half_width 0.0008 --fingers index middle thumb --depth 0.10 0.14``"""
 EDGE = 0.08
 """Edge of the shelf from its middle, along y [m]."""
+SHELF_TOP = 0.1
+"""Top of the shelf over its middle [m]."""
 YAW = -math.pi / 2.0
 """Turn of the palm about the vertical: the fingers point back at the shelf [rad]."""
+
+_SHAPE = (1, 5, 12, 14)
+"""Columns of the joints that are to be open before it comes in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +55,16 @@ class Habits(HandHabits):
     """How far open the thumb comes in [rad]."""
     force: float = 7.0
     """Force of a finger that the closed hand aims at [N]."""
+    slip: float = 0.065
+    """How far from the grip the card's middle may be while lifting before it is given up for lost; taken it is at
+    about 0.035."""
 
 
 class CardPickDemonstrator(HandDemonstrator):
-    """Flies to a place before the edge, comes in along the palm's normal, closes, lifts."""
+    """Flies to a place before the edge, comes in along the palm's normal, closes, lifts; without the card once more.
+
+    Another try is made with care drawn anew.
+    """
 
     center = PINCH.center
     habits = Habits(
@@ -85,22 +96,32 @@ class CardPickDemonstrator(HandDemonstrator):
     def draw(self) -> None:
         """Draw the habits of an episode, and the posture before the edge."""
         super().draw()
-        h = self.habits
         yaw = torch.full((self.num_envs,), YAW, device=self.device)
-        self._rot = tilted_palm(yaw, torch.full_like(yaw, h.tilt), YAW + math.pi)
-        self._beyond = self.by_care(h.beyond)
-        self._opened = self.table(PINCH.opened({"j1": 0.40, "j5": 0.40})).repeat(self.num_envs, 1)
-        self._opened[:, 14] -= self.by_care(h.thumb)
+        self._rot = tilted_palm(yaw, torch.full_like(yaw, self.habits.tilt), YAW + math.pi)
         self._sees()
+        self._take_care()
         self._fly = self.rest = self.posture(self._place() + 0.09 * self._rot[:, :, 2], self._rot)
 
     def look(self) -> None:
-        """Look at card and shelf."""
+        """Look at card and shelf, and whether the card was left behind."""
         super().look()
         self._sees()
+        on_shelf = ((self._card - self._shelf)[:, 2] - SHELF_TOP).abs() < 0.02
+        self._lost = self.doing("lift") & on_shelf & ((self._card - self.grip).norm(dim=-1) > self.habits.slip)
+        self.care = torch.where(self._lost, self.choice(self.habits.care_probability), self.care)
+        self._take_care()
+
+    def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
+        """Another try where the card was left on the shelf."""
+        return ((self._lost, "fly"),)
 
     def _sees(self) -> None:
         self._card, self._shelf = self.see(CARD)[0], self.see(SHELF)[0]
+
+    def _take_care(self) -> None:
+        self._beyond = self.by_care(self.habits.beyond)
+        self._opened = self.table(PINCH.opened({"j1": 0.40, "j5": 0.40})).repeat(self.num_envs, 1)
+        self._opened[:, 14] -= self.by_care(self.habits.thumb)
 
     def _place(self) -> torch.Tensor:
         """Where the pads are to close (N, 3): beyond the edge, the thumb 3 mm below the card, m."""
@@ -109,7 +130,8 @@ class CardPickDemonstrator(HandDemonstrator):
         return place - 0.003 * self._rot[:, :, 0]
 
     def _before(self) -> torch.Tensor:
-        return (self.at_joints(self._fly) & self.shaped(self._opened)) | (self.steps > 50)
+        shaped = self.shaped(self._opened, _SHAPE)
+        return (self.at_joints(self._fly) & shaped) | (self.steps > 50)
 
     def _inside(self) -> torch.Tensor:
         return self.near(self._place(), self._rot, 0.004) | (self.steps > 25)
