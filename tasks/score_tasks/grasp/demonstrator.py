@@ -26,6 +26,7 @@ from score_tasks.grasp.grips import Grip, read_grasp_file
 from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
 from score_tasks.kit.frames import body_state_e, points_in
 from score_tasks.kit.hand import joint_pos, palm_pose_e
+from score_tasks.kit.hand_demonstrator import OPENING
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         change = free & self.chance(h.aim_change)
         self._aim_error = torch.where(change[:, None], self._fresh_aim_error(), self._aim_error)
         self._shallow = torch.where(change, self._fresh_shallow(), self._shallow)
-        opened = (hand - self._opened[self._grip])[:, _SHAPE].abs().amax(-1) < 0.15
+        opened = (hand - self._opened[self._grip])[:, OPENING].abs().amax(-1) < 0.15
         over = (error[:, :2].norm(dim=-1) < 0.012) & ((error[:, 2] - self._hover).abs() < 0.02)
         arrived = phase("reach") & over & opened
         self._pause = torch.where(arrived, self._pause - 1, self._pause)
@@ -260,7 +261,3 @@ class GraspDemonstrator(PhaseDemonstrator):
     def _fresh_shallow(self) -> torch.Tensor:
         """Draw a fresh height (N,) over the planned contacts, m."""
         return self.table(self.habits.shallow)[self._care] + self.habits.shallow_std * self.normal(1)[:, 0]
-
-
-_SHAPE = (1, 5, 9, 12, 14)
-"""Columns of the joints that open the hand and turn the thumb opposite of the fingers."""

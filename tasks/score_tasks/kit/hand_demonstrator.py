@@ -24,6 +24,8 @@ from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
 from score_tasks.kit.frames import Pose, body_pose_e
 from score_tasks.kit.hand import joint_pos, palm_pose_e
 
+OPENING = (1, 5, 9, 12, 14)
+"""Columns of the hand's joints that open it and turn the thumb opposite of the fingers."""
 _POSTURE_SPREAD = (0.5, 0.4, 0.5, 0.4, 0.9, 0.6, 1.2)
 """Spread of the starts of :meth:`HandDemonstrator.posture` [rad]."""
 

@@ -11,7 +11,7 @@ import torch
 
 from score_tasks.cup_grasp.demonstrator import AROUND
 from score_tasks.kit.demonstrator import Phase
-from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase, tilted_palm
+from score_tasks.kit.hand_demonstrator import OPENING, HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.ball_pour import BIN, CUP
 
 GRIP = 0.010
@@ -52,20 +52,27 @@ class Habits(HandHabits):
     """Spread of the place that it carries to; it goes to the right one while it tips, so that corrections are seen."""
     settle: float = 0.010
     """Path per control step while tipping."""
+    astray: tuple[float, float] = (0.010, 0.030)
+    """Distance from the right place from which on it tips more slowly, and at which it waits."""
     near_enough: float = 0.02
     """Distance from the place at which it begins to tip."""
     patience: float = 7.0
     """Control steps of closing before it lifts."""
     force: float = 10.0
     """Force of a finger that the closed hand aims at [N]."""
+    left: float = 0.04
+    """How far the grip rises over a cup that stands before it is given up for lost."""
 
 
 class BallPourDemonstrator(HandDemonstrator):
-    """Takes the cup from above, lifts, carries, tips, waits."""
+    """Takes the cup from above, lifts, carries, tips as it comes to the right place, waits.
+
+    A cup that is left standing is taken once more, with more care.
+    """
 
     center = AROUND.center
     habits = Habits(
-        care_probability=(0.15, 0.25, 0.60),
+        care_probability=(0.2, 0.35, 0.45),
         aim_bias=(0.006, 0.0),
         aim_std=0.004,
         pace=(1.05, 1.2),
@@ -86,8 +93,8 @@ class BallPourDemonstrator(HandDemonstrator):
             HandPhase("close", self._take, fast, self._firm, "lift", rot=level, hand=shut),
             HandPhase("lift", self._raised, lift, self._high, "carry", rot=level, hand=shut),
             HandPhase("carry", self._rough_place, carry, self._carried, "tip", rot=leaning, hand=shut),
-            HandPhase("tip", self._pouring_place, settle, self._tipped, "wait", rot=self._tipping, hand=shut),
-            HandPhase("wait", self._pouring_place, fast, self.never, rot=self._tipping, hand=shut),
+            HandPhase("tip", self._pouring_place, settle, self._tipped, "wait", rot=self._pouring, hand=shut),
+            HandPhase("wait", self._pouring_place, fast, self.never, rot=self._pouring, hand=shut),
         )
 
     def draw(self) -> None:
@@ -96,6 +103,7 @@ class BallPourDemonstrator(HandDemonstrator):
         self._level, self._shallow = self.turned(YAW), self.by_care(self.habits.shallow)
         self._rough = self.habits.rough_std * self.normal(3)
         self._sees()
+        self._stood = self._cup[:, 2]
         tipped = self._leaning(torch.full_like(self.pace, self.habits.tip))
         self.rest = self.posture(self._pouring_place(), tipped, starts=32)
 
@@ -104,18 +112,35 @@ class BallPourDemonstrator(HandDemonstrator):
         super().look()
         self._sees()
         self._lean = torch.acos(self.palm[1][:, 2, 2].clamp(-1.0, 1.0))
+        standing = (self._cup[:, 2] < self._stood + 0.02) & (self._cup_up > 0.9)
+        left = self.grip[:, 2] - self._take()[:, 2] > self.habits.left
+        self._lost = self.doing("lift", "carry", "tip") & standing & left
+        self.care = torch.where(self._lost, (self.care + 1).clamp(max=2), self.care)
+        self._shallow = self.by_care(self.habits.shallow)
+
+    def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
+        """Another try where the cup was left standing."""
+        return ((self._lost, "over"),)
 
     def _sees(self) -> None:
-        self._cup, self._bin = self.see(CUP)[0], self.see(BIN)[0]
+        self._cup, cup_rot = self.see(CUP)
+        self._cup_up = cup_rot[:, 2, 2]
+        self._bin = self.see(BIN)[0]
 
     def _leaning(self, tilt: torch.Tensor) -> torch.Tensor:
         """Return the palm tipped towards the cup's mouth (N, 3, 3)."""
         return tilted_palm(torch.full_like(tilt, YAW), tilt, MOUTH)
 
-    def _tipping(self, most: float = math.pi) -> torch.Tensor:
-        """Return the palm on its way to be tipped, at most so far."""
-        rate = self.habits.lead * self.habits.tip_rate * self.pace
-        return self._leaning((self._lean + rate).clamp(max=min(most, self.habits.tip)))
+    def _tipping(self, most: float, share: torch.Tensor | float = 1.0) -> torch.Tensor:
+        """Return the palm on its way to be tipped, at most so far, at a share (N,) of its rate."""
+        rate = share * self.habits.lead * self.habits.tip_rate * self.pace
+        return self._leaning((self._lean + rate).clamp(max=most))
+
+    def _pouring(self) -> torch.Tensor:
+        """Return the palm on its way to be tipped, slower or not at all where the grip is astray."""
+        near, far = self.habits.astray
+        away = (self._pouring_place() - self.grip).norm(dim=-1)
+        return self._tipping(self.habits.tip, ((far - away) / (far - near)).clamp(0.0, 1.0))
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
@@ -134,7 +159,9 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _above(self) -> torch.Tensor:
         opened = self.table(AROUND.opened(OPEN))
-        return (self.near(self._take(0.07), self._level, 0.015, 0.15) & self.shaped(opened)) | (self.steps > 50)
+        return (self.near(self._take(0.07), self._level, 0.015, 0.15) & self.shaped(opened, OPENING)) | (
+            self.steps > 50
+        )
 
     def _low(self) -> torch.Tensor:
         return self.near(self._take(), self._level, 0.006) | (self.steps > 20)

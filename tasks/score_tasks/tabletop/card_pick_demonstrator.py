@@ -11,7 +11,7 @@ import torch
 
 from score_tasks.grasp.grips import Grasp
 from score_tasks.kit.demonstrator import Phase
-from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase, tilted_palm
+from score_tasks.kit.hand_demonstrator import OPENING, HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.card_pick import CARD, SHELF, TARGET
 
 PINCH = Grasp(
@@ -33,9 +33,6 @@ SHELF_TOP = 0.1
 """Top of the shelf over its middle [m]."""
 YAW = -math.pi / 2.0
 """Turn of the palm about the vertical: the fingers point back at the shelf [rad]."""
-
-_SHAPE = (1, 5, 12, 14)
-"""Columns of the joints that are to be open before it comes in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +127,7 @@ class CardPickDemonstrator(HandDemonstrator):
         return place - 0.003 * self._rot[:, :, 0]
 
     def _before(self) -> torch.Tensor:
-        shaped = self.shaped(self._opened, _SHAPE)
+        shaped = self.shaped(self._opened, OPENING)
         return (self.at_joints(self._fly) & shaped) | (self.steps > 50)
 
     def _inside(self) -> torch.Tensor:
