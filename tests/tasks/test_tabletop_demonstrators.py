@@ -19,7 +19,7 @@ from score.reconstruction.scene import read_scene
 from score_assets import scene_file
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, without_flaws
 from score_tasks.tabletop.ball_pour import BIN_RADIUS
-from score_tasks.tabletop.ball_pour_demonstrator import Habits
+from score_tasks.tabletop.ball_pour_demonstrator import LEAN, Habits
 from score_tasks.tabletop.bulb_screw import FULL_TURN
 from score_tasks.tabletop.card_pick import TARGET
 from score_tasks.tabletop.dishrack_place import bowl_in_slot
@@ -95,6 +95,58 @@ def test_the_thumb_presses_when_the_fingers_are_down() -> None:
         env.follow(demonstrator.act(), {})
     demonstrator.look()
     assert not torch.equal(demonstrator._closing()[:, 12:], thumb)
+
+
+@pytest.mark.parametrize(
+    ("scene", "task", "taken", "holding"),
+    [
+        ("card_pick", "CardPick", "card", ("lift",)),
+        ("ball_pour", "BallPour", "cup", ("lift", "carry", "tip", "wait")),
+    ],
+)
+def test_what_was_left_behind_is_taken_with_an_open_hand_once_more(
+    scene: str, task: str, taken: str, holding: tuple[str, ...]
+) -> None:
+    env, demonstrator = world(scene, task)
+    first, second = demonstrator.phases[0].name, demonstrator.phases[1].name
+    left, closings = (torch.zeros(NUM_ENVS, dtype=torch.long) for _ in range(2))
+    shut, opened = torch.zeros(NUM_ENVS), torch.full((NUM_ENVS,), 9.0)
+    for _ in range(125):
+        before = demonstrator.phase.clone()
+        targets = demonstrator.act()
+        begun = demonstrator.phase != before
+        left += demonstrator.doing(first) & begun
+        closings += demonstrator.doing("close") & begun
+        bend = env.joints[:, 7 + 1]  # of the index finger
+        shut = torch.where(demonstrator.doing(first) & begun, bend, shut)
+        opened = torch.where((left > 0) & demonstrator.doing(second) & begun, bend, opened)
+        env.follow(targets, {taken: (closings > 1) & demonstrator.doing(*holding)})
+    assert left.tolist() == [1] * NUM_ENVS
+    assert closings.tolist() == [2] * NUM_ENVS
+    assert (shut - opened).min() > 0.2
+    assert [demonstrator.phases[index].name for index in demonstrator.phase.tolist()] == [holding[-1]] * NUM_ENVS
+
+
+def test_what_lies_elsewhere_is_not_taken_once_more() -> None:
+    env, demonstrator = world("card_pick", "CardPick")
+    run(env, demonstrator, 70, {"card": ("lift",)})
+    env.put("card", place(env, "shelf") + torch.tensor((0.0, 0.2, -0.1)))
+    assert run(env, demonstrator, 5, {}) == ["lift"] * NUM_ENVS
+
+
+def test_a_cup_is_not_tipped_beside_its_place() -> None:
+    env, demonstrator = world("ball_pour", "BallPour", Habits(rough_std=0.1, near_enough=0.02))
+    tipped = torch.zeros(NUM_ENVS)
+
+    def watch(before: torch.Tensor) -> None:
+        demonstrator.look()
+        away = (demonstrator.grip - demonstrator._pouring_place()).norm(dim=-1)
+        astray = demonstrator.doing("tip") & (away > demonstrator.habits.astray[1])
+        tipped.copy_(torch.where(astray, torch.maximum(tipped, demonstrator._lean), tipped))
+
+    run(env, demonstrator, 110, {"cup": ("lift", "carry", "tip", "wait")}, watch)
+    assert tipped.max() > 0.5  # some came there far away
+    assert tipped.max() < LEAN + 0.2
 
 
 def test_a_bowl_that_is_held_gets_into_the_slot_and_stays_there() -> None:
