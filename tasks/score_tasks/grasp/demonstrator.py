@@ -46,6 +46,10 @@ class Habits:
     """Chances of a hasty, a usual and a careful episode."""
     aim_std: tuple[float, float, float] = (0.010, 0.007, 0.004)
     """Spread of the place aimed at."""
+    aim_far_std: float = 0.0
+    """What is added to that spread over the object, and shrinks with the height to nothing at the contact."""
+    astray: tuple[float, float] = (0.012, 0.030)
+    """Distance beside its place from which on it comes down more slowly, and at which it does not."""
     aim_change: float = 0.10
     """Chance per control step to aim at a new place."""
     shallow: tuple[float, float, float] = (0.040, 0.030, 0.0)
@@ -89,6 +93,7 @@ def without_flaws(habits: Habits) -> Habits:
         habits,
         aim_bias=(0.0, 0.0),
         aim_std=(0.0, 0.0, 0.0),
+        aim_far_std=0.0,
         shallow=(0.0, 0.0, 0.0),
         shallow_std=0.0,
         patience=(11.0, 11.0, 11.0),
@@ -144,7 +149,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         """Fly over the object, come down around it, close the hand, carry; open and rise for another try."""
         return (
             Phase("reach", self._above, lambda: self._fast, lambda: self._down, "descend"),
-            Phase("descend", lambda: self._contact, lambda: self._slow, lambda: self._reached, "close"),
+            Phase("descend", self._below, lambda: self._slow, lambda: self._reached, "close"),
             Phase("close", lambda: self._contact, lambda: self._slow, lambda: self._gripped, "carry"),
             Phase("carry", lambda: self._palm.pos + self._target - self._position, lambda: self._fast, self.never),
             Phase("release", self._above, lambda: self._fast, lambda: self._ready, "reach"),
@@ -157,7 +162,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         self._pace = self.uniform(h.pace)
         self._pause = (self.uniform(h.hesitation) * self.chance(h.hesitation_probability)).round()
         self._grip = self.choice([grip.share for grip in self.grips])
-        self._aim_error = self._fresh_aim_error()
+        self._aim_error = self.normal(2)
         self._shallow = self._fresh_shallow()
         self._hover = self.uniform(h.hover)
         self._patience = self.table(h.patience)[self._care] * self.uniform((0.7, 1.3)) / self._pace
@@ -181,7 +186,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         h, phase = self.habits, self.doing
         free = phase("reach", "descend")
         change = free & self.chance(h.aim_change)
-        self._aim_error = torch.where(change[:, None], self._fresh_aim_error(), self._aim_error)
+        self._aim_error = torch.where(change[:, None], self.normal(2), self._aim_error)
         self._shallow = torch.where(change, self._fresh_shallow(), self._shallow)
         opened = (hand - self._opened[self._grip])[:, OPENING].abs().amax(-1) < 0.15
         over = (error[:, :2].norm(dim=-1) < 0.012) & ((error[:, 2] - self._hover).abs() < 0.02)
@@ -189,7 +194,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         self._pause = torch.where(arrived, self._pause - 1, self._pause)
         self._down = arrived & (self._pause <= 0)
         stuck = self.steps > 25
-        self._reached = (error[:, 2] < 0.005) | stuck
+        self._reached = ((error[:, 2] < 0.005) & (error[:, :2].norm(dim=-1) < h.astray[0])) | stuck
         self._gripped = self.steps > self._patience
         taken = phase("close") & self._gripped
         self._taken_at = torch.where(taken[:, None], in_palm, self._taken_at)
@@ -207,11 +212,24 @@ class GraspDemonstrator(PhaseDemonstrator):
 
     def _contact_pose(self) -> torch.Tensor:
         """Palm position (N, 3) at which it would close the hand, as it sees the object, m."""
-        place = self._position.clone()
-        place[:, :2] += self.table(self.habits.aim_bias) + self._aim_error
-        place[:, 2] += self._height[self._grip] + self._shallow
+        h = self.habits
         turned = rotation_z(self._palm_turn) @ self._center[self._grip][..., None]
-        return place - turned.squeeze(-1)
+        contact = self._position - turned.squeeze(-1)
+        contact[:, 2] += self._height[self._grip] + self._shallow
+        # what is seen from above is seen less well
+        far = ((self._palm.pos[:, 2] - contact[:, 2]) / self._hover).clamp(0.0, 1.0)
+        spread = self.table(h.aim_std)[self._care] + h.aim_far_std * far
+        contact[:, :2] += self.table(h.aim_bias) + spread[:, None] * self._aim_error
+        return contact
+
+    def _below(self) -> torch.Tensor:
+        """Palm position (N, 3) on the way down, m: it sinks as far as it is over its place."""
+        near, far = self.habits.astray
+        below = self._contact.clone()
+        height = self._palm.pos[:, 2]
+        beside = (self._palm.pos - below)[:, :2].norm(dim=-1)
+        below[:, 2] = height + ((far - beside) / (far - near)).clamp(0.0, 1.0) * (below[:, 2] - height)
+        return below
 
     def _above(self) -> torch.Tensor:
         """Palm position (N, 3) over the contacts, m: far away level at hovering height or higher."""
@@ -253,10 +271,6 @@ class GraspDemonstrator(PhaseDemonstrator):
         yaw = torch.atan2(axis[:, 1], axis[:, 0]) + self.habits.heading - self._yaw[self._grip]
         period = 2.0 * math.pi / self.habits.symmetry
         return wanted + torch.remainder(yaw - wanted + 0.5 * period, period) - 0.5 * period
-
-    def _fresh_aim_error(self) -> torch.Tensor:
-        """Draw a fresh error (N, 2) of the aim, m."""
-        return self.table(self.habits.aim_std)[self._care][:, None] * self.normal(2)
 
     def _fresh_shallow(self) -> torch.Tensor:
         """Draw a fresh height (N,) over the planned contacts, m."""
