@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import torch
 
+from score_assets.robots.franka_leap_kinematics import PalmPose
 from score_tasks.bottle_grasp.demonstrator import ACROSS, BottleGraspDemonstrator
 from score_tasks.grasp.demonstrator import GraspDemonstrator, without_flaws
 
@@ -36,6 +37,50 @@ def test_it_waits_for_a_thumb_that_is_not_opposite_of_the_fingers_yet() -> None:
     hand = torch.tensor([ACROSS.opened()])
     hand[:, THUMB_OPPOSITION] -= 0.2  # more than 0.15 rad away
     assert not _over(_demonstrator(), hand)
+
+
+def _down_from(demonstrator: GraspDemonstrator, beside: float) -> torch.Tensor:
+    """Where it wants to be (3,), from 0.06 m over the contact and so far beside it, relative to the palm, m."""
+    demonstrator._contact = torch.tensor([[0.5, 0.1, 0.2]])
+    demonstrator._palm = PalmPose(
+        demonstrator._contact + torch.tensor([[beside, 0.0, 0.06]]), torch.eye(3)[None], torch.zeros(1, 6, 7)
+    )
+    return (demonstrator._below() - demonstrator._palm.pos)[0]
+
+
+def test_it_sinks_as_far_as_it_is_over_its_place() -> None:
+    demonstrator = _demonstrator()  # slower from 12 mm beside, not at all from 30 mm
+    assert torch.allclose(_down_from(demonstrator, 0.010), torch.tensor((-0.010, 0.0, -0.06)), atol=1e-6)
+    # 21 mm is in the middle: half of 0.06 m
+    assert torch.allclose(_down_from(demonstrator, 0.021), torch.tensor((-0.021, 0.0, -0.03)), atol=1e-6)
+    assert torch.allclose(_down_from(demonstrator, 0.040), torch.tensor((-0.040, 0.0, 0.0)), atol=1e-6)
+
+
+def test_it_does_not_close_beside_its_place() -> None:
+    demonstrator = _demonstrator()
+    demonstrator.phase[:] = 1  # descend
+    opened = torch.tensor([ACROSS.opened()])
+    demonstrator._decide(torch.tensor([[0.020, 0.0, 0.0]]), opened, torch.zeros(1, 3))
+    assert not bool(demonstrator._reached)
+    demonstrator._decide(torch.tensor([[0.008, 0.0, 0.0]]), opened, torch.zeros(1, 3))
+    assert bool(demonstrator._reached)
+
+
+def test_the_aim_is_worse_from_above() -> None:
+    habits = replace(without_flaws(BottleGraspDemonstrator.habits), aim_far_std=0.02, aim_std=(0.004, 0.004, 0.004))
+    demonstrator = _demonstrator()
+    demonstrator.habits = habits
+    demonstrator._position, demonstrator._palm_turn = torch.zeros(1, 3), torch.zeros(1)
+    demonstrator._aim_error, demonstrator._hover = torch.tensor([[1.0, 0.0]]), torch.tensor([0.08])
+    level = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.eye(3)[None]
+    places = []
+    for height in (0.0, 0.04, 0.08, 0.30):
+        demonstrator._palm = PalmPose(torch.tensor([[0.0, 0.0, height]]), *level)
+        base = demonstrator._contact_pose()[0, 2]  # the contact's height does not depend on the palm's
+        demonstrator._palm = PalmPose(torch.tensor([[0.0, 0.0, float(base) + height]]), *level)
+        places.append(float(demonstrator._contact_pose()[0, 0]))
+    # 4 mm at the contact; 4 + 20 x 0.04 / 0.08 = 14 mm half-way up; 24 mm from hovering height on
+    assert [round(1e3 * (place - places[0]), 3) for place in places] == [0.0, 10.0, 20.0, 20.0]
 
 
 def test_the_hand_opens_faster_than_it_closes() -> None:
