@@ -159,9 +159,8 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _above(self) -> torch.Tensor:
         opened = self.table(AROUND.opened(OPEN))
-        return (self.near(self._take(0.07), self._level, 0.015, 0.15) & self.shaped(opened, OPENING)) | (
-            self.steps > 50
-        )
+        there = self.near(self._take(0.07), self._level, 0.015, 0.15)
+        return (there & self.shaped(opened, OPENING)) | (self.steps > 50)
 
     def _low(self) -> torch.Tensor:
         return self.near(self._take(), self._level, 0.006) | (self.steps > 20)

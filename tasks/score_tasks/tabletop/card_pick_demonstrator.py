@@ -30,7 +30,7 @@ PINCH = Grasp(
 EDGE = 0.08
 """Edge of the shelf from its middle, along y [m]."""
 SHELF_TOP = 0.1
-"""Top of the shelf over its middle [m]."""
+"""Top of the shelf over its origin, which is at its bottom [m]."""
 YAW = -math.pi / 2.0
 """Turn of the palm about the vertical: the fingers point back at the shelf [rad]."""
 
