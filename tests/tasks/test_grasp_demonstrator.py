@@ -12,6 +12,8 @@ from score_tasks.grasp.demonstrator import GraspDemonstrator, without_flaws
 
 THUMB_OPPOSITION = 12
 """Column of ``j12``."""
+LEVEL = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.eye(3)[None]
+"""Orientation of a level palm, as a quaternion and a matrix."""
 
 
 def _demonstrator(pace: float = 1.0) -> GraspDemonstrator:
@@ -42,9 +44,8 @@ def test_it_waits_for_a_thumb_that_is_not_opposite_of_the_fingers_yet() -> None:
 def _down_from(demonstrator: GraspDemonstrator, beside: float) -> torch.Tensor:
     """Where it wants to be (3,), from 0.06 m over the contact and so far beside it, relative to the palm, m."""
     demonstrator._contact = torch.tensor([[0.5, 0.1, 0.2]])
-    demonstrator._palm = PalmPose(
-        demonstrator._contact + torch.tensor([[beside, 0.0, 0.06]]), torch.eye(3)[None], torch.zeros(1, 6, 7)
-    )
+    place = demonstrator._contact + torch.tensor([[beside, 0.0, 0.06]])
+    demonstrator._palm = PalmPose(place, *LEVEL)
     return (demonstrator._below() - demonstrator._palm.pos)[0]
 
 
@@ -72,12 +73,11 @@ def test_the_aim_is_worse_from_above() -> None:
     demonstrator.habits = habits
     demonstrator._position, demonstrator._palm_turn = torch.zeros(1, 3), torch.zeros(1)
     demonstrator._aim_error, demonstrator._hover = torch.tensor([[1.0, 0.0]]), torch.tensor([0.08])
-    level = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.eye(3)[None]
     places = []
     for height in (0.0, 0.04, 0.08, 0.30):
-        demonstrator._palm = PalmPose(torch.tensor([[0.0, 0.0, height]]), *level)
+        demonstrator._palm = PalmPose(torch.tensor([[0.0, 0.0, height]]), *LEVEL)
         base = demonstrator._contact_pose()[0, 2]  # the contact's height does not depend on the palm's
-        demonstrator._palm = PalmPose(torch.tensor([[0.0, 0.0, float(base) + height]]), *level)
+        demonstrator._palm = PalmPose(torch.tensor([[0.0, 0.0, float(base) + height]]), *LEVEL)
         places.append(float(demonstrator._contact_pose()[0, 0]))
     # 4 mm at the contact; 4 + 20 x 0.04 / 0.08 = 14 mm half-way up; 24 mm from hovering height on
     assert [round(1e3 * (place - places[0]), 3) for place in places] == [0.0, 10.0, 20.0, 20.0]

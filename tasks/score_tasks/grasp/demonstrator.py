@@ -23,7 +23,7 @@ from score.simulation import SteerableEnv
 from score_assets.robots.franka_kinematics import rotation_z
 from score_assets.robots.franka_leap_kinematics import palm_inverse_kinematics
 from score_tasks.grasp.grips import Grip, read_grasp_file
-from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
+from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, in_place, towards
 from score_tasks.kit.frames import body_state_e, points_in
 from score_tasks.kit.hand import joint_pos, palm_pose_e
 from score_tasks.kit.hand_demonstrator import OPENING
@@ -224,11 +224,10 @@ class GraspDemonstrator(PhaseDemonstrator):
 
     def _below(self) -> torch.Tensor:
         """Palm position (N, 3) on the way down, m: it sinks as far as it is over its place."""
-        near, far = self.habits.astray
         below = self._contact.clone()
         height = self._palm.pos[:, 2]
         beside = (self._palm.pos - below)[:, :2].norm(dim=-1)
-        below[:, 2] = height + ((far - beside) / (far - near)).clamp(0.0, 1.0) * (below[:, 2] - height)
+        below[:, 2] = height + in_place(beside, self.habits.astray) * (below[:, 2] - height)
         return below
 
     def _above(self) -> torch.Tensor:

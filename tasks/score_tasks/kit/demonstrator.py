@@ -152,3 +152,9 @@ class PhaseDemonstrator:
 def towards(delta: torch.Tensor, reach: torch.Tensor) -> torch.Tensor:
     """Vectors (N, k) cut to lengths (N,): a step towards a goal ``delta`` away."""
     return delta * (reach / delta.norm(dim=-1).clamp(min=1e-9)).clamp(max=1.0)[:, None]
+
+
+def in_place(away: torch.Tensor, astray: tuple[float, float]) -> torch.Tensor:
+    """Share (N,) of a pace that distances (N,) allow: 1 up to the first of ``astray``, 0 from the second on, m."""
+    near, far = astray
+    return ((far - away) / (far - near)).clamp(0.0, 1.0)

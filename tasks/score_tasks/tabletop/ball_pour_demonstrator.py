@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from score_tasks.cup_grasp.demonstrator import AROUND
-from score_tasks.kit.demonstrator import Phase
+from score_tasks.kit.demonstrator import Phase, in_place
 from score_tasks.kit.hand_demonstrator import OPENING, HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.ball_pour import BIN, CUP
 
@@ -138,9 +138,8 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _pouring(self) -> torch.Tensor:
         """Return the palm on its way to be tipped, slower or not at all where the grip is astray."""
-        near, far = self.habits.astray
         away = (self._pouring_place() - self.grip).norm(dim=-1)
-        return self._tipping(self.habits.tip, ((far - away) / (far - near)).clamp(0.0, 1.0))
+        return self._tipping(self.habits.tip, in_place(away, self.habits.astray))
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""

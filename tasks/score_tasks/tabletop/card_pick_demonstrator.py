@@ -95,6 +95,7 @@ class CardPickDemonstrator(HandDemonstrator):
         super().draw()
         yaw = torch.full((self.num_envs,), YAW, device=self.device)
         self._rot = tilted_palm(yaw, torch.full_like(yaw, self.habits.tilt), YAW + math.pi)
+        self._wide = self.table(PINCH.opened({"j1": 0.40, "j5": 0.40}))
         self._sees()
         self._take_care()
         self._fly = self.rest = self.posture(self._place() + 0.09 * self._rot[:, :, 2], self._rot)
@@ -117,7 +118,7 @@ class CardPickDemonstrator(HandDemonstrator):
 
     def _take_care(self) -> None:
         self._beyond = self.by_care(self.habits.beyond)
-        self._opened = self.table(PINCH.opened({"j1": 0.40, "j5": 0.40})).repeat(self.num_envs, 1)
+        self._opened = self._wide.repeat(self.num_envs, 1)
         self._opened[:, 14] -= self.by_care(self.habits.thumb)
 
     def _place(self) -> torch.Tensor:
