@@ -54,6 +54,8 @@ class CubePinchDemonstrator(GraspDemonstrator):
     habits = Habits(
         symmetry=4,
         aim_bias=(0.004, -0.005),
+        aim_far_std=0.020,
+        aim_change=0.15,
         care_probability=(0.2, 0.25, 0.55),
-        shallow=(0.046, 0.040, 0.002),
+        shallow=(0.046, 0.040, -0.005),
     )
