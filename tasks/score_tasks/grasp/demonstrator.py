@@ -23,7 +23,7 @@ from score.simulation import SteerableEnv
 from score_assets.robots.franka_kinematics import rotation_z
 from score_assets.robots.franka_leap_kinematics import palm_inverse_kinematics
 from score_tasks.grasp.grips import Grip, read_grasp_file
-from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, in_place, towards
+from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, sinking, towards
 from score_tasks.kit.frames import body_state_e, points_in
 from score_tasks.kit.hand import joint_pos, palm_pose_e
 from score_tasks.kit.hand_demonstrator import OPENING
@@ -223,12 +223,8 @@ class GraspDemonstrator(PhaseDemonstrator):
         return contact
 
     def _below(self) -> torch.Tensor:
-        """Palm position (N, 3) on the way down, m: it sinks as far as it is over its place."""
-        below = self._contact.clone()
-        height = self._palm.pos[:, 2]
-        beside = (self._palm.pos - below)[:, :2].norm(dim=-1)
-        below[:, 2] = height + in_place(beside, self.habits.astray) * (below[:, 2] - height)
-        return below
+        """Palm position (N, 3) on the way down, m."""
+        return sinking(self._palm.pos, self._contact, self.habits.astray)
 
     def _above(self) -> torch.Tensor:
         """Palm position (N, 3) over the contacts, m: far away level at hovering height or higher."""

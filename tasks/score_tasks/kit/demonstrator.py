@@ -158,3 +158,10 @@ def in_place(away: torch.Tensor, astray: tuple[float, float]) -> torch.Tensor:
     """Share (N,) of a pace that distances (N,) allow: 1 up to the first of ``astray``, 0 from the second on, m."""
     near, far = astray
     return ((far - away) / (far - near)).clamp(0.0, 1.0)
+
+
+def sinking(tool: torch.Tensor, place: torch.Tensor, astray: tuple[float, float]) -> torch.Tensor:
+    """Where a tool (N, 3) is to be on its way down to a place (N, 3), m: it sinks as far as it is over its place."""
+    share = in_place((tool - place)[:, :2].norm(dim=-1), astray)
+    height = tool[:, 2] + share * (place[:, 2] - tool[:, 2])
+    return torch.cat((place[:, :2], height[:, None]), dim=-1)

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 import torch
 
 from score_tasks.cup_grasp.demonstrator import AROUND
-from score_tasks.kit.demonstrator import Phase, in_place
+from score_tasks.kit.demonstrator import Phase, in_place, sinking
 from score_tasks.kit.hand_demonstrator import OPENING, HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.ball_pour import BIN, CUP
 
-GRIP = 0.010
-"""Height of the contacts over the cup's middle [m]: higher by 16 mm, and the cup turns in the hand on MuJoCo-Warp."""
+GRIP = -0.001
+"""Height of the contacts over the cup's middle [m]. Higher or lower by 10 mm, and the cup turns in a hand on
+MuJoCo-Warp whose fingers err by 0.02 rad, as those of a cloned policy do."""
 YAW = math.radians(230.0)
 """Turn of the palm about the vertical: the tipped pose is in reach over all places of the big cup [rad]."""
 MOUTH = YAW + math.radians(248.0)
 """Direction that the cup is tipped to: in the palm's frame the gap between ring finger and thumb [rad]."""
+HOVER = 0.07
+"""Height over the contacts that it comes down from [m]."""
 CARRY = 0.26
 """Height of the grip while carrying [m]."""
 CLEAR = 0.12
@@ -38,6 +41,8 @@ class Habits(HandHabits):
     spin: float = 0.2
     shallow: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Height over the planned contacts at which it closes the hand: above the rim there is nothing to hold."""
+    far_std: float = 0.0
+    """Spread of where the cup seems to be from above; it shrinks with the height to nothing at the contacts."""
     before: float = 0.034
     """How far before the middle of the big cup the grip stands: the ball falls beside the hand."""
     tip: float = math.radians(110.0)
@@ -53,13 +58,14 @@ class Habits(HandHabits):
     settle: float = 0.010
     """Path per control step while tipping."""
     astray: tuple[float, float] = (0.010, 0.030)
-    """Distance from the right place from which on it tips more slowly, and at which it waits."""
+    """Distance beside the cup from which on it comes down more slowly, and at which it does not; likewise from the big
+    cup, to tip."""
     near_enough: float = 0.02
     """Distance from the place at which it begins to tip."""
     patience: float = 7.0
     """Control steps of closing before it lifts."""
-    force: float = 10.0
-    """Force of a finger that the closed hand aims at [N]."""
+    force: float = 7.0
+    """Force of a finger that the closed hand aims at [N]: at 10, a hand that errs lets the cup turn."""
     left: float = 0.04
     """How far the grip rises over a cup that stands before it is given up for lost."""
 
@@ -77,8 +83,10 @@ class BallPourDemonstrator(HandDemonstrator):
         aim_std=0.004,
         pace=(1.05, 1.2),
         tremor_std=0.0006,
-        shallow=(0.058, 0.050, 0.0),
-        rough_std=0.025,
+        shallow=(0.069, 0.061, 0.0),
+        rough_std=0.035,
+        far_std=0.02,
+        aim_change=0.15,
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -88,8 +96,8 @@ class BallPourDemonstrator(HandDemonstrator):
         lift, carry = lambda: fast(self.habits.lift), lambda: fast(self.habits.carry)
         opened, shut = lambda: self.table(AROUND.opened(OPEN)), lambda: self.table(AROUND.squeezed(self.habits.force))
         return (
-            HandPhase("over", lambda: self._take(0.07), fast, self._above, "down", rot=level, hand=opened),
-            HandPhase("down", self._take, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
+            HandPhase("over", lambda: self._take(HOVER), fast, self._above, "down", rot=level, hand=opened),
+            HandPhase("down", self._sinking, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
             HandPhase("close", self._take, fast, self._firm, "lift", rot=level, hand=shut),
             HandPhase("lift", self._raised, lift, self._high, "carry", rot=level, hand=shut),
             HandPhase("carry", self._rough_place, carry, self._carried, "tip", rot=leaning, hand=shut),
@@ -102,6 +110,7 @@ class BallPourDemonstrator(HandDemonstrator):
         super().draw()
         self._level, self._shallow = self.turned(YAW), self.by_care(self.habits.shallow)
         self._rough = self.habits.rough_std * self.normal(3)
+        self._beside = self.normal(2)
         self._sees()
         self._stood = self._cup[:, 2]
         tipped = self._leaning(torch.full_like(self.pace, self.habits.tip))
@@ -117,6 +126,7 @@ class BallPourDemonstrator(HandDemonstrator):
         self._lost = self.doing("lift", "carry", "tip") & standing & left
         self.care = torch.where(self._lost, (self.care + 1).clamp(max=2), self.care)
         self._shallow = self.by_care(self.habits.shallow)
+        self._beside = torch.where(self.chance(self.habits.aim_change)[:, None], self.normal(2), self._beside)
 
     def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
         """Another try where the cup was left standing."""
@@ -143,8 +153,15 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
-        height = GRIP + hover + self._shallow
-        return self._cup + height[:, None] * self.table((0.0, 0.0, 1.0))
+        place = self._cup + (GRIP + hover + self._shallow)[:, None] * self.table((0.0, 0.0, 1.0))
+        # what is seen from above is seen less well
+        far = ((self.grip[:, 2] - place[:, 2] + hover) / HOVER).clamp(0.0, 1.0)
+        place[:, :2] += self.habits.far_std * far[:, None] * self._beside
+        return place
+
+    def _sinking(self) -> torch.Tensor:
+        """Where the pads are to be on the way down, m."""
+        return sinking(self.grip, self._take(), self.habits.astray)
 
     def _pouring_place(self) -> torch.Tensor:
         """Where the grip stands to pour: before the middle of the big cup as it seems to be, m."""
@@ -158,11 +175,11 @@ class BallPourDemonstrator(HandDemonstrator):
 
     def _above(self) -> torch.Tensor:
         opened = self.table(AROUND.opened(OPEN))
-        there = self.near(self._take(0.07), self._level, 0.015, 0.15)
+        there = self.near(self._take(HOVER), self._level, 0.015, 0.15)
         return (there & self.shaped(opened, OPENING)) | (self.steps > 50)
 
     def _low(self) -> torch.Tensor:
-        return self.near(self._take(), self._level, 0.006) | (self.steps > 20)
+        return self.near(self._take(), self._level, 0.006) | (self.steps > 30)
 
     def _firm(self) -> torch.Tensor:
         return self.steps >= self.habits.patience
