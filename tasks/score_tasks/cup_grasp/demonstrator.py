@@ -3,6 +3,7 @@
 
 from score_tasks.grasp.demonstrator import GraspDemonstrator, Habits
 from score_tasks.grasp.grips import Grasp, Grip
+from score_tasks.kit.hand_demonstrator import OPENING
 
 AROUND = Grasp(
     joint_pos=(
@@ -51,11 +52,16 @@ class CupGraspDemonstrator(GraspDemonstrator):
     """Takes a cup by its wall with all digits, from above."""
 
     grips = (Grip(AROUND, height=0.010),)
+    waits_for = (*OPENING, 15)
     habits = Habits(
-        aim_bias=(0.016, -0.014),
+        aim_bias=(-0.003, 0.0),
+        aim_std=(0.010, 0.007, 0.003),
+        aim_far_std=0.015,
+        astray=(0.010, 0.024),
+        aim_change=0.15,
         care_probability=(0.24, 0.34, 0.42),
-        shallow=(0.044, 0.038, 0.004),
-        pace=(0.5, 2.4),
+        shallow=(0.062, 0.057, -0.006),
+        pace=(0.8, 2.2),
         hesitation_probability=0.45,
         hesitation=(3.0, 12.0),
     )

@@ -120,6 +120,8 @@ class GraspDemonstrator(PhaseDemonstrator):
     """Ways to take the object."""
     habits: Habits = Habits()
     """How it behaves."""
+    waits_for: tuple[int, ...] = OPENING
+    """Columns of the hand's joints that stand open before it comes down."""
     palm_yaw: float = math.pi
     """Turn of the palm about the vertical that leaves the wrist in the middle of its range [rad]."""
     entity = SceneEntityCfg("object")
@@ -188,7 +190,7 @@ class GraspDemonstrator(PhaseDemonstrator):
         change = free & self.chance(h.aim_change)
         self._aim_error = torch.where(change[:, None], self.normal(2), self._aim_error)
         self._shallow = torch.where(change, self._fresh_shallow(), self._shallow)
-        opened = (hand - self._opened[self._grip])[:, OPENING].abs().amax(-1) < 0.15
+        opened = (hand - self._opened[self._grip])[:, self.waits_for].abs().amax(-1) < 0.15
         over = (error[:, :2].norm(dim=-1) < 0.012) & ((error[:, 2] - self._hover).abs() < 0.02)
         arrived = phase("reach") & over & opened
         self._pause = torch.where(arrived, self._pause - 1, self._pause)
