@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, towards
+from score_tasks.kit.demonstrator import Phase, PhaseDemonstrator, sinking, towards
 
 
 @dataclass(frozen=True)
@@ -108,3 +108,12 @@ def test_a_step_towards_a_goal_is_no_longer_than_its_reach() -> None:
     delta = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])  # lengths 5, 0.5 and 0
     steps = towards(delta, torch.tensor([1.0, 1.0, 1.0]))
     torch.testing.assert_close(steps, torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
+
+
+def test_a_tool_sinks_as_far_as_it_is_over_its_place() -> None:
+    place = torch.tensor([0.5, 0.1, 0.2]).expand(3, 3)
+    # 10, 20 and 30 mm beside it, 60 mm over it; slower from 10 mm on, not at all from 30: all, half, nothing of 60 mm
+    tool = place + torch.tensor([[0.010, 0.0, 0.06], [0.0, -0.020, 0.06], [0.018, 0.024, 0.06]])
+    goal = sinking(tool, place, (0.010, 0.030))
+    torch.testing.assert_close(goal[:, :2], place[:, :2])
+    torch.testing.assert_close(goal[:, 2], torch.tensor([0.20, 0.23, 0.26]))

@@ -8,19 +8,24 @@ import torch
 
 from score_assets.robots.franka_leap_kinematics import PalmPose
 from score_tasks.bottle_grasp.demonstrator import ACROSS, BottleGraspDemonstrator
+from score_tasks.cup_grasp.demonstrator import AROUND, CupGraspDemonstrator
 from score_tasks.grasp.demonstrator import GraspDemonstrator, without_flaws
 
 THUMB_OPPOSITION = 12
 """Column of ``j12``."""
+THUMB_TIP = 15
+"""Column of ``j15``."""
 LEVEL = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.eye(3)[None]
 """Orientation of a level palm, as a quaternion and a matrix."""
 
 
-def _demonstrator(pace: float = 1.0) -> GraspDemonstrator:
+def _demonstrator(
+    pace: float = 1.0, kind: type[GraspDemonstrator] = BottleGraspDemonstrator
+) -> GraspDemonstrator:
     cfg = SimpleNamespace(target_pos=(0.5, 0.0, 0.3), grasp_file="")
     task = SimpleNamespace(env=None, env_cfg=cfg, num_envs=1, device="cpu")
-    habits = replace(without_flaws(BottleGraspDemonstrator.habits), pace=(pace, pace), force=(9.0, 9.0, 9.0))
-    return BottleGraspDemonstrator(task, habits=habits)  # type: ignore[arg-type]
+    habits = replace(without_flaws(kind.habits), pace=(pace, pace), force=(9.0, 9.0, 9.0))
+    return kind(task, habits=habits)  # type: ignore[arg-type]
 
 
 def _over(demonstrator: GraspDemonstrator, hand: torch.Tensor) -> bool:
@@ -39,6 +44,17 @@ def test_it_waits_for_a_thumb_that_is_not_opposite_of_the_fingers_yet() -> None:
     hand = torch.tensor([ACROSS.opened()])
     hand[:, THUMB_OPPOSITION] -= 0.2  # more than 0.15 rad away
     assert not _over(_demonstrator(), hand)
+
+
+def test_over_a_cup_it_waits_for_the_tip_of_the_thumb_which_would_land_on_the_rim() -> None:
+    cup = _demonstrator(kind=CupGraspDemonstrator)
+    hand = torch.tensor([AROUND.opened()])
+    assert _over(cup, hand)
+    hand[:, THUMB_TIP] += 0.2  # more than 0.15 rad away
+    assert not _over(cup, hand)
+    hand = torch.tensor([ACROSS.opened()])
+    hand[:, THUMB_TIP] += 0.2
+    assert _over(_demonstrator(), hand)  # a bottle is lower than the thumb
 
 
 def _down_from(demonstrator: GraspDemonstrator, beside: float) -> torch.Tensor:
