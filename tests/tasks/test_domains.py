@@ -30,7 +30,7 @@ TABLETOP = {
     "SCORE-BulbScrew-v0": ("lamp",),
 }
 """Task -> what is handled in it."""
-SPEED_LIMITS = {"panda_joint5": 2.61, "panda_joint6": 2.61, "panda_joint7": 2.61, "j12": 8.48}
+SPEED_LIMITS = {"panda_joint5": 2.61, "panda_joint6": 2.61, "panda_joint7": 2.61, "j12": 8.48, "j15": 8.48}
 """Fastest that the robot turns a joint whose targets may run further ahead than those of the others [rad/s]."""
 
 

@@ -19,9 +19,7 @@ LEVEL = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.eye(3)[None]
 """Orientation of a level palm, as a quaternion and a matrix."""
 
 
-def _demonstrator(
-    pace: float = 1.0, kind: type[GraspDemonstrator] = BottleGraspDemonstrator
-) -> GraspDemonstrator:
+def _demonstrator(pace: float = 1.0, kind: type[GraspDemonstrator] = BottleGraspDemonstrator) -> GraspDemonstrator:
     cfg = SimpleNamespace(target_pos=(0.5, 0.0, 0.3), grasp_file="")
     task = SimpleNamespace(env=None, env_cfg=cfg, num_envs=1, device="cpu")
     habits = replace(without_flaws(kind.habits), pace=(pace, pace), force=(9.0, 9.0, 9.0))

@@ -186,20 +186,20 @@ class HandEnvCfg(TaskEnvCfg):
         self.observations.policy.joint_pos.history_length = 0
         self.observations.policy.joint_pos_target = None
 
-    def run_ahead(self, wrist: float, thumb: float, thumb_tip: float = 0.1) -> None:
+    def run_ahead(self, wrist: float, thumb: float, thumb_tip: float | None = None) -> None:
         """Let targets run farther ahead of the measured angles than 0.1 rad, where episodes wait for a joint.
 
         A drive that lags turns by less in a control step than its target is ahead: of 0.1 rad by 0.066, and in the
         stand-in, whose drives are weak and damped, by 0.04. The robot's own limits are 2.61 rad/s (panda_joint5 to 7)
-        and 8.48 rad/s (the thumb).
+        and 8.48 rad/s (the hand).
 
         Args:
             wrist: How far those of panda_joint5 to 7 may be ahead, rad.
             thumb: How far that of the joint that swings the thumb (j12) may be ahead, rad.
-            thumb_tip: How far that of its last joint (j15) may be ahead, rad.
+            thumb_tip: How far that of its last joint (j15) may be ahead, rad; as all other joints if None.
         """
-        wrists = {f"panda_joint{index}": wrist for index in (5, 6, 7)}
-        self.actions.joints.joint_max_offset = wrists | {"j12": thumb, "j15": thumb_tip}
+        offsets = {f"panda_joint{index}": wrist for index in (5, 6, 7)} | {"j12": thumb}
+        self.actions.joints.joint_max_offset = offsets | ({} if thumb_tip is None else {"j15": thumb_tip})
 
     def half_turned(self) -> tuple[str, ...]:
         """Objects that also lie the other way round, half of the time."""
