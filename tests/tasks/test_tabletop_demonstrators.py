@@ -19,7 +19,7 @@ from score.reconstruction.scene import read_scene
 from score_assets import scene_file
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, without_flaws
 from score_tasks.tabletop.ball_pour import BIN_RADIUS
-from score_tasks.tabletop.ball_pour_demonstrator import LEAN, Habits
+from score_tasks.tabletop.ball_pour_demonstrator import HOVER, LEAN, Habits
 from score_tasks.tabletop.bulb_screw import FULL_TURN
 from score_tasks.tabletop.card_pick import TARGET
 from score_tasks.tabletop.dishrack_place import bowl_in_slot
@@ -132,6 +132,30 @@ def test_what_lies_elsewhere_is_not_taken_once_more() -> None:
     run(env, demonstrator, 70, {"card": ("lift",)})
     env.put("card", place(env, "shelf") + torch.tensor((0.0, 0.2, -0.1)))
     assert run(env, demonstrator, 5, {}) == ["lift"] * NUM_ENVS
+
+
+def test_a_palm_does_not_come_down_beside_a_cup() -> None:
+    env, demonstrator = world("ball_pour", "BallPour", Habits())
+    while not bool(demonstrator.doing("down").all()):
+        env.follow(demonstrator.act(), {})
+    env.put("cup", place(env, "cup") + torch.tensor((0.04, 0.0, 0.0)))  # farther than the 0.03 m at which it waits
+    demonstrator.look()
+    height = demonstrator.grip[:, 2]
+    torch.testing.assert_close(demonstrator.goal()[:, 2], height)
+    env.put("cup", place(env, "cup") - torch.tensor((0.04, 0.0, 0.0)))
+    demonstrator.look()
+    assert (height - demonstrator.goal()[:, 2]).min() > 0.02
+
+
+def test_a_cup_that_is_seen_less_well_from_above_is_taken_where_it_is() -> None:
+    env, demonstrator = world("ball_pour", "BallPour", Habits(far_std=0.02))
+    demonstrator.look()
+    beside = (demonstrator._take(HOVER) - place(env, "cup"))[:, :2].norm(dim=-1)
+    assert beside.max() > 0.01
+    while not bool(demonstrator.doing("close").all()):
+        env.follow(demonstrator.act(), {})
+    demonstrator.look()
+    assert (demonstrator._take() - place(env, "cup"))[:, :2].norm(dim=-1).max() < 0.005
 
 
 def test_a_cup_is_not_tipped_beside_its_place() -> None:
