@@ -41,7 +41,7 @@ from score_tasks.kit.task_env_cfg import TaskEnvCfg
 from score_tasks.kit.video import task_view
 
 NEWTON_HAND = newton_mjwarp(njmax=640, nconmax=150)
-"""MuJoCo-Warp with room for the contacts of four digits, palm and table: a cup wedged among them had 596 rows."""
+"""MuJoCo-Warp with room for the contacts of four digits, palm and table: with a cup among them up to 596 rows."""
 CAMERA_EYES = {"left": (1.25, 0.60, 0.60), "right": (1.25, -0.60, 0.60)}
 """Two cameras in front of the table, 1.1 m from its middle; environment frame, m."""
 VIEW = task_view(eye=(1.15, 0.62, 0.60), target=(0.52, 0.0, 0.17))
