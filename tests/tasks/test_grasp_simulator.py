@@ -35,10 +35,7 @@ def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_engine_and_interface(facts: dict[str, Any]) -> None:
     count = facts["num_envs"]
     assert facts["engine"] == {"sim": "ovphysx", "real": "newton_mjwarp"}[facts["domain"]]
-    windows = {"joint_pos": [count, 4, 23], "joint_pos_target": [count, 3, 23]}
-    if facts["task"] != "SCORE-CupGrasp-v0":
-        windows = {"joint_pos": [count, 23]}
-    assert facts["shapes"] == {**windows, "point_cloud": [count, 512, 3]}
+    assert facts["shapes"] == {"joint_pos": [count, 23], "point_cloud": [count, 512, 3]}
     assert facts["critic"] == [count, 23 + 53]
     assert tuple(facts["names"]) == JOINT_NAMES
     assert facts["steps"] == 128
