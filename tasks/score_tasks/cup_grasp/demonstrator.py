@@ -52,6 +52,7 @@ class CupGraspDemonstrator(GraspDemonstrator):
     """Takes a cup by its wall with all digits, from above."""
 
     grips = (Grip(AROUND, height=0.010),)
+    # the tip of a thumb that is not open yet lands on the rim
     waits_for = (*OPENING, 15)
     habits = Habits(
         aim_bias=(-0.003, 0.0),

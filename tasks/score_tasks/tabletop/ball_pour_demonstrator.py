@@ -65,7 +65,7 @@ class Habits(HandHabits):
     patience: float = 7.0
     """Control steps of closing before it lifts."""
     force: float = 7.0
-    """Force of a finger that the closed hand aims at [N]: at 10, a hand that errs lets the cup turn."""
+    """Force of a finger that the closed hand aims at [N]: with 16 and more, a hand that errs loses the cup."""
     left: float = 0.04
     """How far the grip rises over a cup that stands before it is given up for lost."""
 
