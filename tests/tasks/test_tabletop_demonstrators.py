@@ -148,7 +148,7 @@ def test_a_palm_does_not_come_down_beside_a_cup() -> None:
 
 
 def test_a_cup_that_is_seen_less_well_from_above_is_taken_where_it_is() -> None:
-    env, demonstrator = world("ball_pour", "BallPour", Habits(far_std=0.02))
+    env, demonstrator = world("ball_pour", "BallPour", Habits(aim_far_std=0.02))
     demonstrator.look()
     beside = (demonstrator._take(HOVER) - place(env, "cup"))[:, :2].norm(dim=-1)
     assert beside.max() > 0.01

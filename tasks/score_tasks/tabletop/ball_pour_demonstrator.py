@@ -41,7 +41,7 @@ class Habits(HandHabits):
     spin: float = 0.2
     shallow: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Height over the planned contacts at which it closes the hand: above the rim there is nothing to hold."""
-    far_std: float = 0.0
+    aim_far_std: float = 0.0
     """Spread of where the cup seems to be from above; it shrinks with the height to nothing at the contacts."""
     before: float = 0.034
     """How far before the middle of the big cup the grip stands: the ball falls beside the hand."""
@@ -85,7 +85,7 @@ class BallPourDemonstrator(HandDemonstrator):
         tremor_std=0.0006,
         shallow=(0.069, 0.061, 0.0),
         rough_std=0.035,
-        far_std=0.02,
+        aim_far_std=0.02,
         aim_change=0.15,
     )
 
@@ -156,7 +156,7 @@ class BallPourDemonstrator(HandDemonstrator):
         place = self._cup + (GRIP + hover + self._shallow)[:, None] * self.table((0.0, 0.0, 1.0))
         # what is seen from above is seen less well
         far = ((self.grip[:, 2] - place[:, 2] + hover) / HOVER).clamp(0.0, 1.0)
-        place[:, :2] += self.habits.far_std * far[:, None] * self._beside
+        place[:, :2] += self.habits.aim_far_std * far[:, None] * self._beside
         return place
 
     def _sinking(self) -> torch.Tensor:
