@@ -15,4 +15,3 @@ class BottleGraspEnvCfg(GraspEnvCfg):
         self.scene_file = str(scene_file("bottle_grasp"))
         self.target_pos = (0.60, 0.10, 0.40)
         self.half_turn = True
-        self.show_one_frame()

@@ -16,5 +16,4 @@ class CubePinchEnvCfg(GraspEnvCfg):
         self.scene_file = str(scene_file("cube_pinch"))
         self.target_pos = (0.55, 0.0, 0.35)
         set_friction(self.events.object_friction, (0.3, 0.6))
-        self.show_one_frame()
         self.run_ahead(wrist=0.2, thumb=0.3)

@@ -15,5 +15,4 @@ class CupGraspEnvCfg(GraspEnvCfg):
         self.scene_file = str(scene_file("cup_grasp"))
         self.target_pos = (0.55, 0.10, 0.35)
         self.rewards.joint_target_rate.weight = -0.5
-        self.show_one_frame()
         self.run_ahead(wrist=0.2, thumb=0.3, thumb_tip=0.2)

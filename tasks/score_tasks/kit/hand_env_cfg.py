@@ -84,17 +84,12 @@ class HandObservationsCfg:
 
     @configclass
     class PolicyCfg(ObservationGroupCfg):
-        """Windows of base policy and steering policy."""
+        """What base policy and steering policy see: the present joint angles alone, no past ones and no past targets.
 
-        joint_pos = ObservationTermCfg(
-            func=kit_mdp.joint_pos, params={"asset_cfg": JOINTS}, history_length=4, flatten_history_dim=False
-        )
-        joint_pos_target = ObservationTermCfg(
-            func=kit_mdp.joint_pos_target,
-            params={"action_name": ACTION},
-            history_length=3,
-            flatten_history_dim=False,
-        )
+        From a longer window and past targets a clone goes on as it moves, and hardly looks at the bodies.
+        """
+
+        joint_pos = ObservationTermCfg(func=kit_mdp.joint_pos, params={"asset_cfg": JOINTS}, flatten_history_dim=False)
         point_cloud: ObservationTermCfg = MISSING
 
         def __post_init__(self) -> None:
@@ -178,14 +173,6 @@ class HandEnvCfg(TaskEnvCfg):
     success_ends: bool = True
     """Whether success ends the episode. False is as published: stages pay in every step, success counts at the end."""
 
-    def show_one_frame(self) -> None:
-        """Show the policy the present joint angles alone, no past ones and no past targets.
-
-        From a longer window and past targets a clone goes on as it moves, and hardly looks at the bodies.
-        """
-        self.observations.policy.joint_pos.history_length = 0
-        self.observations.policy.joint_pos_target = None
-
     def run_ahead(self, wrist: float, thumb: float, thumb_tip: float | None = None) -> None:
         """Let targets run farther ahead of the measured angles than 0.1 rad, where episodes wait for a joint.
 
@@ -226,7 +213,6 @@ class HandEnvCfg(TaskEnvCfg):
                 term.params["once"] = self.success_ends
         self.observation_interface = {
             "joint_pos": {"units": "rad", "names": list(JOINT_NAMES)},
-            "joint_pos_target": {"units": "rad", "names": list(JOINT_NAMES)},
             "point_cloud": {"units": "m", "frame": "palm_lower", "segments": describe_segments(cloud)},
         }
 

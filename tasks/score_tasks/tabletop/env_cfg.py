@@ -58,7 +58,6 @@ class TabletopEnvCfg(HandEnvCfg):
         """
         self.scene_file = str(scene_file(scene))
         self.observations.policy.point_cloud = hand_cloud(segments)
-        self.show_one_frame()
         bodies = {name: entity for name, (entity, _) in segments.items()}
         self.observations.critic.true_state = ObservationTermCfg(func=BodiesTrueState, params={"bodies": bodies})
 
