@@ -22,7 +22,7 @@ LEVEL = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.eye(3)[None]
 def _demonstrator(pace: float = 1.0, kind: type[GraspDemonstrator] = BottleGraspDemonstrator) -> GraspDemonstrator:
     cfg = SimpleNamespace(target_pos=(0.5, 0.0, 0.3), grasp_file="")
     task = SimpleNamespace(env=None, env_cfg=cfg, num_envs=1, device="cpu")
-    habits = replace(without_flaws(kind.habits), pace=(pace, pace), force=(9.0, 9.0, 9.0))
+    habits = replace(without_flaws(kind.habits), pace=(pace, pace), force=(9.0,) * 3, astray=(0.012, 0.030))
     return kind(task, habits=habits)  # type: ignore[arg-type]
 
 

@@ -15,3 +15,4 @@ class BottleGraspEnvCfg(GraspEnvCfg):
         self.scene_file = str(scene_file("bottle_grasp"))
         self.target_pos = (0.60, 0.10, 0.40)
         self.half_turn = True
+        self.run_ahead(wrist=0.2, thumb=0.3)
