@@ -11,7 +11,7 @@ import torch
 
 from score_tasks.grasp.grips import Grasp
 from score_tasks.kit.demonstrator import Phase
-from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase, tilted_palm
+from score_tasks.kit.hand_demonstrator import OPENING, HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.dishrack_place import BOWL, HALF_HEIGHT, OUTER, RACK, RIM
 
 PINCH = Grasp(
@@ -49,10 +49,19 @@ class Habits(HandHabits):
     """Chance of rising before the thumb is out of the bowl, which takes the bowl along."""
     force: float = 7.0
     """Force of a finger that the closed hand aims at [N]."""
+    misses: float = 0.0
+    """Chance of closing the hand too high, above the rim, in a try."""
+    too_high: float = 0.035
+    """How far too high [m]."""
+    left: float = 0.04
+    """How far the grip rises over the rim of a bowl on the table before it is given up for lost."""
 
 
 class DishrackPlaceDemonstrator(HandDemonstrator):
-    """Takes the rim, lifts, carries and tips, lowers, opens, goes straight back, then up."""
+    """Takes the rim, lifts, carries and tips, lowers, opens, goes straight back, then up.
+
+    A bowl that is left on the table is taken once more.
+    """
 
     center = PINCH.center
     habits = Habits(
@@ -63,6 +72,7 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         tremor_std=0.0006,
         release=(0.09, 0.06, 0.004),  # from 0.03 on it fails in sim, and from 0.06 on in real
         rises_at_once=(1.0, 1.0, 0.0),
+        misses=0.25,
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -91,17 +101,29 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         self._level = self.turned(YAW)
         self._tipped = tilted_palm(yaw, torch.full_like(yaw, h.tilt), YAW + math.pi)
         self._release = self.by_care(h.release)
+        self._stood_at = self.see(BOWL)[0][:, 2]
+        self._misses = self.chance(h.misses)
         self._hurries = self.uniform((0.0, 1.0)) < self.by_care(h.rises_at_once)
 
     def look(self) -> None:
         """Look at bowl and rack."""
         super().look()
-        self._bowl, self._rack = self.see(BOWL)[0], self.see(RACK)[0]
+        self._bowl, rot = self.see(BOWL)
+        self._rack = self.see(RACK)[0]
+        standing = (self._bowl[:, 2] < self._stood_at + 0.02) & (rot[:, 2, 2] > 0.95)
+        left = self.grip[:, 2] - self._bowl[:, 2] > HALF_HEIGHT + self.habits.too_high + self.habits.left
+        self._lost = self.doing("lift", "carry", "lower") & standing & left
+        self._misses = torch.where(self._lost, self.chance(self.habits.misses), self._misses)
+
+    def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
+        """Another try where the bowl was left on the table."""
+        return ((self._lost, "over"),)
 
     def _rim(self, hover: float = 0.0) -> torch.Tensor:
         """Return the far side of the rim as it seems to be, 13 mm under its edge, m."""
         place = self._bowl + self.table((0.0, RIM, HALF_HEIGHT - 0.013 + hover))
         place[:, :2] += self.aim
+        place[:, 2] += self.habits.too_high * self._misses
         return place
 
     def _stood(self, height: float | torch.Tensor) -> torch.Tensor:
@@ -116,7 +138,7 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
 
     def _above(self) -> torch.Tensor:
         opened = self.table(PINCH.opened(OPEN))
-        return (self.near(self._rim(0.06), self._level, 0.012, 0.1) & self.shaped(opened)) | (self.steps > 60)
+        return (self.near(self._rim(0.06), self._level, 0.012, 0.1) & self.shaped(opened, OPENING)) | (self.steps > 60)
 
     def _low(self) -> torch.Tensor:
         return self.near(self._rim(), self._level, 0.006) | (self.steps > 20)
