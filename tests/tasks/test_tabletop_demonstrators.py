@@ -18,8 +18,9 @@ from score.open_task import entry_point
 from score.reconstruction.scene import read_scene
 from score_assets import scene_file
 from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, without_flaws
+from score_tasks.tabletop import ball_pour_demonstrator, dishrack_place_demonstrator
 from score_tasks.tabletop.ball_pour import BIN_RADIUS
-from score_tasks.tabletop.ball_pour_demonstrator import HOVER, LEAN, Habits
+from score_tasks.tabletop.ball_pour_demonstrator import LEAN
 from score_tasks.tabletop.bulb_screw import FULL_TURN
 from score_tasks.tabletop.card_pick import TARGET
 from score_tasks.tabletop.dishrack_place import bowl_in_slot
@@ -98,20 +99,21 @@ def test_the_thumb_presses_when_the_fingers_are_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scene", "task", "taken", "holding"),
+    ("scene", "task", "taken", "holding", "last"),
     [
-        ("card_pick", "CardPick", "card", ("lift",)),
-        ("ball_pour", "BallPour", "cup", ("lift", "carry", "tip", "wait")),
+        ("card_pick", "CardPick", "card", ("lift",), "lift"),
+        ("ball_pour", "BallPour", "cup", ("lift", "carry", "tip", "wait"), "wait"),
+        ("dishrack_place", "DishrackPlace", "bowl", ("lift", "carry", "lower"), "up"),
     ],
 )
 def test_what_was_left_behind_is_taken_with_an_open_hand_once_more(
-    scene: str, task: str, taken: str, holding: tuple[str, ...]
+    scene: str, task: str, taken: str, holding: tuple[str, ...], last: str
 ) -> None:
     env, demonstrator = world(scene, task)
     first, second = demonstrator.phases[0].name, demonstrator.phases[1].name
     left, closings = (torch.zeros(NUM_ENVS, dtype=torch.long) for _ in range(2))
     shut, opened = torch.zeros(NUM_ENVS), torch.full((NUM_ENVS,), 9.0)
-    for _ in range(125):
+    for _ in range(150):
         before = demonstrator.phase.clone()
         targets = demonstrator.act()
         begun = demonstrator.phase != before
@@ -124,7 +126,7 @@ def test_what_was_left_behind_is_taken_with_an_open_hand_once_more(
     assert left.tolist() == [1] * NUM_ENVS
     assert closings.tolist() == [2] * NUM_ENVS
     assert (shut - opened).min() > 0.2
-    assert [demonstrator.phases[index].name for index in demonstrator.phase.tolist()] == [holding[-1]] * NUM_ENVS
+    assert [demonstrator.phases[index].name for index in demonstrator.phase.tolist()] == [last] * NUM_ENVS
 
 
 def test_what_lies_elsewhere_is_not_taken_once_more() -> None:
@@ -134,32 +136,53 @@ def test_what_lies_elsewhere_is_not_taken_once_more() -> None:
     assert run(env, demonstrator, 5, {}) == ["lift"] * NUM_ENVS
 
 
-def test_a_palm_does_not_come_down_beside_a_cup() -> None:
-    env, demonstrator = world("ball_pour", "BallPour", Habits())
+TAKEN_FROM_ABOVE = pytest.mark.parametrize(
+    ("scene", "task", "taken", "aimed", "habits"),
+    [
+        ("ball_pour", "BallPour", "cup", "_take", ball_pour_demonstrator.Habits),
+        ("dishrack_place", "DishrackPlace", "bowl", "_rim", dishrack_place_demonstrator.Habits),
+    ],
+)
+
+
+@TAKEN_FROM_ABOVE
+def test_a_palm_does_not_come_down_beside_its_place(
+    scene: str, task: str, taken: str, aimed: str, habits: type[HandHabits]
+) -> None:
+    env, demonstrator = world(scene, task, habits())
     while not bool(demonstrator.doing("down").all()):
         env.follow(demonstrator.act(), {})
-    env.put("cup", place(env, "cup") + torch.tensor((0.04, 0.0, 0.0)))  # farther than the 0.03 m at which it waits
+    env.put(taken, place(env, taken) + torch.tensor((0.04, 0.0, 0.0)))  # farther than the 0.03 m at which it waits
     demonstrator.look()
     height = demonstrator.grip[:, 2]
     torch.testing.assert_close(demonstrator.goal()[:, 2], height)
-    env.put("cup", place(env, "cup") - torch.tensor((0.04, 0.0, 0.0)))
+    env.put(taken, place(env, taken) - torch.tensor((0.04, 0.0, 0.0)))
     demonstrator.look()
     assert (height - demonstrator.goal()[:, 2]).min() > 0.02
 
 
-def test_a_cup_that_is_seen_less_well_from_above_is_taken_where_it_is() -> None:
-    env, demonstrator = world("ball_pour", "BallPour", Habits(aim_far_std=0.02))
+@TAKEN_FROM_ABOVE
+def test_what_is_seen_less_well_from_above_is_taken_where_it_is(
+    scene: str, task: str, taken: str, aimed: str, habits: type[HandHabits]
+) -> None:
+    env, demonstrator = world(scene, task, habits(aim_far_std=0.02))
+    _, exact = world(scene, task, habits())
+
+    def beside() -> torch.Tensor:
+        away = getattr(demonstrator, aimed)() - getattr(exact, aimed)()
+        return away[:, :2].norm(dim=-1)
+
+    exact.look()
     demonstrator.look()
-    beside = (demonstrator._take(HOVER) - place(env, "cup"))[:, :2].norm(dim=-1)
-    assert beside.max() > 0.01
+    assert beside().max() > 0.01
     while not bool(demonstrator.doing("close").all()):
         env.follow(demonstrator.act(), {})
     demonstrator.look()
-    assert (demonstrator._take() - place(env, "cup"))[:, :2].norm(dim=-1).max() < 0.005
+    assert beside().max() < 0.005
 
 
 def test_a_cup_is_not_tipped_beside_its_place() -> None:
-    env, demonstrator = world("ball_pour", "BallPour", Habits(rough_std=0.1, near_enough=0.02))
+    env, demonstrator = world("ball_pour", "BallPour", ball_pour_demonstrator.Habits(rough_std=0.1, near_enough=0.02))
     tipped = torch.zeros(NUM_ENVS)
 
     def watch(before: torch.Tensor) -> None:
@@ -190,7 +213,7 @@ def test_a_cup_is_tipped_with_its_rim_over_the_big_cup() -> None:
 
 
 def test_a_cup_that_is_carried_to_a_rough_place_gets_to_the_right_one_while_it_tips() -> None:
-    env, demonstrator = world("ball_pour", "BallPour", Habits(rough_std=0.03))
+    env, demonstrator = world("ball_pour", "BallPour", ball_pour_demonstrator.Habits(rough_std=0.03))
     first = torch.full((NUM_ENVS,), torch.nan)
     late = torch.zeros(NUM_ENVS)
 

@@ -44,8 +44,12 @@ class HandHabits:
     """Where what it takes seems to be, relative to where it is, along and across its way: the same in all episodes."""
     aim_std: float = 0.0
     """Spread of that place."""
+    aim_far_std: float = 0.0
+    """What is added to that spread from above, and shrinks with the height to nothing at the place."""
     aim_change: float = 0.10
     """Chance per control step to aim at a new place."""
+    astray: tuple[float, float] = (0.010, 0.030)
+    """Distance beside its place from which on it goes on more slowly, and at which it does not."""
     speed: float = 0.025
     """Path per control step."""
     spin: float = 0.12
@@ -100,7 +104,7 @@ class HandDemonstrator(PhaseDemonstrator):
         h = self.habits
         self.care = self.choice(h.care_probability)
         self.pace = self.uniform(h.pace)
-        self.aim = self._fresh_aim()
+        self._aim_error = self.normal(2)
 
     def look(self) -> None:
         """Take in joints and palm; a task adds what it sees beside."""
@@ -109,7 +113,20 @@ class HandDemonstrator(PhaseDemonstrator):
         self.palm: Pose = (torch.nan_to_num(palm.pos), torch.nan_to_num(palm.rot))
         self.grip = self.palm[0] + self.palm[1] @ self._center
         change = self.chance(self.habits.aim_change)[:, None]
-        self.aim = torch.where(change, self._fresh_aim(), self.aim)
+        self._aim_error = torch.where(change, self.normal(2), self._aim_error)
+
+    @property
+    def aim(self) -> torch.Tensor:
+        """How far beside it aims (N, 2), m."""
+        return self.table(self.habits.aim_bias) + self.habits.aim_std * self._aim_error
+
+    def far_aim(self, height: torch.Tensor) -> torch.Tensor:
+        """How far beside it aims because it looks from above, (N, 2), m.
+
+        Args:
+            height: Height of the grip over its place (N,), as a share of that from which it comes down.
+        """
+        return self.habits.aim_far_std * height.clamp(0.0, 1.0)[:, None] * self._aim_error
 
     def targets(self) -> torch.Tensor:
         """Joint position targets (N, 23) of this control step, rad; the action clamps how far ahead they run."""
@@ -178,10 +195,6 @@ class HandDemonstrator(PhaseDemonstrator):
     def by_care(self, values: tuple[Any, Any, Any]) -> torch.Tensor:
         """Of a value for the hasty, the usual and the careful, that of each environment, (N,) or (N, k)."""
         return self.table(values)[self.care]
-
-    def _fresh_aim(self) -> torch.Tensor:
-        """Draw a fresh mistake (N, 2) of the aim, m."""
-        return self.table(self.habits.aim_bias) + self.habits.aim_std * self.normal(2)
 
 
 def tilted_palm(yaw: torch.Tensor, tilt: torch.Tensor, axis_yaw: torch.Tensor | float) -> torch.Tensor:

@@ -41,8 +41,6 @@ class Habits(HandHabits):
     spin: float = 0.2
     shallow: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Height over the planned contacts at which it closes the hand: above the rim there is nothing to hold."""
-    aim_far_std: float = 0.0
-    """Spread of where the cup seems to be from above; it shrinks with the height to nothing at the contacts."""
     before: float = 0.034
     """How far before the middle of the big cup the grip stands: the ball falls beside the hand."""
     tip: float = math.radians(110.0)
@@ -57,9 +55,6 @@ class Habits(HandHabits):
     """Spread of the place that it carries to; it goes to the right one while it tips, so that corrections are seen."""
     settle: float = 0.010
     """Path per control step while tipping."""
-    astray: tuple[float, float] = (0.010, 0.030)
-    """Distance beside the cup from which on it comes down more slowly, and at which it does not; likewise from the big
-    cup, to tip."""
     near_enough: float = 0.02
     """Distance from the place at which it begins to tip."""
     patience: float = 7.0
@@ -110,7 +105,6 @@ class BallPourDemonstrator(HandDemonstrator):
         super().draw()
         self._level, self._shallow = self.turned(YAW), self.by_care(self.habits.shallow)
         self._rough = self.habits.rough_std * self.normal(3)
-        self._beside = self.normal(2)
         self._sees()
         self._stood = self._cup[:, 2]
         tipped = self._leaning(torch.full_like(self.pace, self.habits.tip))
@@ -126,7 +120,6 @@ class BallPourDemonstrator(HandDemonstrator):
         self._lost = self.doing("lift", "carry", "tip") & standing & left
         self.care = torch.where(self._lost, (self.care + 1).clamp(max=2), self.care)
         self._shallow = self.by_care(self.habits.shallow)
-        self._beside = torch.where(self.chance(self.habits.aim_change)[:, None], self.normal(2), self._beside)
 
     def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
         """Another try where the cup was left standing."""
@@ -154,9 +147,7 @@ class BallPourDemonstrator(HandDemonstrator):
     def _take(self, hover: float = 0.0) -> torch.Tensor:
         """Where the pads close on the cup, m."""
         place = self._cup + (GRIP + hover + self._shallow)[:, None] * self.table((0.0, 0.0, 1.0))
-        # what is seen from above is seen less well
-        far = ((self.grip[:, 2] - place[:, 2] + hover) / HOVER).clamp(0.0, 1.0)
-        place[:, :2] += self.habits.aim_far_std * far[:, None] * self._beside
+        place[:, :2] += self.far_aim((self.grip[:, 2] - place[:, 2] + hover) / HOVER)
         return place
 
     def _sinking(self) -> torch.Tensor:

@@ -61,6 +61,7 @@ class DishrackPlaceEnvCfg(TabletopEnvCfg):
         self.succeed(bowl_placed, clearance=0.075, max_speed=0.1)
         self.rewards.success.weight = 50.0
         self.lose("bowl", BOWL)
+        self.run_ahead(wrist=0.2, thumb=0.3)
         self.contact_rows, self.contacts = 600, 220
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 
 from score_tasks.grasp.grips import Grasp
-from score_tasks.kit.demonstrator import Phase
-from score_tasks.kit.hand_demonstrator import HandDemonstrator, HandHabits, HandPhase, tilted_palm
+from score_tasks.kit.demonstrator import Phase, sinking
+from score_tasks.kit.hand_demonstrator import OPENING, HandDemonstrator, HandHabits, HandPhase, tilted_palm
 from score_tasks.tabletop.dishrack_place import BOWL, HALF_HEIGHT, OUTER, RACK, RIM
 
 PINCH = Grasp(
@@ -29,6 +29,8 @@ PINCH = Grasp(
 """``flat --half_width 0.003 --fingers index middle thumb --depth 0.10 0.14``"""
 YAW = math.pi / 2.0
 """Turn of the palm about the vertical: the fingers point away from the robot's right, over the bowl's rim [rad]."""
+HOVER = 0.06
+"""Height over the contacts that it comes down from [m]."""
 OPEN = {"j1": 0.30, "j5": 0.30, "j14": 0.30}
 """How far the hand stands open on the way to the rim [rad]."""
 WIDE = {"j1": 0.40, "j5": 0.40, "j14": 0.25}
@@ -49,20 +51,32 @@ class Habits(HandHabits):
     """Chance of rising before the thumb is out of the bowl, which takes the bowl along."""
     force: float = 7.0
     """Force of a finger that the closed hand aims at [N]."""
+    misses: float = 0.0
+    """Chance of closing the hand too high, above the rim, in a try."""
+    too_high: float = 0.035
+    """How far too high [m]."""
+    left: float = 0.04
+    """How far the grip rises over the rim of a bowl on the table before it is given up for lost."""
 
 
 class DishrackPlaceDemonstrator(HandDemonstrator):
-    """Takes the rim, lifts, carries and tips, lowers, opens, goes straight back, then up."""
+    """Takes the rim, lifts, carries and tips, lowers, opens, goes straight back, then up.
+
+    A bowl that is left on the table is taken once more.
+    """
 
     center = PINCH.center
     habits = Habits(
         care_probability=(0.25, 0.35, 0.40),
         aim_bias=(0.0, 0.006),
         aim_std=0.004,
+        aim_far_std=0.015,
+        aim_change=0.15,
         pace=(0.7, 1.6),
         tremor_std=0.0006,
         release=(0.09, 0.06, 0.004),  # from 0.03 on it fails in sim, and from 0.06 on in real
         rises_at_once=(1.0, 1.0, 0.0),
+        misses=0.25,
     )
 
     def make_phases(self) -> Sequence[Phase]:
@@ -72,8 +86,8 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         opened, wide = lambda: self.table(PINCH.opened(OPEN)), lambda: self.table(PINCH.opened(WIDE))
         shut = lambda: self.table(PINCH.squeezed(self.habits.force))  # noqa: E731
         return (
-            HandPhase("over", lambda: self._rim(0.06), fast, self._above, "down", rot=level, hand=opened),
-            HandPhase("down", self._rim, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
+            HandPhase("over", lambda: self._rim(HOVER), fast, self._above, "down", rot=level, hand=opened),
+            HandPhase("down", self._sinking, lambda: fast(0.015), self._low, "close", rot=level, hand=opened),
             HandPhase("close", self._rim, fast, self._firm, "lift", rot=level, hand=shut),
             HandPhase("lift", self._raised, fast, self._high, "carry", rot=level, hand=shut),
             HandPhase("carry", lambda: self._stood(0.09), fast, self._carried, "lower", rot=tipped, hand=shut),
@@ -91,18 +105,35 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
         self._level = self.turned(YAW)
         self._tipped = tilted_palm(yaw, torch.full_like(yaw, h.tilt), YAW + math.pi)
         self._release = self.by_care(h.release)
+        self._stood_at = self.see(BOWL)[0][:, 2]
+        self._misses = self.chance(h.misses)
         self._hurries = self.uniform((0.0, 1.0)) < self.by_care(h.rises_at_once)
 
     def look(self) -> None:
         """Look at bowl and rack."""
         super().look()
-        self._bowl, self._rack = self.see(BOWL)[0], self.see(RACK)[0]
+        self._bowl, rot = self.see(BOWL)
+        self._rack = self.see(RACK)[0]
+        standing = (self._bowl[:, 2] < self._stood_at + 0.02) & (rot[:, 2, 2] > 0.95)
+        left = self.grip[:, 2] - self._bowl[:, 2] > HALF_HEIGHT + self.habits.too_high + self.habits.left
+        self._lost = self.doing("lift", "carry", "lower") & standing & left
+        self._misses = torch.where(self._lost, self.chance(self.habits.misses), self._misses)
+
+    def interruptions(self) -> Sequence[tuple[torch.Tensor, str]]:
+        """Another try where the bowl was left on the table."""
+        return ((self._lost, "over"),)
 
     def _rim(self, hover: float = 0.0) -> torch.Tensor:
         """Return the far side of the rim as it seems to be, 13 mm under its edge, m."""
         place = self._bowl + self.table((0.0, RIM, HALF_HEIGHT - 0.013 + hover))
         place[:, :2] += self.aim
+        place[:, 2] += self.habits.too_high * self._misses
+        place[:, :2] += self.far_aim((self.grip[:, 2] - place[:, 2] + hover) / HOVER)
         return place
+
+    def _sinking(self) -> torch.Tensor:
+        """Return where the grip is to be on the way down, m."""
+        return sinking(self.grip, self._rim(), self.habits.astray)
 
     def _stood(self, height: float | torch.Tensor) -> torch.Tensor:
         """Where the grip is when the bowl, tipped as it is held, stands this high over the floor of the slot, m."""
@@ -116,10 +147,10 @@ class DishrackPlaceDemonstrator(HandDemonstrator):
 
     def _above(self) -> torch.Tensor:
         opened = self.table(PINCH.opened(OPEN))
-        return (self.near(self._rim(0.06), self._level, 0.012, 0.1) & self.shaped(opened)) | (self.steps > 60)
+        return (self.near(self._rim(HOVER), self._level, 0.012, 0.1) & self.shaped(opened, OPENING)) | (self.steps > 60)
 
     def _low(self) -> torch.Tensor:
-        return self.near(self._rim(), self._level, 0.006) | (self.steps > 20)
+        return self.near(self._rim(), self._level, 0.006) | (self.steps > 30)
 
     def _firm(self) -> torch.Tensor:
         return self.steps >= self.habits.patience
