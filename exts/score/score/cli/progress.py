@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,10 +20,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+LOG_INTERVAL_S = 60.0
+"""Least time between two lines of progress in a file or a pipe, where a bar would show only once all is done [s]."""
+
 
 @contextmanager
-def console_progress() -> Iterator[Callable[[str, int, int], None]]:
+def console_progress(log_interval_s: float = LOG_INTERVAL_S) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each piece of work, with the time that it took and the time that is left.
+
+    What is no terminal gets a line now and then instead, and the bars as they are in the end.
+
+    Args:
+        log_interval_s: Least time between two such lines [s].
 
     Yields:
         A function to be called with the name of the work at hand, how much of it is done, and of how much.
@@ -33,11 +42,17 @@ def console_progress() -> Iterator[Callable[[str, int, int], None]]:
     )  # fmt: skip
     with Progress(*columns) as bars:
         jobs: dict[str, TaskID] = {}
+        start = said = time.monotonic()
 
         def progress(name: str, done: int, total: int) -> None:
+            nonlocal said
             if name not in jobs:
                 jobs[name] = bars.add_task(name, total=total)
             bars.update(jobs[name], completed=done)
+            now = time.monotonic()
+            if not bars.console.is_terminal and now - said >= log_interval_s:
+                bars.console.print(f"{name}: {done} of {total} after {(now - start) / 60.0:.0f} min", highlight=False)
+                said = now
 
         yield progress
 
