@@ -230,7 +230,8 @@ prepare_venv() {
     fi
     find_python
     rm -rf -- "$VENV"
-    logged "$UV" venv --quiet --no-project --python "$PYTHON" "$VENV" || fail_to "make $VENV"
+    # with pip, which a user adds packages with: -p -m pip install wandb
+    logged "$UV" venv --quiet --seed --no-project --python "$PYTHON" "$VENV" || fail_to "make $VENV"
 }
 
 install_packages() {

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--viz", action="append", default=[], choices=VIEWERS, help="viewer to open")
     add("--viewer_host", default="127.0.0.1", metavar="ADDRESS", help="where browsers find it; 0.0.0.0: from anywhere")
     add("--video", action="store_true", help="write an mp4: whole episodes, each from one start for both policies")
-    add("--output", type=Path, metavar="DIR", help="folder of the mp4 (default: videos/play in the run)")
+    add("--output", type=Path, metavar="DIR", help="folder of the mp4 (default: videos in the run, or logs/videos)")
     args, overrides = command.parse(arguments)
     if not args.video and not args.viz:
         raise UserError("Nothing to show: add --video for an mp4, or --viz newton_gl|viser|rerun|kit for a viewer.")

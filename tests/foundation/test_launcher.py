@@ -35,7 +35,7 @@ def test_first_launch_makes_the_environment_and_runs_the_script(ready: Machine) 
     assert "making the environment .venv, once" in result.err
     assert ready.calls() == [
         "python find --no-project --system 3.12",
-        f"venv --quiet --no-project --python {ready.env['INSTALLED_PYTHON']} {ready.project}/.venv",
+        f"venv --quiet --seed --no-project --python {ready.env['INSTALLED_PYTHON']} {ready.project}/.venv",
         install_call(ready),
     ]
     assert ready.stamp.exists()

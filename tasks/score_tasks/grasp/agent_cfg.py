@@ -13,4 +13,4 @@ class GraspSteeringCfg(TaskSteeringCfg):
     experiment_name: str = "score_grasp"
     num_steps_per_env: int = 16
     """A whole episode of 128 control steps: all environments start together, and a part of one would be one phase."""
-    max_iterations: int = 60
+    max_iterations: int = 40

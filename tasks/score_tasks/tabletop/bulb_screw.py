@@ -92,4 +92,5 @@ class BulbScrewSteeringCfg(TabletopSteeringCfg):
     """PPO on the latent of the base policy."""
 
     experiment_name: str = "score_bulb_screw"
+    max_iterations: int = 70
     num_steps_per_env: int = 32

@@ -70,4 +70,4 @@ class DishrackPlaceSteeringCfg(TabletopSteeringCfg):
     """PPO on the latent of the base policy."""
 
     experiment_name: str = "score_dishrack_place"
-    max_iterations: int = 40
+    max_iterations: int = 30

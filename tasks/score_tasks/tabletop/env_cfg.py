@@ -33,7 +33,7 @@ class TabletopSteeringCfg(TaskSteeringCfg):
     experiment_name: str = "score_tabletop"
     num_steps_per_env: int = 20
     """A whole episode of 160 control steps."""
-    max_iterations: int = 80
+    max_iterations: int = 40
 
 
 @configclass

@@ -46,4 +46,3 @@ class SoccerPushSteeringCfg(TabletopSteeringCfg):
     """PPO on the latent of the base policy."""
 
     experiment_name: str = "score_soccer_push"
-    max_iterations: int = 40
