@@ -210,6 +210,24 @@ def test_a_first_decision_that_does_not_come_moves_nothing(robot: Robot) -> None
     assert set(robot.words) == {"stop"}
 
 
+@pytest.mark.parametrize("stale", [1, 2])
+def test_the_first_decision_is_waited_for_where_the_first_observations_were_too_old(
+    robot: Robot, stale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot.age = lambda step: 2 * PERIOD if step < stale else 0.0
+    policy = SlowPolicy(1.4 * PERIOD)
+    accepted: list[int] = []
+
+    def act() -> torch.Tensor:
+        accepted.append(policy.accepted)
+        return torch.zeros(2)
+
+    monkeypatch.setattr(policy, "act", act)
+    drive(policy, MANIFEST | {"chunk": {"late": 2}}, 4)
+    assert robot.words.count("sent") == len(accepted) == 4 - stale
+    assert min(accepted) == 1  # no target before there is a decision
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_a_capsule_decides_beside_the_loop_as_it_does_in_it(tmp_path: Path) -> None:
     pieces, raw = dataclasses.replace(network_pieces(), late_steps=1), observations(6)

@@ -71,6 +71,7 @@ class Steps:
         self.pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) if late else None
         self.decision: Future | None = None
         self.began = 0
+        self.standing = True  # until the first decision is there, in whatever step: an old observation is none
 
     def __call__(self, step: int, observations: dict[str, torch.Tensor]) -> tuple[torch.Tensor, str]:
         """Return the target of a control step, and what is wrong with it."""
@@ -78,16 +79,17 @@ class Steps:
             return self.policy(observations), ""
         if self.policy.observe(observations):
             self.decision, self.began = self.pool.submit(self.policy.decide), step
-        for _ in range(self.late + 1 if step == 0 else 0):
+        for _ in range(self.late + 1 if self.standing else 0):
+            self.alive.set()
             wait([self.decision] if self.decision else [], self.period)
             self.alive.set()
-        if step == 0 and (self.decision is None or not self.decision.done()):
+        if self.standing and (self.decision is None or not self.decision.done()):
             raise SystemExit(
                 f"error: the first decision takes more than {self.late + 1} control steps, nothing was sent"
             )
         if self.decision is not None and self.decision.done():
             self.policy.accept(self.decision.result())
-            self.decision = None
+            self.decision, self.standing = None, False
         late = self.decision is not None and step - self.began >= self.late
         return self.policy.act(), "the decision is late, so the last chunk goes on" if late else ""
 
@@ -176,8 +178,9 @@ def run(
             if age > period:
                 fault = f"the observation is {1000.0 * age:.0f} ms old"
             else:
+                stood = act.standing
                 action, fault = act(step, observations)
-                if late and step == 0:
+                if late and stood:
                     tick = time.monotonic()  # the robot stood while its first actions were decided
                 far, unlike = is_far(action, observations, manifest["output"]), policy.unfamiliarity()
                 unsent, strangest = far or unlike > unfamiliar, max(strangest, unlike)
