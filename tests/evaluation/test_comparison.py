@@ -54,10 +54,12 @@ def test_a_comparison_by_hand() -> None:
     # 3.5 of 4 starts is 4, as Python rounds it; 1.5 is 2: the interval is that of the four starts, not of eight.
     assert score["wilson95"] == list(wilson_interval(4, 4))
     assert ppo["wilson95"] == list(wilson_interval(2, 4))
-    # Of eight pairs the base policy alone solves none, score alone three: 2 / 2^3.
-    assert score["against_base"] == {"only_other": 0, "only_this": 3, "mcnemar_p": 0.25}
-    # Seed 1: score alone the third; seed 2: score alone all but the last.
-    assert ppo["against_score"] == {"only_other": 4, "only_this": 0, "mcnemar_p": 0.125}
+    # Of eight pairs the base policy alone solves none, score alone three. Start by start score is ahead by 1 of two
+    # runs on the first, by 2 on the third: of the sums 3, 1, -1, -3 two are as far from 0.
+    assert score["against_base"] == {"only_other": 0, "only_this": 3, "p": 0.5}
+    # Every run against every other: 0101 lacks one of 0111 and two of 1111, 0001 two and three. Start by start -1, -1,
+    # -2, 0 of two runs: two of eight sums are as far from 0 as 4.
+    assert ppo["against_score"] == {"only_other": 8, "only_this": 0, "p": 0.25}
     assert [run["env_steps"] for run in ppo["runs"]] == [900, 900]
     # Solved in 0, 4, 0, 2 of 4 tries: two never, one always, one sometimes.
     assert values["levels"]["never"] == {

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from score.evaluation.statistics import PairedTable, steps_ratio, steps_summary, success_curve, wilson_interval
+from score.evaluation.statistics import (
+    PairedTable,
+    sign_flip_p,
+    steps_ratio,
+    steps_summary,
+    success_curve,
+    wilson_interval,
+)
 
 TRUE, FALSE = True, False
 
@@ -28,6 +35,22 @@ def test_wilson_interval_at_the_ends_by_hand() -> None:
     # k = 0: high = z^2 / (n + z^2) = 3.841459 / 23.841459; k = n mirrors it.
     assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611252), abs=1e-6)
     assert wilson_interval(20, 20) == pytest.approx((0.8388748, 1.0), abs=1e-6)
+
+
+def test_sign_flips_by_hand() -> None:
+    # 3 + 1 = 4; of 4, 2, -2, -4 two are as far from 0. Nothing differs: every sum is as far.
+    assert sign_flip_p(np.array([3, 0, 1])) == 0.5
+    assert sign_flip_p(np.array([2, -2])) == 1.0
+    assert sign_flip_p(np.zeros(5, dtype=np.int64)) == 1.0
+
+
+@given(st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=60), st.integers(1, 4))
+def test_sign_flips_of_one_run_are_mcnemars_test_and_a_run_twice_is_no_more_evidence(
+    signs: list[int], times: int
+) -> None:
+    differences = np.array(signs)
+    table = PairedTable.from_outcomes(differences < 0, differences > 0)
+    assert sign_flip_p(times * differences) == pytest.approx(table.mcnemar_p(), rel=1e-9)
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -14,7 +14,7 @@ from score.rollout.arms import BASE, STEERED
 from score.utils.errors import UserError
 
 from .difficulty import LEVELS, level_of
-from .statistics import PairedTable, wilson_interval
+from .statistics import PairedTable, sign_flip_p, wilson_interval
 
 _SAME = ("task", "domain", "physics", "episodes", "seed", "starts")
 """What all reports of one domain have in common."""
@@ -44,10 +44,10 @@ def compare_methods(cells: Sequence[Cell], free: Mapping[str, Mapping[str, Any]]
     Returns:
         ``domains``: name -> ``free`` (arm -> success, and ``loads`` as :mod:`~.behaviour` has them, None where nobody
         watched), ``methods`` (name -> ``rate``, the mean over seeds, its ``wilson95``, ``runs``, ``against_base`` and
-        ``against_score``, exact McNemar of all runs pooled) and ``levels`` (level of difficulty -> starts, and the
-        share that each arm and method solves), None where the report of the base policy has no difficulty. Seeds of one
-        method meet the same starts, so the interval is that of one run with the mean rate: more seeds are no more
-        starts.
+        ``against_score``: discordant pairs of all runs, and p of the exact sign-flip test of the mean over seeds) and
+        ``levels`` (level of difficulty -> starts, and the share that each arm and method solves), None where the report
+        of the base policy has no difficulty. Seeds of one method meet the same starts, so the interval is that of one
+        run with the mean rate, and the test has one difference for each start: more seeds are no more starts.
 
     Raises:
         UserError: Two reports of a domain are not of the same starts.
@@ -99,8 +99,8 @@ def _summary(
         "rate": rate,
         "wilson95": list(wilson_interval(round(rate * starts), starts)),
         "runs": runs,
-        "against_base": _pooled(np.broadcast_to(base, outcomes.shape), outcomes),
-        "against_score": None if score is None or score.shape != outcomes.shape else _pooled(score, outcomes),
+        "against_base": _against(base[None], outcomes),
+        "against_score": None if score is None else _against(score, outcomes),
     }
 
 
@@ -110,9 +110,13 @@ def _loads(report: Mapping[str, Any], arm: str) -> dict[str, Any] | None:
     return None if behaviour is None else behaviour["loads"].get(arm)
 
 
-def _pooled(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> dict[str, Any]:
-    table = PairedTable.from_outcomes(first.ravel(), second.ravel())
-    return {"only_other": table.base_only, "only_this": table.steered_only, "mcnemar_p": table.mcnemar_p()}
+def _against(other: NDArray[np.bool_], this: NDArray[np.bool_]) -> dict[str, Any]:
+    """Compare runs (S, E) with other ones (T, E), where only one has a start solved, and start by start."""
+    pairs = [PairedTable.from_outcomes(first, second) for first in other for second in this]
+    # Times S T, so that they are whole numbers.
+    differences = len(other) * this.sum(axis=0) - len(this) * other.sum(axis=0)
+    counts = {"only_other": sum(p.base_only for p in pairs), "only_this": sum(p.steered_only for p in pairs)}
+    return counts | {"p": sign_flip_p(differences)}
 
 
 def _levels(difficulty: Mapping[str, Any] | None, solved: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any] | None:

@@ -72,6 +72,28 @@ class PairedTable:
         return float(mcnemar(table, exact=True).pvalue)
 
 
+def sign_flip_p(differences: NDArray[np.int64]) -> float:
+    """Two-sided exact sign-flip test (Fisher's randomisation test) of paired differences.
+
+    How likely a sum so far from 0 is if every difference had either sign with the same chance. Of differences of 1 it
+    is exact McNemar; with the differences of several runs added up start by start, starts stay what was drawn.
+
+    Args:
+        differences: By how much one arm is better on each start (E,), whole numbers.
+
+    Returns:
+        p.
+    """
+    sizes = np.abs(differences)
+    chances = np.ones(1)
+    for size in sizes[sizes > 0]:
+        step = np.zeros(2 * size + 1)
+        step[[0, -1]] = 0.5
+        chances = np.convolve(chances, step)
+    sums = np.arange(len(chances)) - sizes.sum()
+    return min(1.0, float(chances[np.abs(sums) >= abs(differences.sum())].sum()))
+
+
 @dataclass(frozen=True)
 class StepsSummary:
     """Control steps to success of one arm."""
