@@ -14,6 +14,7 @@ from tests.gym_task import detour, loop
 
 from score.cli import comparisons
 from score.cli.comparisons import Comparison, plan_comparison, run_comparison, run_script
+from score.steering.checkpoint import load_checkpoint, save_checkpoint
 from score.utils.errors import UserError
 
 SMALL = ["agent.num_steps_per_env=2", "agent.algorithm.num_mini_batches=2", "agent.steering.evaluation_episodes=4"]
@@ -81,6 +82,18 @@ def test_a_comparison_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     # Another seed may be added; nothing of before is run again.
     run_comparison(plan(seeds="1,2", methods="score"), said.append, third)
     assert third.ran == ["train", "evaluate"]
+
+
+def test_a_training_whose_last_evaluation_is_missing_goes_on_with_it() -> None:
+    said: list[str] = []
+    run_comparison(plan(methods="score"), said.append, Scripts())
+    (last,) = Path("logs").glob("rsl_rl/*/*_score_seed1/model_1.pt")
+    state = load_checkpoint(last)
+    save_checkpoint({**state, "score": {**state["score"], "last": None}}, last)
+    again = Scripts()
+    run_comparison(plan(methods="score"), said.append, again)
+    assert again.ran == ["train"]
+    assert load_checkpoint(last)["score"]["last"]["iteration"] == 1
 
 
 def test_a_method_whose_name_ends_in_another_is_not_taken_for_it() -> None:

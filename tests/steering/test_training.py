@@ -195,6 +195,19 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(small_cfg: SteeringRunnerCfg, 
     assert list(curves(tmp_path / "run")["Loss/value"]) == [1, 2, 3]
 
 
+def test_ctrl_c_in_the_last_evaluation_leaves_it_to_be_made(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
+    small_cfg.save_interval, small_cfg.max_iterations = 10, 3
+    whole = run(small_cfg, tmp_path / "whole")
+    task = PointTask(8)
+    # Iteration 0's evaluation takes at most 30 steps, three iterations 32 each: what follows is the last evaluation.
+    task.interrupt_at = whole.env_steps // 8 + 30 + 1
+    with pytest.raises(KeyboardInterrupt, match=r"saved .*model_3.pt; --checkpoint latest goes on with its evaluation"):
+        run(small_cfg, tmp_path / "run", task=task)
+    summary = run(small_cfg, tmp_path / "run", tmp_path / "run" / "model_3.pt")
+    assert summary.last == whole.last
+    assert load_checkpoint(tmp_path / "run" / "model_3.pt")["score"]["last"]["iteration"] == 3
+
+
 def test_ctrl_c_at_once_keeps_iteration_0(small_cfg: SteeringRunnerCfg, tmp_path: Path) -> None:
     task = PointTask(8)
     task.interrupt_at = 5

@@ -205,7 +205,7 @@ class _Steps:
     def train(self, method: str, seed: int) -> Path:
         """Train a run to its end, from where an interruption left it; return its best checkpoint."""
         from score.cli.artefacts import LOG_ROOT
-        from score.steering.checkpoint import BEST_NAME, iteration_of
+        from score.steering.checkpoint import BEST_NAME, iteration_of, load_checkpoint
 
         iterations, name = self._comparison.methods[method], f"{method}_seed{seed}"
         experiment = self._comparison.experiment
@@ -221,6 +221,9 @@ class _Steps:
 
         last = saved()
         done = last is not None and iteration_of(last) >= iterations
+        if done:  # a stop in the last evaluation leaves a checkpoint without it, and an older best
+            score = load_checkpoint(last)["score"]["last"]
+            done = score is not None and score["iteration"] >= iteration_of(last)
         if self._announce(f"train {method}, seed {seed}, {iterations} iterations", done):
             flags = ["--method", method, "--seed", str(seed), "--max_iterations", str(iterations), "--run_name", name]
             resume = [] if last is None else ["--checkpoint", str(last)]

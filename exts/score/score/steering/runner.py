@@ -116,7 +116,7 @@ class SteeringRunner(OnPolicyRunner):
         with a word on where.
 
         Args:
-            num_learning_iterations: Iterations to add to :attr:`completed`.
+            num_learning_iterations: Iterations to add to :attr:`completed`; 0 makes an evaluation that is missing.
             init_at_random_ep_len: Must be False.
 
         Raises:
@@ -131,7 +131,7 @@ class SteeringRunner(OnPolicyRunner):
         if ranks.count() > 1:
             self.alg.broadcast_parameters()
         try:
-            if self.completed % self.interval == 0 and (self.last is None or self.last.iteration < self.completed):
+            if not self.evaluated and (self.completed % self.interval == 0 or self.completed == self._target):
                 self.save(str(self._checkpoint_path()))
             while self.completed < self._target:
                 self._start_segment()
@@ -147,6 +147,11 @@ class SteeringRunner(OnPolicyRunner):
             raise ProcessLost(self._save_snapshot()) from error
         finally:
             self.logger.close()
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the present policy was scored on the fixed starts; not so after a stop within that."""
+        return self.last is not None and self.last.iteration >= self.completed
 
     def save(self, path: str, infos: dict | None = None) -> None:
         """Evaluate, mark the best, and write a checkpoint: rsl_rl calls this at the end of each segment.
@@ -270,7 +275,8 @@ class SteeringRunner(OnPolicyRunner):
             return "nothing saved, as the run has no folder"
         if not (path := self._checkpoint_path()).exists():
             save_checkpoint(self._snapshot, path)
-        return f"saved {path}; --checkpoint latest goes on from iteration {self.completed + 1}"
+        left = f"from iteration {self.completed + 1}" if self.completed < self._target else "with its evaluation"
+        return f"saved {path}; --checkpoint latest goes on {left}"
 
     def _evaluate(self) -> EvaluationScore:
         """Score the mean code on fixed starts, and keep what it met there."""

@@ -128,8 +128,8 @@ def train(
         _announce(report, log_dir, runner, cfg, resume)
 
     left = cfg.max_iterations - runner.completed
-    if left > 0:
-        runner.learn(left)
+    if left > 0 or not runner.evaluated:
+        runner.learn(max(left, 0))
     else:
         report(f"Nothing to do: {resume} has {runner.completed} of {cfg.max_iterations} iterations (--max_iterations).")
     if weights_sha256(base_policy) != weights:
