@@ -28,6 +28,7 @@ from score.deployment.golden import read_safetensors
 from score.evaluation.schema import read_report
 from score.imitation import read_demonstrations
 from score.policies.bundle import load_bundle
+from score.policies.pickles import read_pickled
 from score.reconstruction.asset_folder import AssetRecord, CollisionRecord, read_asset, write_asset
 from score.steering.checkpoint import load_checkpoint
 from score.steering.policy import load_steering_policy
@@ -179,6 +180,52 @@ def test_a_list_that_holds_itself(state: dict[str, Any], tmp_path: Path) -> None
     loop: list[Any] = [0]
     loop.append(loop)
     refused(lambda: load({**state, "loop": loop}, tmp_path), "is cut off or damaged")
+
+
+def _copies(make: bytes, of: bytes, times: int) -> bytes:
+    """A pickle that keeps one value, and makes something of it again and again, four bytes each time."""
+    kept = pickle.PROTO + b"\x02" + of + pickle.BINPUT + b"\x00" + pickle.POP
+    kept += pickle.GLOBAL + make + b"\n" + pickle.BINPUT + b"\x01" + pickle.POP
+    one = pickle.BINGET + b"\x01" + pickle.BINGET + b"\x00" + pickle.TUPLE1 + pickle.REDUCE
+    return kept + pickle.MARK + one * times + pickle.LIST + pickle.STOP
+
+
+def _archive(program: bytes, path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", program)
+        archive.writestr("archive/version", "3\n")
+    return path
+
+
+_ONES = pickle.EMPTY_LIST + pickle.MARK + pickle.NEWTRUE * 10**4 + pickle.APPENDS
+_PAIRS = pickle.EMPTY_LIST + pickle.MARK
+_PAIRS += b"".join(pickle.BININT2 + i.to_bytes(2, "little") + pickle.NONE + pickle.TUPLE2 for i in range(10**4))
+_PAIRS += pickle.APPENDS
+
+
+@pytest.mark.parametrize(
+    ("make", "of"), [(b"torch\nSize", _ONES), (b"collections\nOrderedDict", _PAIRS)], ids=["sizes", "dicts"]
+)
+def test_a_list_that_is_copied_again_and_again(
+    tmp_path: Path, make: bytes, of: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+    monkeypatch.setattr(torch, "load", lambda *args, **kwargs: loaded.append(args))
+    path = _archive(_copies(make, of, 10**5), tmp_path / "model_0.pt")  # 600 kB, 10^9 values
+    refused(lambda: load_checkpoint(path), "is cut off or damaged")
+    assert loaded == []  # told before a single one was made
+
+
+@pytest.mark.parametrize(
+    ("make", "of"),
+    [(b"builtins\nlist", _ONES), (b"builtins\nset", _ONES), (b"collections\nOrderedDict", _PAIRS)],
+    ids=["lists", "sets", "dicts"],
+)
+def test_a_list_that_is_copied_again_and_again_in_a_checkpoint_of_others(
+    tmp_path: Path, make: bytes, of: bytes
+) -> None:
+    path = _archive(_copies(make, of, 10**5), tmp_path / "other.ckpt")
+    refused(lambda: read_pickled(path), "other.ckpt is damaged", "more copies of lists than the file holds")
 
 
 class _Memory:

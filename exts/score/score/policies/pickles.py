@@ -9,6 +9,7 @@ it. Nothing is imported, and nothing that the file names is ever called.
 from __future__ import annotations
 
 import collections
+import functools
 import io
 import itertools
 import math
@@ -35,6 +36,8 @@ _LARGEST_PICKLE = 256 * 2**20
 """Longest pickle in an archive [bytes]; the tensors lie beside it."""
 _MOST_COPIES = 4
 """Tensors may share their numbers: all together they may have this many times the size of the file."""
+_BYTES_PER_VALUE = 8
+"""What a value in a list takes of that; an empty file has room for none."""
 _DEEPEST = 100
 """Levels of nested settings that are followed."""
 _MOST_NODES = 10**5
@@ -64,8 +67,14 @@ class Inert:
 class _Unpickler(pickle._Unpickler):
     """The one written in Python: that in C makes room for whatever place in its memory a file names, 32 GB say."""
 
+    def _load_build(self) -> None:
+        state, made = self.stack.pop(), self.stack[-1]
+        if isinstance(made, Inert):  # others would copy it, and a few bytes name a long one again and again
+            made.__setstate__(state)
+
     dispatch = {key: load for key, load in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]}  # noqa: RUF012
     """Without the one opcode that makes room for what it announces before it reads it; torch.save has no use for it."""
+    dispatch[pickle.BUILD[0]] = _load_build
 
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(io.BytesIO(archive.read(f"{root}/data.pkl")))
@@ -83,9 +92,9 @@ class _Unpickler(pickle._Unpickler):
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda data, *_: data
         if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
+            return functools.partial(self._copy, collections.OrderedDict)
         if module == "builtins" and name in ("dict", "list", "set"):
-            return {"dict": dict, "list": list, "set": set}[name]
+            return functools.partial(self._copy, {"dict": dict, "list": list, "set": set}[name])
         return type("Inert", (Inert,), {})
 
     def persistent_load(self, entry: Any) -> Tensor:
@@ -96,6 +105,13 @@ class _Unpickler(pickle._Unpickler):
             raw = self.archive.read(f"{self.root}/data/{key}")
             self.storages[key] = torch.frombuffer(bytearray(raw), dtype=torch.uint8) if raw else torch.empty(0).byte()
         return self.storages[key].view(_DTYPES[kind])
+
+    def _copy(self, make: Callable[..., Any], *values: Any) -> Any:
+        # A copy of a list takes a few bytes of the file, however long it is.
+        self.room -= _BYTES_PER_VALUE * sum(len(value) for value in values)
+        if self.room < 0:
+            raise pickle.UnpicklingError("more copies of lists than the file holds")
+        return make(*values)
 
     def _tensor(self, storage: Tensor, offset: int, size: Any, stride: Any) -> Tensor:
         # A stride of 0 would let a few bytes stand for a tensor of any size, and mentions of one storage for many.

@@ -6,10 +6,13 @@ Needs torch, and is not imported with the package.
 
 from __future__ import annotations
 
+import functools
+import io
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from .archives import DAMAGED, check_archive
 from .errors import UserError
 
 _NAMES = ("collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "torch Size")
-"""What a file may name beside types of storage; each makes something of the numbers in the file, none makes more."""
+"""What a file may name beside types of storage."""
 _OPCODES = frozenset({"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "BYTEARRAY8"})
 """Ways to name or make other things, which ``torch.save`` does not use for tensors and plain values."""
 _LONGEST_PICKLE = 2**22
@@ -112,6 +115,44 @@ def _require_plain(path: Path) -> None:
         known = argument in _NAMES or (str(argument).startswith("torch ") and str(argument).endswith("Storage"))
         if opcode.name in _OPCODES or (opcode.name == "GLOBAL" and not known):
             raise ForeignObjectsError(str(argument))
+    try:
+        _Rehearsal(program).load()
+    except pickle.UnpicklingError as error:
+        raise ValueError(str(error)) from error
+
+
+class _Rehearsal(pickle._Unpickler):
+    """Follows a file's program without its tensors, and counts what it copies.
+
+    A few bytes can name a long list again and again, and make another one of it each time.
+    """
+
+    def __init__(self, program: bytes) -> None:
+        super().__init__(io.BytesIO(program))
+        self._left = _MOST_VALUES
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what makes a thing as long as the one that is named."""
+        if name == "OrderedDict":
+            return functools.partial(self._make, OrderedDict)
+        return functools.partial(self._make, tuple if name == "Size" else lambda *_: None)
+
+    def persistent_load(self, pid: Any) -> None:
+        """Read no numbers."""
+
+    def _make(self, make: Callable[..., Any], *values: Any) -> Any:
+        self._charge(*values)
+        return make(*values)
+
+    def _charge(self, *values: Any) -> None:
+        self._left -= sum(len(value) for value in values if isinstance(value, Sized))
+        if self._left < 0:
+            raise ValueError("it holds far too many values")
+
+    def _load_build(self) -> None:
+        self._charge(self.stack.pop())
+
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _load_build}  # noqa: RUF012
 
 
 def _leaves(state: Any) -> Iterator[tuple[str, Any]]:
