@@ -157,11 +157,21 @@ def test_other_settings_are_told_and_no_resume_starts_anew(tmp_path: Path) -> No
     assert report["seed"] == 4
 
 
+def test_base_episodes_of_other_settings_are_to_be_removed(tmp_path: Path) -> None:
+    cfg = replace(make_cfg(tmp_path), base_results=tmp_path / "base.jsonl")
+    evaluate_paired(LineTask(), LinePolicy(), PushActor(), cfg)
+    moved = LineTask()
+    moved.files = {"scene.yaml": "12ab"}
+    for resume in (True, False):  # neither --output nor --no-resume is about this file
+        with pytest.raises(UserError, match=r"base\.jsonl holds .*: remove it to run the base policy anew, or give an"):
+            evaluate_paired(moved, LinePolicy(), PushActor(), replace(cfg, resume=resume))
+
+
 @pytest.mark.parametrize("content", ["", "no json", "[1, 2]", '{"task": "Line-v0"}'])
 def test_a_foreign_partial_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json.partial").write_text(content)
     with pytest.raises(
-        UserError, match=r"report\.json\.partial (is not an interrupted evaluation|holds an .*other settings)"
+        UserError, match=r"report\.json\.partial (is not an interrupted evaluation|holds episodes .*other settings)"
     ):
         evaluate_paired(LineTask(), LinePolicy(), PushActor(), make_cfg(tmp_path))
     assert (tmp_path / "report.json.partial").read_text() == content

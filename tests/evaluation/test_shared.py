@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.evaluation.test_paired import Interrupt, make_cfg
+from tests.evaluation.test_support import head_of
 from tests.rollout.scripted import LinePolicy, LineTask, PushActor
 
 from score.evaluation import evaluate_paired, read_report
@@ -18,9 +19,9 @@ from score.evaluation import evaluate_paired, read_report
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_two_processes_write_the_report_of_one(tmp_path: Path) -> None:
+def evaluate_in_two_processes(folder: Path, actor: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.evaluation.shared_worker", str(tmp_path)],
+        [sys.executable, "-m", "tests.evaluation.shared_worker", str(folder), actor],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -28,9 +29,22 @@ def test_two_processes_write_the_report_of_one(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]
+
+
+def test_two_processes_write_the_report_of_one(tmp_path: Path) -> None:
+    evaluate_in_two_processes(tmp_path, "push")
     whole = evaluate_paired(LineTask(6), LinePolicy(), PushActor(), make_cfg(tmp_path, output=None)).report
     assert read_report(tmp_path / "report.json") == whole  # 2 x 3 environments
     assert sorted(file.name for file in tmp_path.iterdir()) == ["report.json"]
+
+
+def test_the_support_meter_sees_what_all_processes_do(tmp_path: Path) -> None:
+    evaluate_in_two_processes(tmp_path, "head")
+    found = read_report(tmp_path / "report.json")["support"]
+    cfg = make_cfg(tmp_path, output=None)
+    whole = evaluate_paired(LineTask(6), LinePolicy(), head_of("score", 0.5), cfg).report["support"]
+    assert found["decisions"] == whole["decisions"]
+    assert found["ks"] == pytest.approx(whole["ks"])
 
 
 def test_what_several_processes_left_is_taken_over_by_one(tmp_path: Path) -> None:

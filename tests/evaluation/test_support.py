@@ -72,11 +72,22 @@ def test_the_meter_tells_who_leaves_the_support(method: str, mean: float, settin
     report = evaluate_paired(LineTask(), LinePolicy(), head_of(method, mean, **settings), cfg).report
     support = report["support"]
     assert support["left"] is left, support
-    assert support["decisions"] > 12
+    assert support["decisions"] >= 12
     assert (support["norm_quantile"] is None) == (method == "ppo" or method == "residual")
     assert ("has left the support" in support_sentence(support)) is left
     if method == "score":
         assert (support["norm_quantile"] > 0.99) is left
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_every_decision_counts_once_however_few_environments_there_are(num_envs: int) -> None:
+    cfg = EvaluationCfg(task="Line-v0", episodes=7)
+    reports = [
+        evaluate_paired(LineTask(number), LinePolicy(), head_of("score", 0.5), cfg).report for number in (num_envs, 8)
+    ]
+    support, wanted = (report["support"] for report in reports)
+    assert support["decisions"] == wanted["decisions"]
+    assert support["norm_quantile"] == pytest.approx(wanted["norm_quantile"])
 
 
 def test_observations_unlike_the_training_are_told_of() -> None:

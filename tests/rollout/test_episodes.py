@@ -420,7 +420,7 @@ def test_a_damaged_checkpoint_ends_every_episode_by_the_guard() -> None:
 
 @pytest.mark.parametrize("chunk_steps", [0, HORIZON + 1])
 def test_chunk_steps_out_of_range_are_refused(chunk_steps: int) -> None:
-    with pytest.raises(ValueError, match=f"from 1 to the policy's horizon 4, got {chunk_steps}"):
+    with pytest.raises(UserError, match=f"{chunk_steps} steps of every chunk cannot be .* horizon is 4. Set agent"):
         run(LineTask(), base_arm(), chunk_steps=chunk_steps)
 
 

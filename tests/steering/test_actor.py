@@ -62,6 +62,14 @@ def test_a_network_sees_no_more_of_a_feature_than_the_limit() -> None:
     assert torch.equal(free(observations[0]), plain(observations[0]))
 
 
+def test_a_normaliser_learns_from_what_the_network_sees() -> None:
+    shown = TensorDict({"policy": torch.tensor([[0.5, 7.0], [-900.0, 2.0]])}, batch_size=[2])
+    model = SteeringModel(shown, OBSERVATION_GROUPS, "actor", 3, (8,), obs_normalization=True, feature_limit=3.0)
+    model.update_normalization(shown)
+    # Limited: 0.5 and -3, 3 and 2.
+    assert torch.allclose(model.obs_normalizer.mean, torch.tensor([-1.25, 2.5]))
+
+
 def test_without_a_limit_gradients_overflow_and_their_steps_are_left_out(
     small_cfg: SteeringRunnerCfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

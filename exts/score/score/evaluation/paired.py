@@ -92,7 +92,8 @@ def _evaluate(
     shared = store
     if cfg.base_results is not None:
         alone = {key: value for key, value in settings.items() if key not in _NOT_OF_BASE}
-        shared = PartialResults(cfg.base_results, alone)
+        remedy = "remove it to run the base policy anew, or give another --base_results (compare.py: another --output)"
+        shared = PartialResults(cfg.base_results, alone, remedy=remedy)
 
     def run(arm: Arm, paths: PathRecorder | None = None) -> EpisodeResults:
         return run_episodes(

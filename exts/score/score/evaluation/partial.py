@@ -27,18 +27,22 @@ class PartialResults:
     left, whatever their number was.
     """
 
-    def __init__(self, path: Path | None, settings: Mapping[str, Any], *, resume: bool = True) -> None:
+    def __init__(
+        self, path: Path | None, settings: Mapping[str, Any], *, resume: bool = True, remedy: str = ""
+    ) -> None:
         """Open the file, or make it.
 
         Args:
             path: The file, ``FILE.json.partial``; None keeps results in memory only.
             settings: All that the results depend on, plain JSON values.
             resume: Whether to continue from an existing file; otherwise it is replaced.
+            remedy: What to do where the file is of other settings; by default, that of an interrupted evaluation.
 
         Raises:
             UserError: The file was made with other settings, or is no such file.
         """
         self._path = path if path is None else _own_path(path, ranks.index())
+        self._remedy = remedy or "repeat those to continue it, give another --output, or drop it with --no-resume"
         self._results: dict[tuple[str, int], Outcome] = {}
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         if path is None:
@@ -98,10 +102,7 @@ class PartialResults:
         changed = [key for key in keys if found.get(key) != self._settings.get(key)]
         if changed:
             listed = ", ".join(f"{key} was {found.get(key)!r}, now {self._settings.get(key)!r}" for key in changed)
-            raise UserError(
-                f"{path} holds an interrupted evaluation with other settings ({listed}): repeat those to"
-                " continue it, give another --output, or drop it with --no-resume."
-            )
+            raise UserError(f"{path} holds episodes of an evaluation with other settings ({listed}): {self._remedy}.")
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
         assert self._path is not None

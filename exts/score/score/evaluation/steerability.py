@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -191,7 +192,13 @@ def advice(report: dict[str, Any]) -> str:
 
 def _inside(basis: LatentBasis, name: str) -> Arm:
     """Make an arm of the base policy's own noise inside a basis, and nothing outside of it."""
-    return latent_arm(name, lambda decision: basis.to(decision.noise.device).expand(basis.project(decision.noise)))
+    moved = copy.deepcopy(basis)  # a module moves in place, and others use it where it is
+
+    def choose(decision: Decision) -> torch.Tensor:
+        moved.to(decision.noise.device)
+        return moved.expand(moved.project(decision.noise))
+
+    return latent_arm(name, choose)
 
 
 def _watched_conditions(

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from score.rollout.arms import Arm, Decision
 from score.rollout.queue import NOBODY
 from score.rollout.seeds import Stream, derive_seed
 from score.steering.diagnostics import kolmogorov_smirnov, norm_quantile
+from score.utils.ranks import gather
 
 if TYPE_CHECKING:
     from score.policies import BasePolicy
@@ -56,7 +58,9 @@ class SupportMeter:
 
         def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor | None]:
             latent, chunk = arm.act(decision)
-            rows = (decision.episodes != NOBODY).nonzero().flatten().to(latent.device)
+            # Of few environments every one has several rows.
+            places = torch.from_numpy(np.unique(decision.episodes.numpy(), return_index=True)[1]).sort().values
+            rows = places[decision.episodes[places] != NOBODY].to(latent.device)
             if chunk is not None and len(rows):
                 self._look(decision, rows[:ROWS], latent, chunk)
                 if self._head.familiarity is not None:
@@ -83,7 +87,7 @@ class SupportMeter:
         return self._ranks[-1].mean().item(), norm, self._distances[-1].mean().item() if self._distances else None
 
     def summary(self) -> dict[str, Any] | None:
-        """Return what was seen; None for nothing.
+        """Return what was seen, by all processes; None for nothing. All processes have to call it.
 
         Returns:
             ``decisions``, ``outside`` (their share), ``expected`` (that of the base policy itself), ``left`` (whether
@@ -91,10 +95,12 @@ class SupportMeter:
             latent is not steered, and ``unfamiliar``, the share of observations beyond the limit, None where a
             checkpoint does not know what it met in training.
         """
-        if not self._ranks:
+        seen = gather((self._ranks, self._codes, self._distances))
+        ranks, codes_of, distances = ([part for process in seen for part in process[kind]] for kind in range(3))
+        if not ranks:
             return None
-        outside = float((torch.cat(self._ranks) >= 1.0).float().mean())
-        codes = torch.cat(self._codes)
+        outside = float((torch.cat(ranks) >= 1.0).float().mean())
+        codes = torch.cat(codes_of)
         steered = codes.shape[1] > 0
         return {
             "decisions": len(codes),
@@ -103,7 +109,7 @@ class SupportMeter:
             "left": outside > MOST_OUTSIDE,
             "norm_quantile": norm_quantile(codes).median().item() if steered else None,
             "ks": kolmogorov_smirnov(codes).max().item() if steered else None,
-            "unfamiliar": float((torch.cat(self._distances) > 1.0).float().mean()) if self._distances else None,
+            "unfamiliar": float((torch.cat(distances) > 1.0).float().mean()) if distances else None,
         }
 
     def _look(self, decision: Decision, rows: torch.Tensor, latent: torch.Tensor, chunk: torch.Tensor) -> None:

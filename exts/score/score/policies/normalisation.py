@@ -69,7 +69,7 @@ def checked_statistic(
     flat = (scale.reshape(-1) < MIN_SCALE).nonzero().reshape(-1)
     if flat.numel():
         index = int(flat[0])
-        where = f"index {_unravel(index, tuple(shape))}"
+        where = f"index {tuple(int(i) for i in torch.unravel_index(torch.tensor(index), tuple(shape)))}"
         if labels:
             where += f" ('{labels[index % len(labels)]}')"
         raise UserError(
@@ -123,11 +123,3 @@ class Normalizer(torch.nn.Module):
     def inverse(self, normalised: Tensor) -> Tensor:
         """Undo :meth:`forward`."""
         return normalised * self.scale + self.offset
-
-
-def _unravel(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    result = []
-    for size in reversed(shape):
-        result.append(index % size)
-        index //= size
-    return tuple(reversed(result))

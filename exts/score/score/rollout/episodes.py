@@ -26,6 +26,7 @@ import torch
 
 from score.task import contact_force, finite_observations, finite_rows, sent_action, waiting_action
 from score.utils import ranks
+from score.utils.errors import UserError
 from score.utils.random import preserved_random_state
 
 from .arms import Arm, Decision
@@ -98,12 +99,16 @@ def run_episodes(
         The outcome of each episode, in the order of ``episodes``.
 
     Raises:
-        UserError: The task has no ``success`` or ``guard`` termination.
-        ValueError: ``episodes``, ``chunk_steps`` or ``late_steps`` is out of range.
+        UserError: The task has no ``success`` or ``guard`` termination, or ``chunk_steps`` is not from 1 to the base
+            policy's horizon.
+        ValueError: ``episodes`` or ``late_steps`` is out of range.
     """
     horizon = base_policy.spec.horizon
     if not 1 <= chunk_steps <= horizon:
-        raise ValueError(f"chunk_steps must be from 1 to the policy's horizon {horizon}, got {chunk_steps}.")
+        raise UserError(
+            f"{chunk_steps} steps of every chunk cannot be executed: the base policy's horizon is {horizon}. Set"
+            f" agent.steering.chunk_steps, from 1 to {horizon}."
+        )
     if not 0 <= late_steps < chunk_steps:
         raise ValueError(f"late_steps must be from 0 to {chunk_steps - 1}, got {late_steps}.")
     if not episodes or len(set(episodes)) < len(episodes) or min(episodes) < 0:

@@ -48,3 +48,9 @@ class SteeringModel(MLPModel):
         """Return what the network sees of observations, (B, F)."""
         features = torch.cat([obs[group] for group in self.obs_groups], dim=-1)
         return self.obs_normalizer(self.feature_limit(features))
+
+    def update_normalization(self, obs: TensorDict) -> None:
+        """Learn from what the network sees: one feature without a limit would widen the deviation for all."""
+        if self.obs_normalization:
+            features = torch.cat([obs[group] for group in self.obs_groups], dim=-1)
+            self.obs_normalizer.update(self.feature_limit(features))
