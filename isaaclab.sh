@@ -122,7 +122,7 @@ find_checkout() {
 # What the environment is made from. The place counts, as an environment that was moved does not work.
 fingerprint() {
     local sum
-    sum="$({ printf '%s %s\n' "$ROOT" "$EXTRAS" && cat "$ROOT"/{pyproject.toml,setup.py,constraints.txt}; } | sha256sum)"
+    sum="$({ printf '%s %s pip\n' "$ROOT" "$EXTRAS" && cat "$ROOT"/{pyproject.toml,setup.py,constraints.txt}; } | sha256sum)"
     printf '%s' "${sum%% *}"
 }
 
@@ -230,14 +230,14 @@ prepare_venv() {
     fi
     find_python
     rm -rf -- "$VENV"
-    # with pip, which a user adds packages with: -p -m pip install wandb
-    logged "$UV" venv --quiet --seed --no-project --python "$PYTHON" "$VENV" || fail_to "make $VENV"
+    logged "$UV" venv --quiet --no-project --python "$PYTHON" "$VENV" || fail_to "make $VENV"
 }
 
+# With pip, by which a user adds packages: -p -m pip install wandb
 install_packages() {
     local status=0
     { : >"$UNFINISHED"; } 2>/dev/null || OUTPUT="No space left" fail_to "write to $VENV"
-    logged "$UV" pip install --python "$VENV/bin/python" --constraints constraints.txt --editable ".[$EXTRAS]" ||
+    logged "$UV" pip install --python "$VENV/bin/python" --constraints constraints.txt --editable ".[$EXTRAS]" pip ||
         status=$?
     [[ $status -ne 0 ]] || return 0
     # uv fetches everything before it touches a package, so that most failures leave the environment as it was. A

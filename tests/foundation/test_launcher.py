@@ -15,7 +15,9 @@ import pytest
 
 from .conftest import BROKEN_UV, PYTHON_WITH_PIP, UV, Machine, write_executable
 
-INSTALL = "pip install --python {venv}/bin/python --constraints constraints.txt --editable .[isaaclab,ovphysx,viz,dev]"
+INSTALL = (
+    "pip install --python {venv}/bin/python --constraints constraints.txt --editable .[isaaclab,ovphysx,viz,dev] pip"
+)
 
 
 def install_call(machine: Machine) -> str:
@@ -35,7 +37,7 @@ def test_first_launch_makes_the_environment_and_runs_the_script(ready: Machine) 
     assert "making the environment .venv, once" in result.err
     assert ready.calls() == [
         "python find --no-project --system 3.12",
-        f"venv --quiet --seed --no-project --python {ready.env['INSTALLED_PYTHON']} {ready.project}/.venv",
+        f"venv --quiet --no-project --python {ready.env['INSTALLED_PYTHON']} {ready.project}/.venv",
         install_call(ready),
     ]
     assert ready.stamp.exists()

@@ -197,6 +197,22 @@ def _archive(program: bytes, path: Path) -> Path:
     return path
 
 
+def _nested_key(step: bytes, levels: int) -> bytes:
+    return pickle.EMPTY_DICT + pickle.EMPTY_TUPLE + step * levels + pickle.NONE + pickle.SETITEM + pickle.STOP
+
+
+@pytest.mark.parametrize(
+    "program",
+    # A million tuples in one another; forty that each hold the one before twice.
+    [_nested_key(pickle.TUPLE1, 10**6), _nested_key(pickle.DUP + pickle.TUPLE2, 40)],
+    ids=["deep", "doubled"],
+)
+def test_keys_that_are_tuples_of_tuples(tmp_path: Path, program: bytes) -> None:
+    path = _archive(pickle.PROTO + b"\x02" + program, tmp_path / "model_0.pt")
+    refused(lambda: load_checkpoint(path), "is cut off or damaged")
+    refused(lambda: read_pickled(path), "a key of tuples or sets in one another")
+
+
 _ONES = pickle.EMPTY_LIST + pickle.MARK + pickle.NEWTRUE * 10**4 + pickle.APPENDS
 _PAIRS = pickle.EMPTY_LIST + pickle.MARK
 _PAIRS += b"".join(pickle.BININT2 + i.to_bytes(2, "little") + pickle.NONE + pickle.TUPLE2 for i in range(10**4))

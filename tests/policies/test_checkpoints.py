@@ -230,6 +230,16 @@ def test_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evil: Any
     assert (tmp_path / "stolen").exists()
 
 
+class AttrDict(dict):
+    """As many projects have one."""
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_dict_of_an_unknown_class_keeps_its_items(tmp_path: Path, protocol: int) -> None:
+    torch.save({"cfg": AttrDict(horizon=8)}, tmp_path / "own.ckpt", pickle_protocol=protocol)
+    assert read_pickled(tmp_path / "own.ckpt")["cfg"].state == {"horizon": 8}
+
+
 def test_a_tensor_larger_than_its_storage_is_not_made(tmp_path: Path) -> None:
     path = _save({"x": torch.zeros(1).expand(10**12)}, tmp_path / "bomb.pth")
     with pytest.raises(UserError, match=r"a tensor larger than its storage"):

@@ -221,7 +221,7 @@ class _Steps:
 
         last = saved()
         done = last is not None and iteration_of(last) >= iterations
-        if done:  # a stop in the last evaluation leaves a checkpoint without it, and an older best
+        if last is not None and done:  # a stop in the last evaluation leaves a checkpoint without it, and an older best
             score = load_checkpoint(last)["score"]["last"]
             done = score is not None and score["iteration"] >= iteration_of(last)
         if self._announce(f"train {method}, seed {seed}, {iterations} iterations", done):

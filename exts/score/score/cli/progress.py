@@ -51,7 +51,9 @@ def console_progress(log_interval_s: float = LOG_INTERVAL_S) -> Iterator[Callabl
             bars.update(jobs[name], completed=done)
             now = time.monotonic()
             if not bars.console.is_terminal and now - said >= log_interval_s:
-                bars.console.print(f"{name}: {done} of {total} after {(now - start) / 60.0:.0f} min", highlight=False)
+                bars.console.print(
+                    f"{name}: {done} of {total} after {(now - start) / 60.0:.0f} min", highlight=False, markup=False
+                )
                 said = now
 
         yield progress

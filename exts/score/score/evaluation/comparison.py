@@ -44,10 +44,11 @@ def compare_methods(cells: Sequence[Cell], free: Mapping[str, Mapping[str, Any]]
     Returns:
         ``domains``: name -> ``free`` (arm -> success, and ``loads`` as :mod:`~.behaviour` has them, None where nobody
         watched), ``methods`` (name -> ``rate``, the mean over seeds, its ``wilson95``, ``runs``, ``against_base`` and
-        ``against_score``: discordant pairs of all runs, and p of the exact sign-flip test of the mean over seeds) and
-        ``levels`` (level of difficulty -> starts, and the share that each arm and method solves), None where the report
-        of the base policy has no difficulty. Seeds of one method meet the same starts, so the interval is that of one
-        run with the mean rate, and the test has one difference for each start: more seeds are no more starts.
+        ``against_score``: discordant pairs of every run with every run, and p of the exact sign-flip test of the mean
+        over seeds) and ``levels`` (level of difficulty -> starts, and the share that each arm and method solves), None
+        where the report of the base policy has no difficulty. Seeds of one method meet the same starts, so the interval
+        is that of one run with the mean rate, and the test has one difference for each start: more seeds are no more
+        starts.
 
     Raises:
         UserError: Two reports of a domain are not of the same starts.

@@ -19,11 +19,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from score.utils.checked_pickle import CheckedUnpickler, require_plain_keys
 from score.utils.errors import UserError
 from score.utils.file_kinds import FileKind, file_kind
 
@@ -47,8 +48,16 @@ _MOST_NODES = 10**5
 class Inert:
     """Stands for an object of a class that is not known."""
 
+    state: Any
+
+    def __new__(cls, *_: Any, **__: Any) -> Inert:
+        """Make one, also where a pickle leaves the constructor out."""
+        made = super().__new__(cls)
+        made.state = {}
+        return made
+
     def __init__(self, *_: Any, **__: Any) -> None:
-        self.state: Any = {}
+        """Take whatever is given."""
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -64,15 +73,17 @@ class Inert:
         """See :meth:`append`."""
 
 
-class _Unpickler(pickle._Unpickler):
-    """The one written in Python: that in C makes room for whatever place in its memory a file names, 32 GB say."""
+class _Unpickler(CheckedUnpickler):
+    """Answers whatever a file names by a few harmless constructors."""
 
     def _load_build(self) -> None:
         state, made = self.stack.pop(), self.stack[-1]
         if isinstance(made, Inert):  # others would copy it, and a few bytes name a long one again and again
             made.__setstate__(state)
 
-    dispatch = {key: load for key, load in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]}  # noqa: RUF012
+    dispatch: ClassVar[dict[int, Any]] = {
+        key: load for key, load in CheckedUnpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]
+    }
     """Without the one opcode that makes room for what it announces before it reads it; torch.save has no use for it."""
     dispatch[pickle.BUILD[0]] = _load_build
 
@@ -108,9 +119,16 @@ class _Unpickler(pickle._Unpickler):
 
     def _copy(self, make: Callable[..., Any], *values: Any) -> Any:
         # A copy of a list takes a few bytes of the file, however long it is.
+        if not all(isinstance(value, list | tuple | set | dict) for value in values):
+            raise pickle.UnpicklingError("a list of what is no list")
         self.room -= _BYTES_PER_VALUE * sum(len(value) for value in values)
         if self.room < 0:
             raise pickle.UnpicklingError("more copies of lists than the file holds")
+        if make is not list:
+            items = (item for value in values for item in value)
+            require_plain_keys(
+                item[0] if make is not set and isinstance(item, list | tuple) else item for item in items
+            )
         return make(*values)
 
     def _tensor(self, storage: Tensor, offset: int, size: Any, stride: Any) -> Tensor:

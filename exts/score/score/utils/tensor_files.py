@@ -14,11 +14,12 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from .archives import DAMAGED, check_archive
+from .checked_pickle import CheckedUnpickler
 from .errors import UserError
 
 _NAMES = ("collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "torch Size")
@@ -121,7 +122,7 @@ def _require_plain(path: Path) -> None:
         raise ValueError(str(error)) from error
 
 
-class _Rehearsal(pickle._Unpickler):
+class _Rehearsal(CheckedUnpickler):
     """Follows a file's program without its tensors, and counts what it copies.
 
     A few bytes can name a long list again and again, and make another one of it each time.
@@ -134,11 +135,16 @@ class _Rehearsal(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return what makes a thing as long as the one that is named."""
         if name == "OrderedDict":
-            return functools.partial(self._make, OrderedDict)
+            return self._make_empty
         return functools.partial(self._make, tuple if name == "Size" else lambda *_: None)
 
     def persistent_load(self, pid: Any) -> None:
         """Read no numbers."""
+
+    def _make_empty(self, *values: Any) -> OrderedDict[Any, Any]:
+        if values:  # torch.save fills it later
+            raise ValueError("it fills a dict in a way of its own")
+        return OrderedDict()
 
     def _make(self, make: Callable[..., Any], *values: Any) -> Any:
         self._charge(*values)
@@ -152,7 +158,7 @@ class _Rehearsal(pickle._Unpickler):
     def _load_build(self) -> None:
         self._charge(self.stack.pop())
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: _load_build}  # noqa: RUF012
+    dispatch: ClassVar[dict[int, Any]] = {**CheckedUnpickler.dispatch, pickle.BUILD[0]: _load_build}
 
 
 def _leaves(state: Any) -> Iterator[tuple[str, Any]]:
