@@ -22,7 +22,7 @@ STEP_LIMIT = 5
 """Seconds of a core for one control step."""
 MEMORY_LIMIT = 2**32
 """Bytes that the process may take."""
-METHODS = ("forward", "reset", "decided", "example_observations", "unfamiliarity", "observe", "decide", "accept", "act")
+METHODS = ("forward", "reset", "decided", "example_observations")
 """What the loop on a robot calls of a policy."""
 
 _CHILD = """
