@@ -8,7 +8,6 @@ later has a log-probability that belongs to another code.
 import math
 
 import torch
-from numpy.polynomial.hermite_e import hermegauss
 from rsl_rl.modules.distribution import GaussianDistribution
 
 from .squash import Squash
@@ -48,10 +47,9 @@ class BoundedGaussianDistribution(GaussianDistribution):
         """
         super().__init__(output_dim, init_std=init_std, std_range=std_range, std_type=std_type, learn_std=learn_std)
         self.squash = Squash(bound)
-        # E[f(x)] for x ~ N(0, 1)
-        nodes, weights = hermegauss(_ENTROPY_NODES)
-        self.register_buffer("_nodes", torch.from_numpy(nodes).float(), persistent=False)
-        self.register_buffer("_weights", torch.from_numpy(weights / weights.sum()).float(), persistent=False)
+        nodes, weights = _gauss_hermite(_ENTROPY_NODES)
+        self.register_buffer("_nodes", nodes, persistent=False)
+        self.register_buffer("_weights", weights, persistent=False)
 
     @property
     def fixed_std(self) -> torch.Tensor:
@@ -120,3 +118,10 @@ def kl_from_prior(mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
 def _log_sech2(x: torch.Tensor) -> torch.Tensor:
     """Return log(1 - tanh(x)^2) without cancellation."""
     return 2.0 * (math.log(2.0) - x.abs() - torch.nn.functional.softplus(-2.0 * x.abs()))
+
+
+def _gauss_hermite(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return nodes and weights, shape (count,), of E[f(x)] for x ~ N(0, 1), by the Golub-Welsch eigenvalue method."""
+    off_diagonal = torch.arange(1, count, dtype=torch.float64).sqrt()
+    nodes, vectors = torch.linalg.eigh(torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1))
+    return nodes.float(), (vectors[0] ** 2).float()
