@@ -86,6 +86,17 @@ def test_a_decision_that_comes_later_still_is_executed_from_its_row() -> None:
     assert subject.observe(step(0.0, 0.0))
 
 
+def test_there_is_no_target_before_the_first_decision_of_an_episode() -> None:
+    subject = policy(PlainBase(), chunk_length=2, late_steps=1)
+    for _ in range(2):  # the second time after an episode, whose chunk is still there
+        assert subject.observe(step(0.3, 0.1))
+        with pytest.raises(torch.jit.Error, match="There is no decision yet: call accept"):
+            subject.act()
+        subject.accept(subject.decide())
+        subject.act()
+        subject.reset()
+
+
 @pytest.mark.parametrize("late", [-1, 3])
 def test_decisions_may_not_take_longer_than_a_chunk(late: int) -> None:
     with pytest.raises(UserError, match=f"--late_steps {late}: a decision may take from 0 to 2 control steps"):

@@ -199,7 +199,13 @@ class CapsulePolicy(nn.Module):
 
     @torch.jit.export
     def act(self) -> Tensor:
-        """Return the target (A,) of this control step, once; see :meth:`forward`."""
+        """Return the target (A,) of this control step, once; see :meth:`forward`.
+
+        Raises:
+            torch.jit.Error: No decision was accepted since :meth:`reset`.
+        """
+        if self.decisions == 0:
+            raise ValueError("There is no decision yet: call accept(decide()) before the first act() of an episode.")
         if self.pending.shape[0] > 0 and self.pending_age >= self.late_steps:
             self.chunk = self.pending
             self.pending = self.pending[:0]
