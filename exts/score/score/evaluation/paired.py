@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from score.rollout.arms import BASE, STEERED, Arm, SteeringActor, base_arm, constant_arm, random_map_arm, steered_arm
-from score.rollout.episodes import Progress, run_episodes
+from score.rollout.episodes import Progress, require_chunk_steps, run_episodes
 from score.rollout.paths import PathRecorder, path_key
 from score.rollout.results import EpisodeResults
 from score.rollout.seeds import start_seeds
 from score.steering.plan import SteeringHead
 from score.utils import ranks
-from score.utils.errors import UserError
 
 from .behaviour import summarize_behavior
 from .constant_search import find_constant_latent, search_spaces
@@ -86,7 +85,8 @@ def _evaluate(
     cfg: EvaluationCfg,
     progress: ArmProgress | None,
 ) -> PairedEvaluation:
-    chunk_steps = _chunk_steps(cfg, base_policy)
+    chunk_steps = base_policy.spec.horizon if cfg.chunk_steps is None else cfg.chunk_steps
+    require_chunk_steps(chunk_steps, base_policy)
     settings = _settings(cfg, task, base_policy, chunk_steps)
     store = PartialResults(cfg.partial_path, settings, resume=cfg.resume)
     shared = store
@@ -172,15 +172,6 @@ def _arms(base_policy: BasePolicy, actor: SteeringActor | None, cfg: EvaluationC
 
 def _named(progress: ArmProgress | None, name: str) -> Progress | None:
     return None if progress is None else lambda ended, total: progress(name, ended, total)
-
-
-def _chunk_steps(cfg: EvaluationCfg, base_policy: BasePolicy) -> int:
-    horizon = base_policy.spec.horizon
-    if cfg.chunk_steps is not None and cfg.chunk_steps > horizon:
-        raise UserError(
-            f"{cfg.chunk_steps} steps of every chunk cannot be executed: the base policy's horizon is {horizon}."
-        )
-    return cfg.chunk_steps or horizon
 
 
 def _settings(cfg: EvaluationCfg, task: Task, base_policy: BasePolicy, chunk_steps: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from score.rollout.arms import Arm, Decision
@@ -58,9 +57,7 @@ class SupportMeter:
 
         def act(decision: Decision) -> tuple[torch.Tensor, torch.Tensor | None]:
             latent, chunk = arm.act(decision)
-            # Of few environments every one has several rows.
-            places = torch.from_numpy(np.unique(decision.episodes.numpy(), return_index=True)[1]).sort().values
-            rows = places[decision.episodes[places] != NOBODY].to(latent.device)
+            rows = (decision.episodes != NOBODY).nonzero().flatten().to(latent.device)
             if chunk is not None and len(rows):
                 self._look(decision, rows[:ROWS], latent, chunk)
                 if self._head.familiarity is not None:

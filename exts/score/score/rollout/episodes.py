@@ -103,12 +103,7 @@ def run_episodes(
             policy's horizon.
         ValueError: ``episodes`` or ``late_steps`` is out of range.
     """
-    horizon = base_policy.spec.horizon
-    if not 1 <= chunk_steps <= horizon:
-        raise UserError(
-            f"{chunk_steps} steps of every chunk cannot be executed: the base policy's horizon is {horizon}. Set"
-            f" agent.steering.chunk_steps, from 1 to {horizon}."
-        )
+    require_chunk_steps(chunk_steps, base_policy)
     if not 0 <= late_steps < chunk_steps:
         raise ValueError(f"late_steps must be from 0 to {chunk_steps - 1}, got {late_steps}.")
     if not episodes or len(set(episodes)) < len(episodes) or min(episodes) < 0:
@@ -136,6 +131,20 @@ def run_episodes(
     of_all = {episode: result for part in ranks.gather(found) for episode, result in part.items()}
     outcomes, traces = zip(*(of_all[episode] for episode in episodes), strict=True)
     return EpisodeResults.of(outcomes, task.max_episode_length, traces if trace else ())
+
+
+def require_chunk_steps(chunk_steps: int, base_policy: BasePolicy) -> None:
+    """Refuse to execute no step of a chunk, or more than it has.
+
+    Raises:
+        UserError: ``chunk_steps`` is not from 1 to the base policy's horizon.
+    """
+    horizon = base_policy.spec.horizon
+    if not 1 <= chunk_steps <= horizon:
+        raise UserError(
+            f"{chunk_steps} steps of every chunk cannot be executed: the base policy's horizon is {horizon}. Set"
+            f" agent.steering.chunk_steps, from 1 to {horizon}."
+        )
 
 
 class _Run:
@@ -186,6 +195,7 @@ class _Run:
             windows = {key: window[rows.to(window.device)] for key, window in windows.items()}
         condition = self.base_policy.encode(windows)
         episodes, indices = queue.episodes[rows], queue.decisions[rows]
+        episodes[count:] = NOBODY  # whoever watches an arm sees every decision once
         noise = latent_noise(self.base_policy.latent_shape, self.seed, episodes, indices, condition.device)
         latent, chunk = self.arm.act(Decision(condition, noise, episodes, indices, self.seed, windows))
         if chunk is None:
